@@ -1,0 +1,125 @@
+"""What judges say. A failure tells what was tried, what came back, what was expected and which misconception it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from course.judging.wire import Other
+
+
+class Wrong(Exception):
+    """A judge's verdict that an answer is wrong. `because` names the misconception, if one was recognised."""
+
+    def __init__(self, *, tried: str, got: Any, expected: Any, because: str = ""):
+        self.tried, self.got, self.expected, self.because = tried, show(got), show(expected), because
+        super().__init__(f"{tried}: got {self.got}, expected {self.expected}" + (f" ({because})" if because else ""))
+
+
+class Unusable(Exception):
+    """Raised by a probe: what the answer returned cannot be looked at. The text tells the learner why."""
+
+
+def need(value: Any, kind: type | tuple[type, ...], what: str) -> Any:
+    """The value, if it is of the kind; else raises `Unusable`. `what` is what the learner should return."""
+    if value is None:
+        raise Unusable(f"your answer returned None; return {what} (is the `return` missing?)")
+    if not isinstance(value, kind):
+        raise Unusable(f"your answer returned a {type(value).__name__}; return {what}")
+    return value
+
+
+def expect(holds: Any, *, tried: str, got: Any, expected: Any, because: str = "") -> None:
+    """Raise `Wrong` unless `holds`."""
+    if not bool(holds):
+        raise Wrong(tried=tried, got=got, expected=expected, because=because)
+
+
+def expect_equal(got: Any, expected: Any, *, tried: str, mistakes: Mapping[str, Any] | None = None) -> None:
+    """Raise `Wrong` unless `got` equals `expected` exactly (values, shapes and, for tensors, kind of number).
+
+    `mistakes` maps a misconception to the value that it produces; the one that matches is named.
+    """
+    if not _same(got, expected, rtol=0.0, atol=0.0):
+        raise Wrong(tried=tried, got=got, expected=expected, because=_which(got, mistakes, 0.0, 0.0))
+
+
+def expect_close(
+    got: Any,
+    expected: Any,
+    *,
+    tried: str,
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+    mistakes: Mapping[str, Any] | None = None,
+) -> None:
+    """Raise `Wrong` unless `got` is `expected` up to |got - expected| <= atol + rtol |expected|, in shape as well."""
+    if not _same(got, expected, rtol=rtol, atol=atol):
+        raise Wrong(tried=tried, got=got, expected=expected, because=_which(got, mistakes, rtol, atol))
+
+
+def show(value: Any) -> str:
+    """A value in one short line, as a learner would write it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, torch.Tensor):
+        if value.ndim == 0:
+            return show(value.item())
+        if value.numel() <= 12:
+            return f"tensor {[show_nested(row) for row in value.tolist()]}".replace("'", "")
+        return f"a tensor of shape {tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list) and len(value) <= 12:
+        return "[" + ", ".join(show(item) for item in value) + "]"
+    text = str(value) if isinstance(value, Other) else repr(value)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def show_nested(value: Any) -> str:
+    return show(value) if isinstance(value, (list, float)) else repr(value)
+
+
+def _which(got: Any, mistakes: Mapping[str, Any] | None, rtol: float, atol: float) -> str:
+    for because, value in (mistakes or {}).items():
+        if _same(got, value, rtol=max(rtol, 1e-5), atol=max(atol, 1e-6)):
+            return because
+    return ""
+
+
+def _same(got: Any, expected: Any, *, rtol: float, atol: float) -> bool:
+    if isinstance(expected, torch.Tensor) or isinstance(got, torch.Tensor):
+        return _same_tensor(got, expected, rtol=rtol, atol=atol)
+    if isinstance(expected, dict):
+        return (
+            isinstance(got, dict)
+            and got.keys() == expected.keys()
+            and all(_same(got[key], expected[key], rtol=rtol, atol=atol) for key in expected)
+        )
+    if isinstance(expected, (list, tuple)):
+        return (
+            isinstance(got, (list, tuple))
+            and len(got) == len(expected)
+            and all(_same(a, b, rtol=rtol, atol=atol) for a, b in zip(got, expected, strict=True))
+        )
+    if _is_number(expected) and _is_number(got):
+        return abs(got - expected) <= atol + rtol * abs(expected) if got == got else expected != expected
+    return type(got) is type(expected) and got == expected
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _same_tensor(got: Any, expected: Any, *, rtol: float, atol: float) -> bool:
+    if _is_number(got) and isinstance(expected, torch.Tensor) and expected.ndim == 0:
+        got = torch.tensor(got)
+    if _is_number(expected) and isinstance(got, torch.Tensor) and got.ndim == 0:
+        expected = torch.tensor(expected)
+    if not (isinstance(got, torch.Tensor) and isinstance(expected, torch.Tensor)) or got.shape != expected.shape:
+        return False
+    if got.dtype.is_floating_point != expected.dtype.is_floating_point:
+        return False
+    return torch.allclose(got.double(), expected.double(), rtol=rtol, atol=atol, equal_nan=True)

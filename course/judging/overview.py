@@ -1,0 +1,40 @@
+"""`progress`: how far you are, from the record that this machine keeps for you alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from course import record
+from course.judging.exercise import exercises_of, notebook_numbers
+
+
+def progress() -> None:
+    """Print points a chapter, what is open, and how often you asked for hints or predicted right."""
+    events = record.read()
+    best = best_scores(events)
+    hints = sum(event.get("kind") == "hint" for event in events)
+    total = earned = 0
+    for number in notebook_numbers():
+        exercises = exercises_of(number)
+        points = sum(exercise.points for exercise in exercises)
+        score = sum(best.get(exercise.id, 0) for exercise in exercises)
+        done = sum(best.get(exercise.id, 0) == exercise.points for exercise in exercises)
+        total, earned = total + points, earned + score
+        open_ = [exercise.id for exercise in exercises if best.get(exercise.id, 0) < exercise.points]
+        rest = "complete" if not open_ else f"next: {open_[0]}"
+        print(f"{number}  {'█' * done}{'░' * (len(exercises) - done)}  {score} of {points} points  {rest}")
+    print(f"{earned} of {total} points; {hints} hints asked for; {_predictions(events)}")
+
+
+def best_scores(events: list[dict[str, Any]]) -> dict[str, int]:
+    """The best score of each exercise that was ever checked here."""
+    best: dict[str, int] = {}
+    for event in events:
+        if event.get("kind") == "check" and isinstance(event.get("score"), int) and isinstance(event.get("id"), str):
+            best[event["id"]] = max(best.get(event["id"], 0), event["score"])
+    return best
+
+
+def _predictions(events: list[dict[str, Any]]) -> str:
+    predicted = {event.get("id") for event in events if event.get("kind") == "prediction"}
+    return f"{len(predicted)} predictions recorded"

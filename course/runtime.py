@@ -1,0 +1,156 @@
+"""Where am I, on which device and in which precision, and why: `setup` says it in one line."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from course.errors import SetupError, UnknownName
+
+PROFILES = ("auto", "quick", "full")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What `setup` found: the place, the device, the precision and the profile, each with its reason."""
+
+    place: str
+    device: str
+    device_reason: str
+    precision: str
+    precision_reason: str
+    profile: str
+    profile_reason: str
+    seed: int
+
+    @property
+    def is_full(self) -> bool:
+        """True in the full profile: a GPU, the large models and the downloaded data sets."""
+        return self.profile == "full"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.place} · device {self.device} ({self.device_reason}) · {self.precision} ({self.precision_reason}) "
+            f"· profile {self.profile} ({self.profile_reason}) · seed {self.seed}"
+        )
+
+
+def setup(profile: str = "auto", seed: int = 0, *, device: str = "auto") -> Runtime:
+    """The `Runtime` of this session, printed in one line; every generator is seeded.
+
+    `profile` is "auto", "quick" or "full"; the variable COURSE_PROFILE decides when it is "auto".
+    `device` is "auto" or a torch device ("cpu", "cuda", "cuda:1", "mps").
+    Raises UnknownName for another profile and SetupError for a device that is not there.
+    """
+    seed_everything(seed)
+    device, device_reason = choose_device(device)
+    precision, precision_reason = choose_precision(device)
+    profile, profile_reason = choose_profile(profile, device)
+    runtime = Runtime(
+        place(), device, device_reason, precision, precision_reason, profile, profile_reason, seed
+    )
+    print(runtime)
+    return runtime
+
+
+def place() -> str:
+    """One of "Colab", "Kaggle", "CI", "Jupyter" and "terminal"."""
+    if "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ:
+        return "Colab"
+    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
+        return "Kaggle"
+    if "CI" in os.environ:
+        return "CI"
+    return "Jupyter" if _kernel() else "terminal"
+
+
+def is_live() -> bool:
+    """True when a person watches: bars and widgets are shown only then.
+
+    COURSE_LIVE=0 or 1 decides if set; `CI` means no. Otherwise a kernel that may ask its user for input has one:
+    JupyterLab, VS Code and Colab allow it; nbval, papermill, nbconvert and nbgrader do not.
+    """
+    if "COURSE_LIVE" in os.environ:
+        return os.environ["COURSE_LIVE"] not in ("", "0")
+    return "CI" not in os.environ and bool(getattr(_kernel(), "_allow_stdin", False))
+
+
+def _kernel():
+    """The Jupyter kernel this runs in, or None. Looks without importing: no IPython loaded, no kernel."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None)
+
+
+def home() -> Path:
+    """The folder of everything that is kept (cache, progress): COURSE_HOME, else ~/.pretrained-course."""
+    return Path(os.environ.get("COURSE_HOME") or Path.home() / ".pretrained-course")
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, numpy's and torch's global generators."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def choose_device(requested: str = "auto") -> tuple[str, str]:
+    """(device, why): CUDA, else Apple's MPS, else the CPU; or the one requested, if it is there."""
+    import torch
+
+    if requested == "auto":
+        if torch.cuda.is_available():
+            return "cuda", torch.cuda.get_device_name()
+        if torch.backends.mps.is_available():
+            return "mps", "an Apple GPU"
+        return "cpu", "no GPU found"
+    kind = torch.device(requested).type
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise SetupError(
+            f"device {requested!r} was asked for, but torch {torch.__version__} finds no CUDA GPU; "
+            'use device="auto", or in Colab choose Runtime > Change runtime type > GPU'
+        )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise SetupError(f'device {requested!r} was asked for, but there is no Apple GPU here; use device="auto"')
+    return requested, "asked for"
+
+
+def choose_precision(device: str) -> tuple[str, str]:
+    """("bfloat16" | "float16" | "float32", why) for training on this device."""
+    import torch
+
+    if not device.startswith("cuda"):
+        return "float32", f"half precision pays on CUDA GPUs, not on {device}"
+    major, minor = torch.cuda.get_device_capability(device)
+    # A T4 (7.5) reports bfloat16 but emulates it, so ask for compute capability 8.0.
+    if major >= 8:
+        return "bfloat16", f"compute capability {major}.{minor}"
+    if major >= 7:
+        return "float16", f"compute capability {major}.{minor}, no native bfloat16"
+    return "float32", f"compute capability {major}.{minor} has no tensor cores"
+
+
+def choose_profile(requested: str, device: str) -> tuple[str, str]:
+    """("quick" | "full", why). "auto" is full on a CUDA GPU in Colab or Kaggle, or once the full data was fetched."""
+    if requested not in PROFILES:
+        raise UnknownName.of("profile", requested, PROFILES)
+    if requested != "auto":
+        return requested, "asked for"
+    variable = os.environ.get("COURSE_PROFILE", "auto")
+    if variable not in PROFILES:
+        raise UnknownName.of("profile (COURSE_PROFILE)", variable, PROFILES)
+    if variable != "auto":
+        return variable, "COURSE_PROFILE"
+    if device.startswith("cuda") and place() in ("Colab", "Kaggle"):
+        return "full", 'a GPU with a network; PROFILE = "quick" is offline and smaller'
+    if (home() / "full-profile").exists():
+        return "full", 'fetched before; PROFILE = "quick" is offline and smaller'
+    return "quick", 'offline, minutes on a CPU; PROFILE = "full" wants a GPU and a network'

@@ -1,0 +1,23 @@
+"""Everything that the tests keep goes to a temporary COURSE_HOME, and nobody is watching."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Set here, before any kernel or worker starts, so that they inherit it. One folder a run: workers share its cache.
+os.environ.setdefault("COURSE_HOME", tempfile.mkdtemp(prefix="pretrained-course-"))
+os.environ["COURSE_LIVE"] = "0"
+os.environ.pop("COURSE_STRICT", None)
+os.environ.pop("COURSE_PROFILE", None)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A fresh COURSE_HOME for one test."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("COURSE_HOME", str(folder))
+    return folder

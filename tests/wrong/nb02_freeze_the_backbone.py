@@ -1,0 +1,206 @@
+"""Mistakes of chapter 02."""
+
+import torch
+from torch import nn
+
+
+def typo_require_grad(module):
+    for parameter in module.parameters():
+        parameter.require_grad = False
+
+
+def flag_on_the_module(module):
+    module.requires_grad = False
+
+
+def only_the_first_level(module):
+    for parameter in module.parameters(recurse=False):
+        parameter.requires_grad_(False)
+
+
+def only_the_convolutions(module):
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            part.requires_grad_(False)
+
+
+def zeroed_instead_of_frozen(module):
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+        parameter.zero_()
+
+
+def only_eval_mode(module):
+    module.eval()
+
+
+def freezes_through_the_module(module):
+    return module.requires_grad_(False).eval()
+
+
+def freezes_with_apply(module):
+    def off(part):
+        for name, parameter in part.named_parameters(recurse=False):
+            setattr(part, name, nn.Parameter(parameter.detach(), requires_grad=False))
+
+    module.apply(off)
+
+
+def eval_then_train(model):
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
+            module.eval()
+    model.train()
+
+
+def just_train(model):
+    model.train()
+
+
+def just_eval(model):
+    model.eval()
+
+
+def backbone_by_name(model):
+    model.train()
+    for name, module in model.named_modules():
+        if name.startswith(("backbone", "layer1")):
+            module.eval()
+
+
+def sets_flags_with_a_hook(model):
+    def visit(module):
+        frozen = [not p.requires_grad for p in module.parameters()]
+        module.training = not (frozen and all(frozen))
+        for child in module.children():
+            visit(child)
+
+    visit(model)
+    return model
+
+
+def counts_buffers(model):
+    return [value for value in model.state_dict(keep_vars=True).values()]
+
+
+def counts_buffers_beside_trainable(model):
+    return [p for p in model.parameters() if p.requires_grad] + list(model.buffers())
+
+
+def all_parameters(model):
+    return list(model.parameters())
+
+
+def copies(model):
+    return [p.clone() for p in model.parameters() if p.requires_grad]
+
+
+def names_instead(model):
+    return [name for name, p in model.named_parameters() if p.requires_grad]
+
+
+def only_weights(model):
+    return [p for name, p in model.named_parameters() if p.requires_grad and name.endswith("weight")]
+
+
+def each_layer_again(model):
+    return [p for module in model.modules() for p in module.parameters() if p.requires_grad]
+
+
+def filters_lazily(model):
+    return filter(lambda p: p.requires_grad, model.parameters())
+
+
+def dropout_left_on(model, loader):
+    with torch.no_grad():
+        model.train()
+        batches = [(model(x), y) for x, y in loader]
+    return torch.cat([f for f, _ in batches]), torch.cat([y for _, y in batches])
+
+
+def labels_from_a_second_pass(model, loader):
+    model.eval()
+    with torch.no_grad():
+        features = torch.cat([model(x) for x, _ in loader])
+    return features, torch.cat([y for _, y in loader])
+
+
+def graph_kept(model, loader):
+    model.eval()
+    batches = [(model(x), y) for x, y in loader]
+    return torch.cat([f for f, _ in batches]), torch.cat([y for _, y in batches])
+
+
+def only_the_last_batch(model, loader):
+    model.eval()
+    with torch.no_grad():
+        for x, y in loader:
+            features = model(x)
+    return features, y
+
+
+def returns_nothing(model, loader):
+    model.eval()
+
+
+def lists_of_batches(model, loader):
+    model.eval()
+    with torch.no_grad():
+        batches = [(model(x), y) for x, y in loader]
+    return [f for f, _ in batches], [y for _, y in batches]
+
+
+def collects_with_a_hook(model, loader):
+    kept, labels = [], []
+    handle = model.register_forward_hook(lambda module, inputs, output: kept.append(output.detach().clone()))
+    was_training = model.training
+    model.eval()
+    for x, y in loader:
+        model(x)
+        labels.extend(y.tolist())
+    handle.remove()
+    model.train(was_training)
+    return torch.vstack(kept), torch.tensor(labels)
+
+
+WRONG = {
+    "02-freeze-backbone": {
+        typo_require_grad: "typo",
+        flag_on_the_module: "only sets an attribute on the module",
+        only_the_first_level: "nothing was frozen",
+        only_the_convolutions: "not the children",
+        zeroed_instead_of_frozen: "freezing keeps the values",
+        only_eval_mode: "nothing was frozen",
+    },
+    "02-set-train-mode": {
+        eval_then_train: "must come after it",
+        just_train: "frozen weights are not a frozen layer",
+        just_eval: "only frozen modules belong in eval mode",
+        backbone_by_name: "decide module by module",
+    },
+    "02-list-trainable": {
+        counts_buffers: "buffers were counted",
+        counts_buffers_beside_trainable: "buffers were counted",
+        all_parameters: "frozen parameters are in the list",
+        copies: "not copies",
+        names_instead: "return the parameters themselves",
+        only_weights: "missing",
+        each_layer_again: "twice",
+    },
+    "02-cache-features": {
+        dropout_left_on: "dropout",
+        labels_from_a_second_pass: "same pass",
+        graph_kept: "no_grad",
+        only_the_last_batch: "11",
+        returns_nothing: "returned None",
+        lists_of_batches: "torch.cat",
+    },
+}
+
+RIGHT = {
+    "02-freeze-backbone": [freezes_through_the_module, freezes_with_apply],
+    "02-set-train-mode": [sets_flags_with_a_hook],
+    "02-list-trainable": [filters_lazily],
+    "02-cache-features": [collects_with_a_hook],
+}
