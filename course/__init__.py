@@ -25,6 +25,8 @@ _HOME = {
     "progress": "judging",
     "predict": "widgets",
     "quiz": "widgets",
+    "reveal": "widgets",
+    "claim": "claims",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0604, PLE0605

@@ -1,7 +1,8 @@
 """Narrow variants of well-known architectures, so that a check takes milliseconds.
 
 Each takes (B, 3, 32, 32) pictures and returns (B, num_classes) logits, with the module names of its full-size model.
-`cnn` is our own: `backbone` (convolutions, BatchNorm, dropout) and `head`.
+`cnn` is our own: `backbone` (convolutions, BatchNorm, dropout) and `head`. So are `chain` and `long_chain`: their
+children are their stages, from the input to the head, which is a Linear.
 """
 
 from __future__ import annotations
@@ -107,10 +108,27 @@ def _vit(num_classes: int) -> nn.Module:
     return model
 
 
+def _chain(num_classes: int, widths: tuple[int, ...] = (4, 6, 8)) -> nn.Module:
+    layers: OrderedDict[str, nn.Module] = OrderedDict(stem=nn.Sequential(*_block(3, widths[0]), nn.MaxPool2d(4)))
+    for i in range(1, len(widths)):
+        layers[f"stage{i}"] = _block(widths[i - 1], widths[i])
+    layers[f"stage{len(widths)}"] = nn.Sequential(
+        *_block(widths[-1], widths[-1]), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    layers["head"] = nn.Linear(widths[-1], num_classes)
+    return nn.Sequential(layers)
+
+
+def _long_chain(num_classes: int) -> nn.Module:
+    return _chain(num_classes, (4, 4, 6, 6, 8))
+
+
 ARCHITECTURES = {
     "cnn": _cnn,
     "resnet": _ResNet,
     "vgg": _VGG,
     "efficientnet": _efficientnet,
     "vit": _vit,
+    "chain": _chain,
+    "long_chain": _long_chain,
 }

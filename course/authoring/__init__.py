@@ -1,0 +1,31 @@
+"""solutions/ is the source: notebooks/ is made from it, run, stored, and checked for drift.
+
+building    `build` and `drift`
+cells       `normalise`: standard first cells, cell ids, nbgrader's metadata
+regions     `release`: each solution region becomes one `raise NotImplementedError`
+running     `run` a notebook in the quick profile and keep its outputs
+setup_cell  the source of the setup cell
+files       read and write notebooks, the same notebook always as the same bytes
+"""
+
+from course.authoring.building import build, drift, find_root
+from course.authoring.cells import normalise
+from course.authoring.files import METADATA, content, read, text
+from course.authoring.regions import release
+from course.authoring.running import environment, run
+from course.authoring.setup_cell import setup_source
+
+__all__ = [
+    "METADATA",
+    "build",
+    "content",
+    "drift",
+    "environment",
+    "find_root",
+    "normalise",
+    "read",
+    "release",
+    "run",
+    "setup_source",
+    "text",
+]

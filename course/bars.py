@@ -1,0 +1,26 @@
+"""A progress bar for whoever is watching, and silence for whoever is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from course.runtime import is_live
+
+Item = TypeVar("Item")
+
+# Shorter work ends before a bar could be read.
+DELAY_S = 2.0
+
+
+def bar(iterable: Iterable[Item], description: str, *, total: int | None = None) -> Iterable[Item]:
+    """The items of `iterable`, with a progress bar from the second second on, gone again at the end.
+
+    `total` is the number of items where `iterable` has no length. When nobody watches (see `runtime.is_live`) the
+    iterable itself comes back and nothing is shown.
+    """
+    if not is_live():
+        return iterable
+    from tqdm.auto import tqdm
+
+    return tqdm(iterable, desc=description, total=total, delay=DELAY_S, leave=False)

@@ -1,0 +1,115 @@
+"""What a batch measures: its loss, how much of it is right, and the means over many batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course.engine import Chunk, Engine
+from course.errors import BadLabels, EmptyData, NonFiniteLoss
+
+
+class Measured(NamedTuple):
+    """One chunk: the mean loss, and how many samples were right (None if the labels are not classes), on the device."""
+
+    samples: int
+    loss: torch.Tensor
+    hits: torch.Tensor | None
+
+
+def measure(network: nn.Module, chunk: Chunk, loss_fn: Callable | None, engine: Engine) -> Measured:
+    """The loss and the hits of one chunk."""
+    loss_fn = loss_fn or F.cross_entropy
+    with engine.autocast():
+        outputs = network(**chunk.inputs) if isinstance(chunk.inputs, dict) else network(chunk.inputs)
+        outputs = getattr(outputs, "logits", outputs)
+        classes = _classes(outputs, chunk.labels)
+        ignored = getattr(loss_fn, "ignore_index", -100)
+        if classes:
+            _check_labels(chunk.given, classes, ignored)
+        loss = loss_fn(outputs, chunk.labels)
+    if not classes:
+        return Measured(chunk.samples, loss, None)
+    right = outputs.detach().argmax(1) == chunk.labels
+    hits = right.sum() if right.ndim == 1 else right.sum() / (chunk.labels != ignored).sum() * chunk.samples
+    return Measured(chunk.samples, loss, hits)
+
+
+def _classes(outputs: Any, labels: Any) -> int:
+    """How many classes the outputs (N, classes, ...) score for labels (N, ...), or 0 if the labels are no classes."""
+    tensors = isinstance(outputs, torch.Tensor) and isinstance(labels, torch.Tensor)
+    return outputs.shape[1] if tensors and labels.dtype == torch.int64 and outputs.ndim == labels.ndim + 1 else 0
+
+
+def _check_labels(labels: torch.Tensor, classes: int, ignored: int) -> None:
+    """Raises BadLabels where a GPU would stop with a device-side assert. Labels that are on a GPU are not fetched."""
+    if not labels.is_cpu or not labels.numel():
+        return
+    low, high = torch.aminmax(labels)
+    if low >= 0 and high < classes:
+        return
+    wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignored)].unique().tolist()
+    if wrong:
+        raise BadLabels(
+            f"labels {', '.join(map(str, wrong[:8]))} are outside 0 to {classes - 1}: the model has {classes} outputs; "
+            f"number the classes from 0, or give the model more outputs: replace_head(model, {max(*wrong, 1) + 1})"
+        )
+
+
+class Tally:
+    """Sums over samples. Looking at a loss waits for the GPU, so there it is looked at once in 50 steps."""
+
+    def __init__(self, engine: Engine, epoch: int | None = None) -> None:
+        self._engine, self._epoch = engine, epoch
+        self._every = 1 if engine.device.type == "cpu" else 50
+        self._pending: list[tuple[Measured, int, float]] = []
+        self._batches = 0
+        self._samples, self._loss, self._hits = 0, 0.0, 0.0
+        self._has_accuracy = True
+
+    def add(self, measured: list[Measured], batches: int, optimizer: torch.optim.Optimizer | None = None) -> None:
+        """Count a step of that many batches; NonFiniteLoss if a loss looked at now is NaN or infinite."""
+        self._batches += batches
+        rate = optimizer.param_groups[-1]["lr"] if optimizer else 0.0
+        self._pending += [(one, self._batches, rate) for one in measured if one.samples]  # the rest is padding
+        if len(self._pending) >= self._every:
+            self._settle()
+
+    def _settle(self) -> None:
+        if not self._pending:
+            return
+        losses = torch.stack([one.loss for one, _, _ in self._pending]).tolist()
+        hits = [one.hits for one, _, _ in self._pending if one.hits is not None]
+        self._has_accuracy = len(hits) == len(losses)
+        self._hits += sum(torch.stack(hits).tolist()) if len(hits) > 1 else sum(hit.item() for hit in hits)
+        for (one, batch, rate), loss in zip(self._pending, losses, strict=True):
+            if self._epoch is not None and not math.isfinite(loss):
+                raise NonFiniteLoss(_non_finite(loss, self._epoch, batch, rate, self._engine.precision))
+            self._samples += one.samples
+            self._loss += loss * one.samples
+        self._pending.clear()
+
+    def means(self) -> dict[str, float]:
+        """loss, accuracy (if the labels are classes) and samples, over all processes; EmptyData if there were none."""
+        self._settle()
+        samples, loss, hits = self._engine.total([float(self._samples), self._loss, float(self._hits)])
+        if not samples:
+            raise EmptyData(
+                "the loader gave no batch at all; check that its data set is not empty, and with drop_last=True that "
+                "it has a whole batch_size of samples"
+            )
+        accuracy = {"accuracy": hits / samples} if self._has_accuracy else {}
+        return {"loss": loss / samples, **accuracy, "samples": int(samples)}
+
+
+def _non_finite(loss: float, epoch: int, batch: int, rate: float, precision: str) -> str:
+    wider = "" if precision == "float32" else '; or precision="float32"'
+    return (
+        f"the loss became {loss} in epoch {epoch}, batch {batch}, at learning rate {rate:g}; make the model anew, then "
+        f"try lr={rate / 10:g}, or clip_norm=1.0{wider}; if it happens in the first batch, look for NaN in the inputs"
+    )

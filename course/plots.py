@@ -1,0 +1,280 @@
+"""Figures in one style: colours that survive colour blindness, markers and dashes as well, and alt text.
+
+Every function returns a `Chart`; `show(chart, alt=...)` puts it into the notebook once, with its alt text. Nothing of
+matplotlib's global state is read or changed, so a learner's own pictures look as they always do.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, ScalarFormatter
+
+from course.runtime import _kernel
+
+# Okabe and Ito, "Color Universal Design" (2008), without the yellow, which is lost on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1)), "-")
+INK, FAINT = "#333333", "#d9d9d9"
+
+STYLE: Any = {
+    "figure.dpi": 120,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.08,
+    "savefig.facecolor": "white",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.edgecolor": "#8c8c8c",
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 6,
+    "legend.frameon": False,
+}
+
+# A picture above this size is saved with 256 colours, so that a notebook of many stays under 1 MB.
+PALETTE_FROM_BYTES = 60_000
+
+_MEASURES = ("loss", "accuracy")
+_PARTS = {"train": "training", "val": "validation"}
+
+
+class Chart(Figure):
+    """A figure that carries its alt text and that pyplot doesn't know, so nothing shows it a second time."""
+
+    def __init__(self, width_in: float, height_in: float, alt: str) -> None:
+        super().__init__(figsize=(width_in, height_in), layout="constrained")
+        FigureCanvasAgg(self)
+        self.alt = alt
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        return _bundle(self, self.alt)
+
+
+def show(figure: Figure, *, alt: str | None = None) -> None:
+    """Put `figure` into the notebook, once; outside a notebook only its alt text is printed.
+
+    `alt` says in words what the picture shows, for whoever can't see it; a `Chart` has a plain one of its own. Any
+    matplotlib figure will do, but then `alt` is needed: ValueError otherwise. The figure is closed.
+    """
+    alt = alt or getattr(figure, "alt", None)
+    if not alt:
+        raise ValueError('this figure has no description; pass one: show(figure, alt="what the picture shows")')
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close(figure)
+    if _kernel() is None:
+        print(alt)
+        return
+    from IPython.display import display
+
+    data, metadata = _bundle(figure, alt)
+    display(data, metadata=metadata, raw=True)
+
+
+def plot_history(history: Any) -> Chart:
+    """Loss, and accuracy if it was measured, against the epoch: training and validation.
+
+    `history.rows` is a list of dicts with "epoch" and any of train_loss, val_loss, train_accuracy, val_accuracy; a
+    value that is missing or None has no point.
+    """
+    rows = list(history.rows)
+    measures = [m for m in _MEASURES if any(row.get(f"{part}_{m}") is not None for row in rows for part in _PARTS)]
+    if not measures:
+        raise ValueError("the history has no rows with a loss or an accuracy; run fit for one epoch at least")
+    with matplotlib.rc_context(STYLE):
+        chart = Chart(4.2 * len(measures), 3.1, f"Line chart: {' and '.join(measures)} by epoch.")
+        for axes, measure in zip(chart.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
+            for i, (part, label) in enumerate(_PARTS.items()):
+                points = [
+                    (row["epoch"], row[f"{part}_{measure}"]) for row in rows if row.get(f"{part}_{measure}") is not None
+                ]
+                if points:
+                    axes.plot(*zip(*points, strict=True), label=label, **_look(i))
+            axes.set(title=measure, xlabel="epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+            axes.legend()
+    return chart
+
+
+def plot_comparison(comparison: Any, *, metric: str | None = None) -> Chart:
+    """Each setting's mean with its 95 % t interval, over the single seeds as dots.
+
+    `comparison.rows` is a list of dicts with "setting", "seed" and the metrics; `metric` is the first of them unless
+    given. One seed alone has no interval.
+    """
+    rows = list(comparison.rows)
+    metrics = [key for key in (rows[0] if rows else {}) if key not in ("setting", "seed")]
+    if not metrics:
+        raise ValueError("the comparison has no rows with a metric to draw")
+    metric = metric or metrics[0]
+    if metric not in metrics:
+        raise ValueError(f"the comparison has no metric {metric!r}; choose one of {', '.join(metrics)}")
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        groups.setdefault(str(row["setting"]), []).append(float(row[metric]))
+    with matplotlib.rc_context(STYLE):
+        title = metric.replace("_", " ")
+        chart = Chart(
+            6.4, 1.1 + 0.5 * len(groups), f"Dot chart: {title} of {', '.join(groups)}; means and single seeds."
+        )
+        axes = chart.subplots()
+        for i, values in enumerate(groups.values()):
+            _draw_setting(axes, i, np.asarray(values))
+        axes.set(xlabel=title, ylim=(len(groups) - 0.5, -0.5))
+        axes.set_yticks(range(len(groups)), list(groups))
+        axes.grid(False, axis="y")
+        axes.margins(x=0.08)
+        axes.set_title("mean, 95 % interval, single seeds", fontsize=9, fontweight="normal", color="#666666")
+    return chart
+
+
+def plot_curves(
+    x: Sequence[float],
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float] | None]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    log_x: bool = False,
+) -> Chart:
+    """One line a curve over `x`, in a band of its half-width.
+
+    `curves` maps a name to (mean, half-width of the interval), each as long as `x`; a half-width of None has no band.
+    """
+    with matplotlib.rc_context(STYLE):
+        chart = Chart(6.4, 3.8, f"Line chart: {ylabel} by {xlabel} for {', '.join(curves)}.")
+        axes = chart.subplots()
+        positions = np.asarray(x, dtype=float)
+        for i, (name, (mean, half_width)) in enumerate(curves.items()):
+            middle = np.asarray(mean, dtype=float)
+            look = _look(i)
+            axes.plot(positions, middle, label=name, **look)
+            if half_width is not None:
+                half = np.asarray(half_width, dtype=float)
+                axes.fill_between(positions, middle - half, middle + half, color=look["color"], alpha=0.15, linewidth=0)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        if log_x:
+            axes.set_xscale("log")
+        if len(positions) <= 8:
+            axes.xaxis.set_major_locator(FixedLocator(list(positions)))
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.xaxis.set_major_formatter(ScalarFormatter())
+        # The legend beside the lines, in the order of their ends.
+        order = sorted(range(len(curves)), key=lambda i: -float(list(curves.values())[i][0][-1]))
+        handles, names = axes.get_legend_handles_labels()
+        axes.legend(
+            [handles[i] for i in order], [names[i] for i in order], loc="center left", bbox_to_anchor=(1.01, 0.5)
+        )
+    return chart
+
+
+def show_pictures(images: Iterable[Any], titles: Sequence[str] | None = None, *, columns: int | None = None) -> Chart:
+    """A sheet of pictures, in rows of `columns`, each with its title.
+
+    A picture is a PIL image, a tensor (3, H, W) or (1, H, W) in [0, 1] (what lies outside is cut off), or an array
+    (H, W, 3). Raises ValueError where there are no pictures, or not as many titles as pictures.
+    """
+    arrays = [_pixels(image) for image in images]
+    if not arrays:
+        raise ValueError("there are no pictures to show")
+    if titles is not None and len(titles) != len(arrays):
+        raise ValueError(f"there are {len(arrays)} pictures but {len(titles)} titles")
+    columns = min(columns or min(8, len(arrays)), len(arrays))
+    lines = math.ceil(len(arrays) / columns)
+    size_in = min(1.5, 9 / columns)
+    with matplotlib.rc_context(STYLE):
+        named = f": {', '.join(dict.fromkeys(map(str, titles)))}" if titles is not None else ""
+        chart = Chart(
+            size_in * columns, lines * (size_in + 0.28 * (titles is not None)), f"{len(arrays)} pictures{named}."
+        )
+        grid = chart.subplots(lines, columns, squeeze=False).ravel()
+        for axes in grid:
+            axes.axis("off")
+        for i, pixels in enumerate(arrays):
+            grid[i].imshow(pixels, interpolation="antialiased")
+            if titles is not None:
+                grid[i].set_title(str(titles[i]), loc="center", fontsize=8, fontweight="normal", pad=3)
+    return chart
+
+
+def _look(i: int) -> dict[str, Any]:
+    """Colour, marker and dashes of the i-th line: any one of the three tells the lines apart."""
+    n = len(COLOURS)
+    return {"color": COLOURS[i % n], "marker": MARKERS[i % n], "linestyle": DASHES[i % n], "markeredgecolor": "white"}
+
+
+def _draw_setting(axes: Axes, y: int, values: np.ndarray) -> None:
+    from scipy.stats import t
+
+    colour, n = COLOURS[y % len(COLOURS)], len(values)
+    # Seeds are spread below the mean's line, in their own order, so that equal ones stay countable.
+    offsets = 0.24 + 0.09 * (np.arange(n) % 3 - 1)
+    axes.scatter(values, y + offsets, s=16, color=colour, alpha=0.55, linewidth=0)
+    half = t.ppf(0.975, n - 1) * values.std(ddof=1) / math.sqrt(n) if n > 1 else 0.0
+    marker = MARKERS[y % len(MARKERS)]
+    axes.errorbar(
+        values.mean(), y, xerr=half or None, color=colour, marker=marker, markersize=8, capsize=4, linewidth=2
+    )
+
+
+def _pixels(image: Any) -> np.ndarray:
+    """(H, W, 3) or (H, W, 4) of uint8 from a PIL image, a tensor or an array."""
+    if hasattr(image, "convert"):
+        return np.asarray(image.convert("RGBA" if "A" in image.getbands() else "RGB"))
+    array = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
+    if hasattr(image, "detach") and array.ndim == 3:
+        array = array.transpose(1, 2, 0)  # (3, H, W) -> (H, W, 3)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
+        raise ValueError(
+            f"a picture has shape (3, H, W) as a tensor or (H, W, 3) as an array, not {tuple(np.shape(image))}"
+        )
+    if array.dtype != np.uint8:
+        array = np.round(np.clip(array.astype(float), 0, 1) * 255).astype(np.uint8)
+    return array.repeat(3, axis=2) if array.shape[2] == 1 else array
+
+
+def _bundle(figure: Figure, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(data, metadata) of a display. The plain text is the alt text, the same on every machine."""
+    return {"image/png": _png(figure), "text/plain": alt}, {"image/png": {"alt": alt}}
+
+
+def _png(figure: Figure) -> str:
+    import base64
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(buffer, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
+    if buffer.tell() > PALETTE_FROM_BYTES:
+        picture = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        buffer = io.BytesIO()
+        picture.save(buffer, format="png", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,205 @@
+"""Questions that the learner answers in the notebook: `predict` before a result, `reveal` beside it, `quiz` to recall.
+
+What was chosen is kept in the learner's own record, so a cell that is run again shows it again. When nobody watches
+(see `runtime.is_live`) the questions are plain text, the same on every machine.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from course import record
+from course.runtime import _kernel, is_live
+
+LETTERS = "ABCDEFGHIJ"
+PREDICTION, QUIZ = "prediction", "quiz"
+
+# Colours that are told apart by colour-blind readers, on white and on black; text keeps the theme's own colour.
+NEUTRAL, RIGHT, WRONG = "#3b8ec2", "#009e73", "#d55e00"
+
+# ipywidgets gives an option one line of fixed height; a sentence needs more. Both of its versions use these names.
+_CSS = """<style>
+.course-question .widget-radio, .course-question .widget-radio-box {width: 100%; max-width: 100%; height: auto;}
+.course-question .widget-radio-box {padding: 0; margin: 0;}
+.course-question .widget-radio-box label {height: auto; min-height: 26px; width: 100%; line-height: 1.4;
+ white-space: normal; display: flex; flex-direction: row; align-items: flex-start; font-size: 14px; cursor: pointer;}
+.course-question .widget-radio-box label input {order: -1; flex: none; margin: 0 10px 0 0; position: static;}
+.course-question .widget-html-content {line-height: 1.5; font-size: 14px;}
+.course-question button:focus-visible, .course-question input:focus-visible {outline: 2px solid #3b8ec2;
+ outline-offset: 2px;}
+</style>"""
+
+
+def predict(id: str, question: str, options: Sequence[str]) -> None:
+    """Ask for a prediction before the experiment is run, and remember it for `reveal`.
+
+    The prediction can be changed until the learner is content; there is no right answer here. Text between backticks
+    is shown as code. Raises ValueError where there are fewer than two options, or two equal ones.
+    """
+    _check_options(id, options)
+    text = _as_text(f"Predict before you run: {question}", options)
+    if _can_answer():
+        _display(_prediction_box(id, question, options), text)
+    else:
+        print(text)
+
+
+def reveal(id: str, outcome: str) -> None:
+    """Show what came out, beside what the learner predicted under this id, if they did."""
+    remembered = record.latest(PREDICTION, id) if _can_answer() else None
+    if remembered is None:
+        print(f"What came out: {outcome}")
+        return
+    from IPython.display import display
+
+    predicted = f"{remembered.get('letter')}. {remembered.get('choice')}"
+    page = _card(NEUTRAL, f"<b>You predicted</b> {_as_html(predicted)}<br><b>What came out</b> {_as_html(outcome)}")
+    text = f"You predicted: {predicted}\nWhat came out: {outcome}"
+    display({"text/html": page, "text/plain": text}, raw=True)
+
+
+def quiz(id: str, question: str, options: Sequence[str], answer: str | int, explain: str | Sequence[str]) -> None:
+    """Ask a question with one right answer, and explain every option once the learner has chosen.
+
+    `answer` is the right option: its text, its letter or its index. `explain` is one sentence for the right option, or
+    a list with one for each. Raises ValueError where options, answer and explanations don't fit together.
+    """
+    _check_options(id, options)
+    right = _index_of(id, options, answer)
+    reasons = (
+        [explain if i == right else "" for i in range(len(options))] if isinstance(explain, str) else list(explain)
+    )
+    if len(reasons) != len(options):
+        raise ValueError(f"quiz {id!r} has {len(options)} options but {len(reasons)} explanations; give one for each")
+    text = _as_text(f"Recall: {question}", options) + "\nRun this cell in Jupyter to answer."
+    if _can_answer():
+        _display(_quiz_box(id, question, options, right, reasons), text)
+    else:
+        print(text)
+
+
+def _prediction_box(id: str, question: str, options: Sequence[str]) -> Any:
+    def choose(i: int) -> str:
+        saved = record.append(PREDICTION, id=id, letter=LETTERS[i], choice=options[i])
+        return recorded(options[i], saved)
+
+    def recorded(choice: str, saved: bool = True) -> str:
+        letter = LETTERS[options.index(choice)]
+        note = "You can change it until you run the next cell." if saved else "It could not be saved on this disk."
+        return _card(NEUTRAL, f"<b>Your prediction</b> {letter}. {_as_html(choice)}<br>{note}")
+
+    return _question_box(
+        PREDICTION, id, ("Predict before you run", question), options, "Record my prediction", choose, recorded
+    )
+
+
+def _quiz_box(id: str, question: str, options: Sequence[str], right: int, reasons: Sequence[str]) -> Any:
+    def choose(i: int) -> str:
+        record.append(QUIZ, id=id, letter=LETTERS[i], choice=options[i], right=i == right)
+        return explained(options[i])
+
+    def explained(choice: str) -> str:
+        chosen = options.index(choice)
+        verdict = "✓ Right." if chosen == right else f"✗ Not {LETTERS[chosen]}: the answer is {LETTERS[right]}."
+        lines = [f"<b>{verdict}</b>"]
+        for i, reason in enumerate(reasons):
+            if reason:
+                lines.append(f"{'✓' if i == right else '✗'} <b>{LETTERS[i]}</b> {_as_html(reason)}")
+        return _card(RIGHT if chosen == right else WRONG, "<br>".join(lines))
+
+    return _question_box(QUIZ, id, ("Recall", question), options, "Answer", choose, explained)
+
+
+def _question_box(
+    kind: str,
+    id: str,
+    heading: tuple[str, str],
+    options: Sequence[str],
+    label: str,
+    choose: Callable[[int], str],
+    show_again: Callable[[str], str],
+) -> Any:
+    """Question, radio buttons, button and feedback: `choose` records an index and returns the feedback's HTML."""
+    import ipywidgets
+
+    title, question = heading
+    remembered = (record.latest(kind, id) or {}).get("choice")
+    known = isinstance(remembered, str) and remembered in options
+    # ipywidgets shows the labels of radio buttons as text, so they are not escaped here.
+    radios = ipywidgets.RadioButtons(
+        options=[(f"{LETTERS[i]}.  {option.replace('`', '')}", i) for i, option in enumerate(options)],
+        index=list(options).index(str(remembered)) if known else None,
+        layout=ipywidgets.Layout(width="auto", margin="2px 0 6px 0"),
+    )
+    button = ipywidgets.Button(
+        description=label, button_style="primary", disabled=not known, layout=ipywidgets.Layout(width="auto")
+    )
+    feedback = ipywidgets.HTML(show_again(str(remembered)) if known else "")
+    head = ipywidgets.HTML(f"{_CSS}<b>{title}</b><br>{_as_html(question)}")
+
+    def enable(_: Any) -> None:
+        button.disabled = radios.index is None
+
+    def press(_: Any) -> None:
+        if radios.index is not None:
+            feedback.value = choose(radios.index)
+
+    radios.observe(enable, names="index")
+    button.on_click(press)
+    # Buttons stretch to the width of a VBox; in a row of their own they keep their own.
+    box = ipywidgets.VBox(
+        [head, radios, ipywidgets.HBox([button]), feedback],
+        layout=ipywidgets.Layout(max_width="760px", margin="6px 0", padding="0 0 0 12px"),
+    )
+    box.add_class("course-question")
+    return box
+
+
+def _display(box: Any, text: str) -> None:
+    """Show the box; where a saved notebook is only read, the text stands in its place."""
+    from IPython.display import display
+
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": text}, raw=True)
+
+
+def _can_answer() -> bool:
+    """True when somebody watches in a notebook; a terminal has no radio buttons, even with COURSE_LIVE=1."""
+    return is_live() and _kernel() is not None
+
+
+def _check_options(id: str, options: Sequence[str]) -> None:
+    if not 2 <= len(options) <= len(LETTERS):
+        raise ValueError(f"question {id!r} has {len(options)} options; give it 2 to {len(LETTERS)}")
+    if len(set(options)) != len(options):
+        raise ValueError(f"question {id!r} has the same option twice")
+
+
+def _index_of(id: str, options: Sequence[str], answer: str | int) -> int:
+    letters = LETTERS[: len(options)]
+    if isinstance(answer, int) and 0 <= answer < len(options):
+        return answer
+    if answer in options:
+        return list(options).index(str(answer))
+    if isinstance(answer, str) and len(answer) == 1 and answer in letters:
+        return letters.index(answer)
+    raise ValueError(f"quiz {id!r} has no option {answer!r}; the answer is an option, its letter or its index")
+
+
+def _as_text(question: str, options: Sequence[str]) -> str:
+    return "\n".join([question, *(f"  {LETTERS[i]}. {option}" for i, option in enumerate(options))])
+
+
+def _as_html(text: str) -> str:
+    """The text, escaped; what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+def _card(colour: str, content: str) -> str:
+    style = (
+        f"border-left: 4px solid {colour}; background: {colour}1f; padding: 8px 12px; margin: 6px 0; border-radius: 3px"
+    )
+    return f'<div role="status" style="{style}; max-width: 736px; line-height: 1.5">{content}</div>'

@@ -1,0 +1,352 @@
+"""Every notebook of both folders: its structure, its stored outputs (nbval), and another seed (papermill)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from course import authoring
+from course.authoring.cells import checked_by, exercise_of
+from course.claims import FAILS, HOLDS
+
+REPOSITORY = Path(__file__).parents[1]
+PATHS = sorted(path for folder in ("notebooks", "solutions") for path in (REPOSITORY / folder).glob("*.ipynb"))
+OTHER_SEED = 1
+IGNORED = "nbval-ignore-output"
+
+every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+
+
+# Each rule lists what is wrong with a notebook, so that it can be tried on notebooks that break it.
+
+
+def beginning(nb: nbformat.NotebookNode) -> list[str]:
+    """Title, objectives and minutes first; then the parameters and the setup cell as the first code."""
+    first = nb.cells[0]
+    code = [cell.id for cell in nb.cells if cell.cell_type == "code"]
+    rules = {
+        "the first cell is not a title in markdown": first.cell_type == "markdown" and first.source.startswith("# "),
+        "the first cell lists no objectives": re.search(r"^[-*] ", first.source, re.MULTILINE),
+        "the first cell has no line with minutes on a CPU and on a T4": re.search(
+            r"^(?=.*\bminutes?\b)(?=.*\d.*\bCPU\b)(?=.*\d.*\bT4\b)", first.source, re.MULTILINE
+        ),
+        "the first two code cells are not parameters and setup": code[:2] == ["parameters", "setup"],
+        "the parameters cell has no tag": any(
+            cell.id == "parameters" and "parameters" in cell.metadata.get("tags", []) for cell in nb.cells
+        ),
+        "two cells have one id": len({cell.id for cell in nb.cells}) == len(nb.cells),
+        "a cell has a made-up id": not any(re.fullmatch("[0-9a-f]{8}", cell.id) for cell in nb.cells),
+    }
+    return [finding for finding, kept in rules.items() if not kept]
+
+
+def exercises(nb: nbformat.NotebookNode) -> list[str]:
+    """Where an exercise's cell id, grade_id and first line differ, or its check is not what nbgrader locks."""
+    found = []
+    for cell in nb.cells:
+        nbgrader = cell.metadata.get("nbgrader", {})
+        exercise, (checked, alone) = exercise_of(cell), checked_by(cell)
+        if exercise is not None and not (cell.id == nbgrader.get("grade_id") == exercise and nbgrader.get("solution")):
+            found.append(f"{cell.id}: cell id, grade_id and first line differ")
+        if checked and not (
+            alone and cell.id == nbgrader.get("grade_id") == f"{checked[0]}-check" and nbgrader.get("locked")
+        ):
+            found.append(f"{cell.id}: not the locked check of its exercise")
+        if nbgrader and exercise is None and not checked:
+            found.append(f"{cell.id}: nbgrader's metadata on a cell that is no exercise")
+    return found
+
+
+def ignored(nb: nbformat.NotebookNode) -> list[str]:
+    """More than one code cell in ten is ignored by nbval, or one that makes a claim is."""
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    quiet = [
+        cell
+        for cell in code
+        if {IGNORED, "nbval-skip"} & set(cell.metadata.get("tags", []))
+        or re.search(r"^\s*#\s*(NBVAL_IGNORE_OUTPUT|NBVAL_SKIP)", cell.source, re.MULTILINE)
+    ]
+    found = [f"{cell.id}: makes a claim that nbval ignores" for cell in quiet if re.search(r"\bclaim\(", cell.source)]
+    if 10 * len(quiet) > len(code):
+        found.append(f"{len(quiet)} of {len(code)} code cells are ignored by nbval: {[cell.id for cell in quiet]}")
+    return found
+
+
+def pictures(nb: nbformat.NotebookNode) -> list[str]:
+    """Stored figures that are blank or that say nothing to who cannot see them."""
+    found = []
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            for kind in ("image/png", "image/jpeg"):
+                if kind not in output.get("data", {}):
+                    continue
+                with Image.open(io.BytesIO(base64.b64decode(output.data[kind]))) as picture:
+                    darkest, brightest = picture.convert("RGBA").convert("L").getextrema()
+                if darkest == brightest:
+                    found.append(f"{cell.id}: a blank picture")
+                alt = output.metadata.get(kind, {}).get("alt") or output.metadata.get("alt")
+                if not alt or not alt.strip():
+                    found.append(f"{cell.id}: a picture without alt text")
+    return found
+
+
+def stored(nb: nbformat.NotebookNode) -> list[str]:
+    """Errors, false claims, paths of the author's machine, solutions or hidden judges in what is stored."""
+    places = r"(?<![\w./:])/(home|Users|root|tmp|var|opt|usr|mnt|private|content|kaggle)/\w|\b[A-Z]:\\\w"
+    found = []
+    for cell in nb.cells:
+        if cell.cell_type != "code":
+            continue
+        if cell.execution_count is None:
+            found.append(f"{cell.id}: never run")
+        if any(output.output_type == "error" for output in cell.outputs):
+            found.append(f"{cell.id}: an error is stored")
+        said = printed(cell)
+        if FAILS in said:
+            found.append(f"{cell.id}: a stored claim does not hold")
+        if re.search(places, said) or str(REPOSITORY) in said or tempfile.gettempdir() + os.sep in said:
+            found.append(f"{cell.id}: a path of the machine that built it")
+    return found
+
+
+def answers(nb: nbformat.NotebookNode) -> list[str]:
+    """Marks of solutions or hidden judges, in sources or outputs."""
+    marks = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "solutions/hidden")
+    return [mark for mark in marks if mark in json.dumps(nb)]
+
+
+def printed(cell: nbformat.NotebookNode) -> str:
+    """All text in a cell's outputs: streams, and what is displayed as plain text or HTML."""
+    texts = []
+    for output in cell.get("outputs", []):
+        texts.append(output.get("text", ""))
+        texts += [output.get("data", {}).get(kind, "") for kind in ("text/plain", "text/html", "text/markdown")]
+    return "\n".join(texts)
+
+
+def claims(nb: nbformat.NotebookNode) -> list[str]:
+    """The lines that `course.claims.claim` printed."""
+    lines = [line for cell in nb.cells for line in printed(cell).splitlines()]
+    return [line for line in lines if line.startswith((HOLDS, FAILS))]
+
+
+def checks(nb: nbformat.NotebookNode) -> dict[str, str]:
+    """What each check cell said, by exercise."""
+    return {checked_by(cell)[0][0]: printed(cell) for cell in nb.cells if checked_by(cell)[1]}
+
+
+RULES = [beginning, exercises, ignored, pictures, stored]
+
+
+@every_notebook
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_notebook_keeps_the_rules(path, rule):
+    assert rule(nbformat.read(path, as_version=4)) == []
+
+
+@every_notebook
+def test_a_notebook_is_valid_and_under_one_megabyte(path):
+    nbformat.validate(nbformat.read(path, as_version=4))
+    assert path.stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PATHS if path.parent.name == "notebooks"], ids=lambda path: path.stem
+)
+def test_a_learners_notebook_holds_no_answer(path):
+    assert answers(nbformat.read(path, as_version=4)) == []
+
+
+@pytest.fixture
+def variables(tmp_path):
+    """The environment of a run from this folder, with one thread a kernel when several tests run at once."""
+
+    def chosen(path: Path) -> dict[str, str]:
+        threads = {"OMP_NUM_THREADS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {}
+        strict = path.parent.name == "solutions"
+        inherited = authoring.environment(tmp_path / "home", strict=strict)
+        return {k: v for k, v in inherited.items() if not k.startswith("PYTEST_")} | threads
+
+    return chosen
+
+
+def nbval(path: Path, tmp_path: Path, variables: dict[str, str]) -> subprocess.CompletedProcess:
+    """nbval's own verdict, in a process of its own: this pytest's options and plugins stay out of it."""
+    settings = tmp_path / "nbval.ini"
+    settings.write_text("[pytest]\n")
+    # nbformat imports jsonschema, which imports this package if it can: four seconds to compile a grammar of IRIs.
+    start = "import sys; sys.modules['rfc3987_syntax'] = None; import pytest; sys.exit(pytest.main())"
+    options = [
+        "--nbval",
+        "--nbval-current-env",
+        "--nbval-cell-timeout=600",
+        "-q",
+        "--color=no",
+        "-p",
+        "no:cacheprovider",
+    ]
+    command = [sys.executable, "-c", start, *options, "-p", "no:xdist", "-c", str(settings), str(path)]
+    return subprocess.run(command, cwd=path.parent, env=variables, capture_output=True, text=True, encoding="utf-8")
+
+
+@every_notebook
+def test_nbval_finds_the_stored_outputs_again(path, tmp_path, variables):
+    done = nbval(path, tmp_path, variables(path))
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture
+def run_with_another_seed(tmp_path, monkeypatch, variables):
+    """Papermill, with a kernel of this interpreter."""
+    kernel = tmp_path / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "Python 3", "language": "python"}))
+
+    def run(path: Path) -> nbformat.NotebookNode:
+        wanted = {**variables(path), "JUPYTER_PATH": str(kernel.parents[1])}
+        for name in set(os.environ) - set(wanted) - {"PYTEST_CURRENT_TEST"}:
+            monkeypatch.delenv(name)
+        for name, value in wanted.items():
+            monkeypatch.setenv(name, value)
+        return papermill.execute_notebook(
+            str(path),
+            str(tmp_path / path.name),
+            parameters={"PROFILE": "quick", "SEED": OTHER_SEED},
+            kernel_name="python3",
+            cwd=str(path.parent),
+            execution_timeout=600,
+            progress_bar=False,
+        )
+
+    return run
+
+
+@every_notebook
+def test_with_another_seed_every_claim_holds_and_every_check_says_the_same(path, run_with_another_seed):
+    nb = run_with_another_seed(path)
+    assert claims(nb) == claims(nbformat.read(path, as_version=4))
+    assert not [line for line in claims(nb) if line.startswith(FAILS)]
+    # In solutions/ a check that does not give full marks has raised by now: COURSE_STRICT is set.
+    wrong = {
+        exercise: said
+        for exercise, said in checks(nb).items()
+        if not said.strip() or ("not attempted yet" in said.lower()) != (path.parent.name == "notebooks")
+    }
+    assert wrong == {}
+
+
+# The rules themselves, on notebooks that break them.
+
+
+def png(brightness: int, *, spot: int | None = None) -> str:
+    picture = Image.new("L", (8, 8), brightness)
+    if spot is not None:
+        picture.putpixel((3, 3), spot)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def shown(data: str, **metadata) -> nbformat.NotebookNode:
+    return new_output("display_data", {"image/png": data}, metadata={"image/png": metadata})
+
+
+def cell(source: str, *outputs, cell_id: str = "some-cell", **metadata) -> nbformat.NotebookNode:
+    return new_code_cell(source, id=cell_id, outputs=list(outputs), metadata=metadata, execution_count=1)
+
+
+def said(text: str) -> nbformat.NotebookNode:
+    return new_output("stream", text=text)
+
+
+TITLE = "# Freeze\n\n- freeze a backbone\n\nAbout 12 minutes on a CPU, 5 on a T4."
+START = [
+    new_markdown_cell(TITLE, id="freeze"),
+    cell("SEED = 0", cell_id="parameters", tags=["parameters"]),
+    cell("import course", cell_id="setup", tags=[IGNORED]),
+]
+FILL = [cell("1", cell_id=f"fill-{number}") for number in range(8)]
+
+
+def notebook(*cells) -> nbformat.NotebookNode:
+    return new_notebook(cells=[*START, *FILL, *cells])
+
+
+def test_the_rules_pass_a_notebook_that_keeps_them():
+    grade = {"grade_id": "02-freeze-it", "solution": True, "locked": False}
+    check = {"grade_id": "02-freeze-it-check", "solution": False, "locked": True}
+    nb = notebook(
+        cell("# exercise: 02-freeze-it\ndef f(): ...", cell_id="02-freeze-it", nbgrader=grade),
+        cell('check("02-freeze-it")', said("not attempted yet"), cell_id="02-freeze-it-check", nbgrader=check),
+        cell("claim('it holds', True)", said("holds: it holds\n"), shown(png(255, spot=0), alt="A black spot")),
+    )
+    assert [finding for rule in RULES for finding in rule(nb)] == []
+    assert claims(nb) == ["holds: it holds"]
+    assert {exercise: text.strip() for exercise, text in checks(nb).items()} == {"02-freeze-it": "not attempted yet"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "nb", "finding"),
+    [
+        (beginning, new_notebook(cells=[*START[1:], START[0]]), "not a title"),
+        (
+            beginning,
+            new_notebook(cells=[new_markdown_cell("# Freeze\n12 minutes on a CPU, 5 on a T4")]),
+            "no objectives",
+        ),
+        (beginning, new_notebook(cells=[new_markdown_cell("# Freeze\n- a\n\n12 minutes")]), "no line with minutes"),
+        (beginning, new_notebook(cells=[START[0], START[2], START[1]]), "not parameters and setup"),
+        (beginning, notebook(cell("1", cell_id="deadbeef")), "made-up id"),
+        (exercises, notebook(cell("# exercise: 02-freeze-it\n")), "cell id, grade_id and first line differ"),
+        (exercises, notebook(cell('check("02-freeze-it")')), "not the locked check"),
+        (exercises, notebook(cell("1", nbgrader={"solution": True})), "no exercise"),
+        (ignored, notebook(cell("1", tags=[IGNORED])), "2 of 11 code cells"),
+        (ignored, notebook(cell("# NBVAL_IGNORE_OUTPUT\n1")), "2 of 11 code cells"),
+        (ignored, notebook(cell("claim('a', b)", tags=[IGNORED])), "makes a claim that nbval ignores"),
+        (pictures, notebook(cell("1", shown(png(255), alt="White"))), "a blank picture"),
+        (pictures, notebook(cell("1", shown(png(255, spot=0)))), "without alt text"),
+        (stored, notebook(cell("1", new_output("error", ename="E"))), "an error is stored"),
+        (stored, notebook(cell("1", said("does not hold: that"))), "does not hold"),
+        (stored, notebook(cell("1", said("saved in /home/ada/cache"))), "a path of the machine"),
+        (stored, notebook(cell("1", said(f"saved in {REPOSITORY / 'README.md'}"))), "a path of the machine"),
+        (stored, new_notebook(cells=[new_code_cell("1", id="a")]), "never run"),
+        (answers, notebook(cell("### BEGIN SOLUTION")), "BEGIN SOLUTION"),
+    ],
+)
+def test_a_rule_finds_what_breaks_it(rule, nb, finding):
+    assert any(finding in found for found in rule(nb)), rule(nb)
+
+
+def toy(path: Path, source: str, output: str) -> Path:
+    path.parent.mkdir()
+    parameters = cell("PROFILE, SEED = 'auto', 0", cell_id="parameters", tags=["parameters"])
+    nbformat.write(new_notebook(cells=[parameters, cell(source, said(output))], metadata=authoring.METADATA), path)
+    return path
+
+
+def test_nbval_fails_on_an_output_that_changed_and_shows_it(tmp_path, variables):
+    path = toy(tmp_path / "notebooks" / "toy.ipynb", "print('computed', 1 + 1)", "computed 3\n")
+    done = nbval(path, tmp_path, variables(path))
+    assert done.returncode == 1
+    assert "computed 3" in done.stdout and "computed 2" in done.stdout
+
+
+def test_a_claim_that_needs_the_seed_is_found_with_another(tmp_path, run_with_another_seed):
+    source = "from course.claims import claim\nclaim('the seed is even', SEED % 2 == 0)"
+    path = toy(tmp_path / "notebooks" / "toy.ipynb", source, "holds: the seed is even\n")
+    assert claims(nbformat.read(path, as_version=4)) == ["holds: the seed is even"]
+    assert claims(run_with_another_seed(path)) == ["does not hold: the seed is even"]
