@@ -1,3 +1,4 @@
+import copy
 import os
 import pickle
 import random
@@ -16,7 +17,8 @@ from course.errors import BadCheckpoint
 from course.training import fit
 
 # A run with everything in it that draws at random or remembers: shuffling, dropout, BatchNorm, numpy's and Python's
-# generators, momentum, a schedule and early stopping. Argument 3, if given: kill the process at that forward pass.
+# generators, momentum, a schedule and early stopping. Arguments: its checkpoint; the forward pass at which the process
+# is killed, or 0; and the checkpoint of a second run, from the same start, to compare the weights with.
 RUN = """
 import os, random, signal, sys
 import numpy as np, torch
@@ -28,19 +30,24 @@ class Noisy(nn.Module):
     forwards = 0
     def forward(self, x):
         Noisy.forwards += 1
-        if len(sys.argv) > 3 and Noisy.forwards == int(sys.argv[3]):
+        if Noisy.forwards == int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
         return x + 0.01 * np.random.randn() + 0.01 * random.random()
 
+def run(path):
+    torch.manual_seed(0); np.random.seed(0); random.seed(0)
+    x = torch.randn(60, 6); y = (x[:, 0] > 0).long()
+    model = nn.Sequential(Noisy(), nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
+    own = torch.Generator().manual_seed(5)
+    loader = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True, generator=own)
+    plain = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True)
+    fit(model, loader, plain, epochs=4, schedule="cosine", patience=3, checkpoint=path, device="cpu", verbose=False)
+    return model.state_dict()
+
 torch.set_num_threads(1)
-torch.manual_seed(0); np.random.seed(0); random.seed(0)
-x = torch.randn(60, 6); y = (x[:, 0] > 0).long()
-model = nn.Sequential(Noisy(), nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
-own = torch.Generator().manual_seed(5)
-loader = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True, generator=own)
-plain = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True)
-fit(model, loader, plain, epochs=4, schedule="cosine", patience=3, checkpoint=sys.argv[1], device="cpu", verbose=False)
-torch.save(model.state_dict(), sys.argv[2])
+first = run(sys.argv[1])
+second = run(sys.argv[3])
+print(all(torch.equal(first[name], second[name]) for name in first))
 """
 
 
@@ -50,16 +57,41 @@ def run(*arguments):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL on Windows")
-def test_killed_runs_started_again_end_in_bit_identical_weights(tmp_path):
-    done = run(tmp_path / "whole.ckpt", tmp_path / "whole.pt")
+def test_a_killed_run_started_again_ends_in_bit_identical_weights(tmp_path):
+    killed = run(tmp_path / "cut.ckpt", 21)  # an epoch has 16 forward passes
+    assert killed.returncode == -signal.SIGKILL
+    done = run(tmp_path / "cut.ckpt", 0, tmp_path / "whole.ckpt")
     assert done.returncode == 0, done.stderr
-    for killed_at in (3, 21):  # in the first epoch; in the second one's middle, then in that of the epoch after
-        killed = run(tmp_path / "cut.ckpt", tmp_path / "cut.pt", killed_at)
-        assert killed.returncode == -signal.SIGKILL
-    done = run(tmp_path / "cut.ckpt", tmp_path / "cut.pt")
-    assert "going on after epoch 1" in done.stdout, done.stderr
-    whole, cut = (torch.load(tmp_path / name, weights_only=True) for name in ("whole.pt", "cut.pt"))
-    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    assert done.stdout.splitlines() == [f"going on after epoch 1, from {tmp_path / 'cut.ckpt'}", "True"]
+
+
+def test_an_interrupted_first_epoch_run_again_in_the_same_kernel_starts_where_it_started(tmp_path):
+    class Interrupt(nn.Module):
+        at = 2
+
+        def forward(self, x):
+            self.at -= 1
+            if self.at == 0:
+                raise KeyboardInterrupt
+            return x
+
+    def train(model, path):
+        loader = DataLoader(TensorDataset(x, (x[:, 0] > 0).long()), batch_size=8, shuffle=True)
+        fit(model, loader, epochs=2, checkpoint=path, device="cpu", verbose=False)
+        return model[1].weight.detach()
+
+    x = torch.randn(24, 4, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(1)
+    layer = nn.Linear(4, 2)
+    whole, cut = (nn.Sequential(Interrupt(), copy.deepcopy(layer)) for _ in range(2))
+    whole[0].at = -1
+    torch.manual_seed(2)
+    expected = train(whole, tmp_path / "whole.ckpt")
+    torch.manual_seed(2)
+    with pytest.raises(KeyboardInterrupt):
+        train(cut, tmp_path / "cut.ckpt")
+    assert not torch.equal(cut[1].weight, layer.weight)
+    assert torch.equal(train(cut, tmp_path / "cut.ckpt"), expected)
 
 
 def job(path, *, epochs=2, hidden=8, lr=1e-3, **options):

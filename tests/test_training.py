@@ -289,33 +289,34 @@ def test_history_shows_itself_and_survives_json():
 
 SHARED = """
 import os, sys, torch
-from tests.test_training import loader, network, sgd
-from course.training import fit
+from tests.test_training import train_shared
 torch.set_num_threads(1)
-processes = int(os.environ.get("WORLD_SIZE", "1"))
-model = network(middle=torch.nn.Tanh)
-batches = loader(53, batch_size=16 // processes, shuffle=True, generator=torch.Generator().manual_seed(3))
-val = loader(19, batch_size=16 // processes)
-history = fit(model, batches, val, epochs=2, optimizer=sgd(model), accumulate=2, device="cpu")
-if os.environ.get("RANK", "0") == "0":
-    torch.save({"model": model.state_dict(), "rows": history.rows}, sys.argv[1])
+result = train_shared(processes=2)
+if os.environ["RANK"] == "0":
+    torch.save(result, sys.argv[1])
 """
 
 
-def test_two_processes_do_what_one_does_with_twice_the_batch(tmp_path):
+def train_shared(processes=1):
+    model = network(middle=nn.Tanh)
+    shuffled = torch.Generator().manual_seed(3)
+    batches = loader(53, batch_size=16 // processes, shuffle=True, generator=shuffled)
+    val = loader(19, batch_size=16 // processes)
+    history = fit(model, batches, val, epochs=2, optimizer=sgd(model), accumulate=2, device="cpu")
+    return {"model": model.state_dict(), "rows": history.rows}
+
+
+def test_two_processes_do_what_one_does_with_twice_the_batch(tmp_path, capsys):
     script = tmp_path / "shared.py"
     script.write_text(SHARED)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    results, printed = [], []
-    for name, launcher in (("one", []), ("two", launch)):
-        command = [sys.executable, *launcher, str(script), str(tmp_path / name)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        results.append(torch.load(tmp_path / name, weights_only=True))
-        printed.append(done.stdout)
-    one, two = results
-    assert printed[0] == printed[1]
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*launch, str(script), str(tmp_path / "two")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    one, two = train_shared(), torch.load(tmp_path / "two", weights_only=True)
+    assert done.stdout == capsys.readouterr().out  # only the main process prints
     assert all(torch.allclose(tensor, two["model"][name], atol=1e-6) for name, tensor in one["model"].items())
     for row, other in zip(one["rows"], two["rows"], strict=True):
         assert all(row[name] == pytest.approx(other[name], abs=1e-6) for name in row if name != "seconds")
