@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """What `write_checkpoint` was given. No code in the file is ever run; BadCheckpoint if it is not such a file."""
     advice = "delete it to start this training over, or pass another path"
     try:
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()  # torch.load itself does not look at the checksums
+        if wrong is not None:
+            raise zipfile.BadZipFile(f"the checksum of {wrong} is wrong")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise BadCheckpoint(

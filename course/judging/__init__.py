@@ -1,14 +1,17 @@
 """Exercises judged away from the answer: a probe runs beside it, a judge decides on what came back.
 
-    wire      plain data and tensors to bytes and back: JSON and safetensors, never a pickle
-    exercise  what an exercise is: cases drawn outside, one probe, several judges worth points
-    expectations  what judges say: what was tried, what came back, what was expected, which misconception
-    student   where the answer lives: `LocalStudent` runs the probe in this process
-    verdict   an exercise and a student to a result with points
-    answers   the answers in a notebook, read as data
-    card      a result as HTML or plain text
-    checking  `check`, `hint`, `check_notebook`
-    overview  `progress`
+wire      plain data and tensors to bytes and back: JSON and safetensors, never a pickle
+exercise  what an exercise is: cases drawn outside, one probe, several judges worth points
+expectations  what judges say: what was tried, what came back, what was expected, which misconception
+student   where the answer lives: `LocalStudent` runs the probe in this process
+timelimit a limit that an endless loop cannot escape
+surroundings  what a learner's code runs in, and that nothing of it stays
+verdict   an exercise and a student to a result with points
+answers   the answers in a notebook, read as data
+definitions  a notebook's definitions, executed without its experiments
+card      a result as HTML or plain text
+checking  `check`, `hint`, `check_notebook`
+overview  `progress`
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ _HOME = {
     "need": "expectations",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

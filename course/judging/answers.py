@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import linecache
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from course.judging.exercise import Exercise, exercises_of, notebook_numbers
 
 COMMENT = re.compile(r"^#\s*exercise:\s*(\d\d-[a-z0-9-]+)", re.MULTILINE)
 _MAX_BYTES = 50 * 2**20
+# `%magic`, `!command`, `help?`, `lines = !command`, each with the lines that a backslash continues it on.
+_MAGIC = re.compile(r"^([ \t]*)(?:[%!?]|[\w.]+\?{1,2}[ \t]*$|[\w, ]+=[ \t]*[%!])(?:.*\\\n)*.*$", re.MULTILINE)
+_OTHER_LANGUAGE = re.compile(r"\s*%%(?!time\b|timeit\b|capture\b|prun\b)")
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,24 @@ class Answer:
     def attempted(self) -> bool:
         return not is_untouched(self.source, self.exercise.answer)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a learner should know about how the answer was found."""
+        return (f"{self.copies} cells hold this exercise; the last one counts",) if self.copies > 1 else ()
+
 
 def read_notebook(path: Path) -> list[dict[str, Any]]:
     """The code cells of a notebook file, sources joined. Raises ExerciseError for what is no notebook."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ExerciseError(f"{path} is over {_MAX_BYTES // 2**20} MiB; clear its outputs and save it again")
-        content = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-        cells = content["cells"] if "cells" in content else content["worksheets"][0]["cells"]  # nbformat 3
+        content = json.loads(path.read_text(encoding="utf-8-sig", errors="replace"))
+        nbformat_3 = [] if "cells" in content else [cell for sheet in content["worksheets"] for cell in sheet["cells"]]
+        cells = content.get("cells", nbformat_3)
         return [_code_cell(cell) for cell in cells if cell.get("cell_type") == "code"]
     except OSError as error:
         raise ExerciseError(f"{path} cannot be read ({error.strerror}); is it the right name?") from error
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ExerciseError(f"{path} is not a Jupyter notebook; save it as .ipynb and hand in that file") from error
 
 
@@ -57,27 +68,28 @@ def find_answers(cells: list[dict[str, Any]]) -> list[Answer]:
 
     By name alone only the exercises of the notebook that the other cells belong to are looked for.
     """
-    found: dict[str, list[str]] = {}
-    for cell in cells:
-        if exercise_id := _claimed(cell):
-            found.setdefault(exercise_id, []).append(cell["source"])
-    numbers = {exercise_id[:2] for exercise_id in found} or _checked_numbers(cells)
+    exercises = [exercise for number in notebook_numbers() for exercise in exercises_of(number)]
+    known = {exercise.id for exercise in exercises}
+    claims = [_claim(cell, known) for cell in cells]
+    numbers = {claim[:2] for claim in claims if claim} or _checked_numbers(cells)
     answers = []
-    for exercise in (exercise for number in sorted(numbers) for exercise in exercises_of(number)):
-        sources = found.get(exercise.id) or [
-            cell["source"] for cell in cells if definition(cell["source"], exercise.answer) is not None
-        ]
+    for exercise in exercises:
+        if exercise.id[:2] not in numbers:
+            continue
+        claimed = [cell["source"] for cell, claim in zip(cells, claims, strict=True) if claim == exercise.id]
+        # A cell that was split keeps its id and comment in the part without the answer.
+        named = [source for source in claimed if binds(source, exercise.answer) or syntax_error(source)]
+        sources = named or [cell["source"] for cell in cells if binds(cell["source"], exercise.answer)] or claimed
         if sources:
             answers.append(Answer(exercise, sources[-1], len(sources)))
     return answers
 
 
-def _claimed(cell: dict[str, Any]) -> str | None:
+def _claim(cell: dict[str, Any], known: set[str]) -> str | None:
     nbgrader = cell["metadata"].get("nbgrader")
     grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
     comment = COMMENT.search(cell["source"])
-    known = {exercise.id for number in notebook_numbers() for exercise in exercises_of(number)}
-    claims: Iterable[Any] = (grade_id, cell["id"], comment[1] if comment else None)
+    claims = (grade_id, cell["id"], comment[1] if comment else None)
     return next((claim for claim in claims if isinstance(claim, str) and claim in known), None)
 
 
@@ -85,22 +97,67 @@ def _checked_numbers(cells: list[dict[str, Any]]) -> set[str]:
     return {match for cell in cells for match in re.findall(r"""check\(\s*["'](\d\d)-""", cell["source"])}
 
 
-def definition(source: str, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | None:
+def binds(source: str, name: str) -> bool:
+    """True when a cell defines or assigns this name at its top, or seems to in spite of a syntax error."""
+    if syntax_error(source):
+        return bool(re.search(rf"^(?:async\s+def|def|class)\s+{re.escape(name)}\b", source, re.MULTILINE))
+    nodes = [node for node in parse(source).body if not isinstance(node, (ast.Import, ast.ImportFrom))]
+    return any(name in names_bound(node) for node in nodes)
+
+
+def names_bound(node: ast.stmt) -> set[str]:
+    """The names that a statement binds where it stands: definitions, assignments and imports, in its blocks too."""
+    if isinstance(node, _Definition):
+        return {node.name}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    names: set[str] = set()
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            names |= names_bound(child)
+        elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
+            names |= {name for inner in child.body for name in names_bound(inner)}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and child is not node.value:
+            names |= {part.id for part in ast.walk(child) if isinstance(part, ast.Name)}
+    return names
+
+
+def definition(source: str, name: str) -> _Definition | None:
     """The last definition of a function or class of this name at the top of a cell, or None."""
     found = None
     for node in parse(source).body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name == name:
+        if isinstance(node, _Definition) and node.name == name:
             found = node
     return found
 
 
 def parse(source: str) -> ast.Module:
     """The syntax tree of a cell, its magics and shell lines taken out; empty when it has a syntax error."""
-    plain = re.sub(r"^([ \t]*)[%!?].*$", r"\1pass", source, flags=re.MULTILINE)
     try:
-        return ast.parse(plain)
+        return _parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module([], [])
+
+
+def syntax_error(source: str) -> str:
+    """What is wrong with a cell that is no Python, with its line; empty for one that is."""
+    try:
+        _parse(source)
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        return f"line {error.lineno} is no Python: {error.msg}" + (f", in `{line[:80]}`" if line else "")
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"the cell is no Python: {error}"[:200]
+    return ""
+
+
+def _parse(source: str) -> ast.Module:
+    if _OTHER_LANGUAGE.match(source):
+        return ast.Module([], [])
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # only now, since a line of Python may begin with % too, within brackets
+        return ast.parse(_MAGIC.sub(lambda match: f"{match[1]}pass" + "\n" * match[0].count("\n"), source))
 
 
 def is_untouched(source: str, name: str) -> bool:
@@ -108,30 +165,52 @@ def is_untouched(source: str, name: str) -> bool:
     tree = definition(source, name)
     if tree is None:
         return False
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    return bool(functions) and any(map(_raises_not_implemented, functions)) and all(map(_is_released, functions))
+    if not isinstance(tree, ast.ClassDef):
+        return _raises_not_implemented(tree.body)
+    methods = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    bodies = [_without_given(method.body) for method in methods]
+    return any(map(_raises_not_implemented, bodies)) and all(
+        _raises_not_implemented(body) or not body for body in bodies
+    )
 
 
-def _is_released(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return _raises_not_implemented(function) or all(isinstance(node, ast.Expr) for node in function.body)
+def _raises_not_implemented(body: list[ast.stmt]) -> bool:
+    body = [node for node in body if not _is_text(node)]
+    raised = body[0].exc if len(body) == 1 and isinstance(body[0], ast.Raise) else None
+    raised = raised.func if isinstance(raised, ast.Call) else raised
+    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
 
 
-def _raises_not_implemented(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
-    # A class's released __init__ may keep given lines, such as super().__init__(), before the marked region.
-    last = body[-1] if body else None
-    given = all(isinstance(node, (ast.Expr, ast.Assign, ast.AnnAssign)) for node in body[:-1])
-    name = last.exc if isinstance(last, ast.Raise) else None
-    name = name.func if isinstance(name, ast.Call) else name
-    return given and isinstance(name, ast.Name) and name.id == "NotImplementedError"
+def _without_given(body: list[ast.stmt]) -> list[ast.stmt]:
+    """A method without what a released class keeps outside its marked region: `super()...` and `self.x = x`."""
+
+    def is_given(node: ast.stmt) -> bool:
+        if isinstance(node, ast.Assign):
+            return isinstance(node.targets[0], ast.Attribute)
+        return _is_text(node) or (isinstance(node, ast.Expr) and ast.unparse(node).startswith("super("))
+
+    return [node for node in body if not is_given(node)]
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def source_of(answer: Any) -> str:
     """The source of the cell that defined a function or class, or an empty text where it is not kept."""
-    members = [answer, *vars(answer).values()] if isinstance(answer, type) else [answer]
+    name = getattr(answer, "__name__", "")
+    texts = [_text_of(code) for code in _codes(answer)]
+    return next((text for text in texts if binds(text, name)), next(filter(None, texts), ""))
+
+
+def _codes(answer: Any) -> Iterator[Any]:
+    members = [*vars(answer).values()] if inspect.isclass(answer) else [answer]
     for member in members:
-        code = getattr(getattr(member, "__wrapped__", member), "__code__", None)
-        if code is not None:
-            linecache.checkcache(code.co_filename)
-            return "".join(linecache.getlines(code.co_filename))
-    return ""
+        code = getattr(inspect.unwrap(member) if callable(member) else member, "__code__", None)
+        if inspect.iscode(code):
+            yield code
+
+
+def _text_of(code: Any) -> str:
+    linecache.checkcache(code.co_filename)
+    return "".join(linecache.getlines(code.co_filename))

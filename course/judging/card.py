@@ -6,52 +6,67 @@ from html import escape
 
 from course.judging.verdict import Outcome, Result
 
+# Colours only for edges and marks, in Okabe and Ito's palette; all text has the notebook's own colour.
 _STYLE = """<style>
-.course-card {border: 1px solid currentColor; border-left-width: 6px; border-radius: 6px; padding: .6em 1em;
-  margin: .4em 0; max-width: 56em; color: var(--jp-content-font-color1, inherit); font-size: 14px; line-height: 1.45}
-.course-card.right {border-color: #009E73} .course-card.wrong {border-color: #D55E00}
-.course-card.open {border-color: #888}
-.course-card h4 {margin: 0 0 .4em 0; font-size: 15px} .course-card ul {margin: 0; padding: 0; list-style: none}
-.course-card li {margin: .35em 0} .course-card dl {margin: .15em 0 .3em 1.8em; display: grid;
-  grid-template-columns: max-content 1fr; gap: .1em .8em} .course-card dt {opacity: .7} .course-card dd {margin: 0}
-.course-card code, .course-card pre {font-family: var(--jp-code-font-family, monospace); font-size: 13px;
-  white-space: pre-wrap; background: transparent; color: inherit}
-.course-card .why {margin: .2em 0 .3em 1.8em; font-weight: 600}
+.course-card {border: 1px solid rgba(128, 128, 128, .5); border-left: 6px solid #888; border-radius: 6px;
+  padding: .6em 1em; margin: .4em 0; max-width: 56em; font-size: 14px; line-height: 1.45;
+  font-family: var(--jp-ui-font-family, system-ui, sans-serif);
+  color: var(--jp-content-font-color1, var(--vscode-foreground, inherit))}
+.course-card.right {border-left-color: #009E73} .course-card.wrong {border-left-color: #D55E00}
+.course-card h4 {margin: 0 0 .4em 0; font-size: 15px; color: inherit}
+.course-card ul {margin: 0; padding: 0; list-style: none}
+.course-card li {margin: .35em 0; padding-left: 1.4em; text-indent: -1.4em}
+.course-card li > * {text-indent: 0}
+.course-card .mark {display: inline-block; width: 1.4em; font-weight: 700}
+.course-card .yes {color: #009E73} .course-card .no {color: #D55E00}
+.course-card dl {margin: .15em 0 .3em 0; display: grid; grid-template-columns: max-content 1fr; gap: .1em .8em}
+.course-card dt {opacity: .75; font-weight: 400} .course-card dd {margin: 0; min-width: 0}
+.course-card code, .course-card pre {font-family: var(--jp-code-font-family, monospace); font-size: 13px; margin: 0;
+  padding: 0; white-space: pre-wrap; overflow-wrap: anywhere; background: transparent; color: inherit}
+.course-card pre {max-height: 20em; overflow-y: auto; padding-left: 1.4em}
+.course-card .why {margin: .2em 0 .3em 0; font-weight: 600} .course-card p, .course-card details {margin: .4em 0}
 </style>"""
 
 
 def as_text(result: Result) -> str:
     """The result in plain text, a line for each judge and its reasons below it."""
     lines = [_headline(result)]
-    if result.status == "not attempted":
-        return lines[0]
-    for outcome in result.outcomes:
-        lines.append(f"  {_mark(outcome)} {outcome.claim} ({outcome.earned} of {_points(outcome.points)})")
-        lines += [f"      {name}: {text}" for name, text in _details(outcome)]
+    if result.status != "not attempted":
+        if message := _message(result):
+            lines.append(f"  {message}")
+        for outcome in result.outcomes:
+            lines.append(f"  {_mark(outcome)} {outcome.claim} ({outcome.earned} of {_points(outcome.points)})")
+            lines += [f"      {name}: {text}" for name, text in _details(outcome, result)]
     lines += [f"  note: {note}" for note in result.notes]
     if result.failure and result.failure.traceback:
         lines += ["  where it happened:", *("  " + line for line in result.failure.traceback.rstrip().splitlines())]
     if result.printed:
         lines += ["  your code printed:", *("    " + line for line in result.printed.splitlines())]
-    if not result.passed:
+    if _is_wrong(result):
         lines.append(f'  stuck? hint("{result.id}")')
-    return "\n".join(lines)
+    return "\n".join(map(_legible, lines))
 
 
 def as_html(result: Result) -> str:
     """The same as an HTML fragment; everything that comes from the answer is escaped."""
-    look = "right" if result.passed else "open" if result.status == "not attempted" else "wrong"
-    body = [f'{_STYLE}<div class="course-card {look}" role="status"><h4>{escape(_headline(result))}</h4>']
+    look = "right" if result.passed else "wrong" if _is_wrong(result) else "open"
+    body = [f'{_STYLE}<div class="course-card {look}" role="status"><h4>{_safe(_headline(result))}</h4>']
     if result.status != "not attempted":
-        body.append("<ul>" + "".join(map(_judge_html, result.outcomes)) + "</ul>")
-        body += [f"<p>{escape(note)}</p>" for note in result.notes]
-        if result.failure and result.failure.traceback:
-            body.append(_folded("Where it happened", result.failure.traceback, open_=True))
-        if result.printed:
-            body.append(_folded("What your code printed", result.printed))
-        if not result.passed:
-            body.append(f"<div>Stuck? <code>hint({escape(repr(result.id))})</code></div>")
+        if message := _message(result):
+            body.append(f'<div class="why">{_safe(message)}</div>')
+        body.append("<ul>" + "".join(_judge_html(outcome, result) for outcome in result.outcomes) + "</ul>")
+    body += [f"<p>{_safe(note)}</p>" for note in result.notes]
+    if result.failure and result.failure.traceback:
+        body.append(_folded("Where it happened", result.failure.traceback, open_=True))
+    if result.printed:
+        body.append(_folded("What your code printed", result.printed))
+    if _is_wrong(result):
+        body.append(f"<div>Stuck? <code>hint({_safe(repr(result.id))})</code></div>")
     return "".join(body) + "</div>"
+
+
+def _is_wrong(result: Result) -> bool:
+    return not result.passed and result.status != "not attempted"
 
 
 def _headline(result: Result) -> str:
@@ -59,6 +74,11 @@ def _headline(result: Result) -> str:
         return f"○ {result.id}: not attempted yet ({_points(result.points)})"
     mark = "✓" if result.passed else "✗"
     return f"{mark} {result.id}: {result.score} of {_points(result.points)}"
+
+
+def _message(result: Result) -> str:
+    """Why nothing came back to be judged, if that is so; said once for all judges."""
+    return result.failure.message if result.failure else ""
 
 
 def _points(points: int) -> str:
@@ -69,20 +89,31 @@ def _mark(outcome: Outcome) -> str:
     return "✓" if outcome.passed else "✗"
 
 
-def _details(outcome: Outcome) -> list[tuple[str, str]]:
+def _details(outcome: Outcome, result: Result) -> list[tuple[str, str]]:
     if outcome.passed:
         return []
-    rows = [("tried", outcome.tried), ("got", outcome.got), ("expected", outcome.expected), ("why", outcome.because)]
+    because = "" if outcome.because == _message(result) else outcome.because
+    rows = [("tried", outcome.tried), ("got", outcome.got), ("expected", outcome.expected), ("why", because)]
     return [(name, text) for name, text in rows if text]
 
 
-def _judge_html(outcome: Outcome) -> str:
-    rows = [row for row in _details(outcome) if row[0] != "why"]
-    details = "".join(f"<dt>{name}</dt><dd><code>{escape(text)}</code></dd>" for name, text in rows)
-    why = f'<div class="why">→ {escape(outcome.because)}</div>' if outcome.because and not outcome.passed else ""
+def _judge_html(outcome: Outcome, result: Result) -> str:
+    details = _details(outcome, result)
+    rows = "".join(f"<dt>{name}</dt><dd><code>{_safe(text)}</code></dd>" for name, text in details if name != "why")
+    why = "".join(f'<div class="why">→ {_safe(text)}</div>' for name, text in details if name == "why")
     points = f"<small>({outcome.earned} of {_points(outcome.points)})</small>"
-    return f"<li>{_mark(outcome)} {escape(outcome.claim)} {points}{f'<dl>{details}</dl>' if details else ''}{why}</li>"
+    mark = f'<span class="mark {"yes" if outcome.passed else "no"}">{_mark(outcome)}</span>'
+    return f"<li>{mark}{_safe(outcome.claim)} {points}{f'<dl>{rows}</dl>' if rows else ''}{why}</li>"
 
 
 def _folded(title: str, text: str, *, open_: bool = False) -> str:
-    return f"<details{' open' if open_ else ''}><summary>{title}</summary><pre>{escape(text)}</pre></details>"
+    return f"<details{' open' if open_ else ''}><summary>{title}</summary><pre>{_safe(text)}</pre></details>"
+
+
+def _safe(text: str) -> str:
+    return escape(_legible(text))
+
+
+def _legible(text: str) -> str:
+    """The text without what a terminal, or a browser, would obey or choke on: control characters, lone surrogates."""
+    return "".join(char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

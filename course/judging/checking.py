@@ -4,45 +4,61 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from course import record, runtime
 from course.errors import CheckFailed, CourseError, ExerciseError
-from course.judging.answers import find_answers, is_untouched, read_notebook, source_of
+from course.judging.answers import Answer, find_answers, is_untouched, read_notebook, source_of, syntax_error
 from course.judging.card import as_html, as_text
 from course.judging.definitions import namespace_of
 from course.judging.exercise import Exercise, find_exercise
 from course.judging.student import LocalStudent
-from course.judging.verdict import Result, judge, unattempted
+from course.judging.surroundings import captured
+from course.judging.verdict import Result, judge, unattempted, unreadable
 
 
 def check(exercise_id: str) -> float | None:
     """Judge the answer that this notebook defines and show the result; nothing is handed in anywhere.
 
     Never raises and writes nothing to stderr, but for COURSE_STRICT=1: then CheckFailed for less than full marks.
-    Inside nbgrader's autograde, partial marks are returned as the number that it reads.
+    nbgrader's autograde is strict unless COURSE_STRICT=0; partial marks are returned as the number that it reads.
     """
-    try:
-        exercise = find_exercise(exercise_id)
-    except CourseError as error:
-        return _refuse(error)
     namespace = sys._getframe(1).f_globals
-    result = _judge_in(namespace, exercise)
-    record.append("check", id=result.id, status=result.status, score=result.score, points=result.points)
-    _show(result)
+    try:
+        with captured() as screen:
+            result = _judge_in(namespace, find_exercise(exercise_id))
+        _remember(result)
+        _show(result)
+    except CourseError as error:
+        return _refuse(error, str(error))
+    except Exception as error:
+        where = traceback.format_exc(limit=-3) + screen.text()
+        return _refuse(
+            error, f"this check broke, and that is the course's fault, not yours; please report it:\n{where}"
+        )
     return _strict(result)
 
 
 def _judge_in(namespace: dict[str, Any], exercise: Exercise) -> Result:
     answer = namespace.get(exercise.answer)
-    if answer is None or is_untouched(source_of(answer), exercise.answer):
+    if answer is None:
+        return unattempted(
+            exercise, f"`{exercise.answer}` is not defined here; write it in its cell and run that cell first"
+        )
+    if is_untouched(source_of(answer), exercise.answer):
         return unattempted(exercise)
     return judge(exercise, LocalStudent(namespace))
 
 
+def _remember(result: Result) -> None:
+    record.append("check", id=result.id, status=result.status, score=result.score, points=result.points)
+
+
 def _show(result: Result) -> None:
-    if not runtime.is_live():
+    if not runtime.is_live() or runtime._kernel() is None:
         print(as_text(result))
         return
     from IPython.display import display
@@ -50,26 +66,32 @@ def _show(result: Result) -> None:
     display({"text/html": as_html(result), "text/plain": as_text(result)}, raw=True)
 
 
-def _refuse(error: CourseError) -> None:
+def _refuse(error: Exception, message: str) -> None:
     if _is_strict():
         raise error
-    print(error)
+    print(message)
 
 
 def _is_strict() -> bool:
-    return os.environ.get("COURSE_STRICT", "") not in ("", "0")
+    # Without an exception nbgrader would give full marks to everybody.
+    default = "1" if _is_autograded() else "0"
+    return os.environ.get("COURSE_STRICT", default) not in ("", "0")
+
+
+def _is_autograded() -> bool:
+    return os.environ.get("NBGRADER_EXECUTION") == "autograde"
 
 
 def _strict(result: Result) -> float | None:
     if not _is_strict() or result.passed:
         return None
-    if result.score and os.environ.get("NBGRADER_EXECUTION") == "autograde":
+    if result.score and _is_autograded():
         return float(result.score)
     raise CheckFailed(as_text(result))
 
 
 def hint(exercise_id: str) -> None:
-    """Print the next hint, up to three and then the worked idea. Asking costs nothing; it is remembered for you alone."""
+    """Print the next hint, up to three and then the worked idea. Asking costs nothing; you alone remember it."""
     try:
         exercise = find_exercise(exercise_id)
     except CourseError as error:
@@ -93,12 +115,21 @@ def check_notebook(path: str | Path) -> list[Result]:
     cells = read_notebook(Path(path))
     answers = find_answers(cells)
     if not answers:
-        raise ExerciseError(f"{path} holds no exercise of the course; open one of notebooks/ and save your answers there")
-    results = []
+        raise ExerciseError(
+            f"{path} holds no exercise of the course; open one of notebooks/ and save your answers there"
+        )
     namespace = namespace_of(cells, answers)
-    for answer in answers:
-        attempted = answer.attempted
-        result = judge(answer.exercise, LocalStudent(namespace)) if attempted else unattempted(answer.exercise)
-        record.append("check", id=result.id, status=result.status, score=result.score, points=result.points)
-        results.append(result)
+    results = [_judge_answer(answer, namespace) for answer in answers]
+    for result in results:
+        _remember(result)
     return results
+
+
+def _judge_answer(answer: Answer, namespace: dict[str, Any]) -> Result:
+    if message := syntax_error(answer.source):
+        result = unreadable(answer.exercise, f"{message}; run the cell in Jupyter to see the place")
+    elif answer.attempted:
+        result = judge(answer.exercise, LocalStudent(namespace))
+    else:
+        result = unattempted(answer.exercise)
+    return replace(result, notes=(*result.notes, *answer.notes))

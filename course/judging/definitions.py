@@ -1,57 +1,62 @@
 """From the cells of a notebook to a namespace with its answers: definitions are executed, experiments are not."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import contextlib
-import io
 import linecache
-from collections.abc import Iterable
+import symtable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from course.judging.answers import Answer, parse
+from course.judging.answers import Answer, names_bound, parse
+from course.judging.surroundings import captured, own_generators, plain_torch
+from course.judging.timelimit import time_limit
+
+STATEMENT_LIMIT_S = 10.0
 
 
 def namespace_of(cells: list[dict[str, Any]], answers: Iterable[Answer]) -> dict[str, Any]:
     """A namespace in which the notebook's imports, functions, classes and constants are defined.
 
-    Any other assignment at the top of a cell is executed only if an answer needs its name, directly or through
-    another definition. The answers come last. A statement that fails leaves its names undefined.
+    Any other statement at the top of a cell is executed only if it assigns a name that an answer needs, directly or
+    through another definition. The answers come last. A statement that fails, or takes over STATEMENT_LIMIT_S,
+    leaves its names undefined.
     """
     answers = list(answers)
     sources = [answer.source for answer in answers]
     rest = [cell["source"] for cell in cells if cell["source"] not in sources]
     statements = [(source, node) for source in [*rest, *sources] for node in parse(source).body]
-    needed = _needed_names([node for _, node in statements], {answer.exercise.answer for answer in answers})
+    nodes = [node for _, node in statements]
+    needed = _needed_names(nodes, {answer.exercise.answer for answer in answers})
+    flags = __future__.annotations.compiler_flag if any(map(_postpones_annotations, nodes)) else 0
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with captured(), own_generators(0), plain_torch():
         for number, (source, node) in enumerate(statements):
-            if _is_definition(node) or _assigned(node) & needed:
-                _execute(node, source, f"<cell statement {number}>", namespace)
+            if _is_definition(node) or names_bound(node) & needed:
+                _execute(node, source, f"<cell statement {number}>", namespace, flags)
     return namespace
 
 
 def _is_definition(node: ast.stmt) -> bool:
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return True
+    if isinstance(node, ast.Try):  # an import with its replacement
+        return all(isinstance(part, (ast.Import, ast.ImportFrom)) for part in node.body)
     return isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Constant)
 
 
-def _assigned(node: ast.stmt) -> set[str]:
-    if not isinstance(node, (ast.Assign, ast.AnnAssign)):
-        return set()
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+def _postpones_annotations(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
 def _needed_names(nodes: list[ast.stmt], wanted: set[str]) -> set[str]:
     """The names that the wanted definitions read, and what those read, and so on."""
     reads: dict[str, set[str]] = {}
     for node in nodes:
-        names = {node.name} if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else _assigned(node)
-        used = {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)}
-        for name in names:
-            reads.setdefault(name, set()).update(used)
+        for name in names_bound(node):
+            reads.setdefault(name, set()).update(_read_by(node))
     needed, waiting = set(wanted), list(wanted)
     while waiting:
         for name in reads.get(waiting.pop(), set()) - needed:
@@ -60,9 +65,26 @@ def _needed_names(nodes: list[ast.stmt], wanted: set[str]) -> set[str]:
     return needed
 
 
-def _execute(node: ast.stmt, source: str, filename: str, namespace: dict[str, Any]) -> None:
+def _read_by(node: ast.stmt) -> set[str]:
+    """The global names that a statement reads; a function's own variables are not among them."""
+    try:
+        table = symtable.symtable(ast.unparse(node), "<cell>", "exec")
+    except (SyntaxError, ValueError, RecursionError):  # a `return` outside a function, say
+        return set()
+    names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
+    inner = (symbol for part in _below(table) for symbol in part.get_symbols())
+    return names | {symbol.get_name() for symbol in inner if symbol.is_global()}
+
+
+def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    for child in table.get_children():
+        yield child
+        yield from _below(child)
+
+
+def _execute(node: ast.stmt, source: str, filename: str, namespace: dict[str, Any], flags: int) -> None:
     # Through linecache the learner's own lines stand in a traceback.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     # A name that fails here is reported when the answer is judged.
-    with contextlib.suppress(Exception, SystemExit):
-        exec(compile(ast.Module([node], []), filename, "exec"), namespace)
+    with contextlib.suppress(Exception, SystemExit), time_limit(STATEMENT_LIMIT_S):
+        exec(compile(ast.Module([node], []), filename, "exec", flags, dont_inherit=True), namespace)

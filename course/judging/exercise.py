@@ -1,14 +1,14 @@
 """What an exercise is: cases drawn outside the answer's reach, one probe that runs beside it, judges worth points.
 
-    exercise = Exercise("02-freeze-backbone", answer="freeze", call="freeze(module)", title="...", hints=(...))
+exercise = Exercise("02-freeze-backbone", answer="freeze", call="freeze(module)", title="...", hints=(...))
 
-    @exercise.case
-    def network(rng): ...            # trusted: draws the inputs, plain data and tensors
-    @exercise.probe
-    def probe(answer, case): ...     # beside the learner's code: returns plain data and tensors
-    @exercise.judge(network, points=2)
-    def nothing_moves(case, result): # trusted: recomputes what can be recomputed, raises Wrong
-        '''The line that the learner reads.'''
+@exercise.case
+def network(rng): ...            # trusted: draws the inputs, plain data and tensors
+@exercise.probe
+def probe(answer, case): ...     # beside the learner's code: returns plain data and tensors
+@exercise.judge(network, points=2)
+def nothing_moves(case, result): # trusted: recomputes what can be recomputed, raises Wrong
+    '''The line that the learner reads.'''
 """
 
 from __future__ import annotations

@@ -1,13 +1,16 @@
-"""What judges say. A failure tells what was tried, what came back, what was expected and which misconception it shows."""
+"""What judges say: what was tried, what came back, what was expected, and which misconception that shows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from course.judging.wire import Other
+
+MAX_SHOWN = 300  # characters of a value in a message
 
 
 class Wrong(Exception):
@@ -62,24 +65,24 @@ def expect_close(
 
 def show(value: Any) -> str:
     """A value in one short line, as a learner would write it."""
+    text = _show(value)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+
+
+def _show(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, torch.Tensor):
         if value.ndim == 0:
             return show(value.item())
         if value.numel() <= 12:
-            return f"tensor {[show_nested(row) for row in value.tolist()]}".replace("'", "")
+            return f"tensor {show(value.tolist())}"
         return f"a tensor of shape {tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list) and len(value) <= 12:
         return "[" + ", ".join(show(item) for item in value) + "]"
-    text = str(value) if isinstance(value, Other) else repr(value)
-    return text if len(text) <= 200 else text[:200] + "…"
-
-
-def show_nested(value: Any) -> str:
-    return show(value) if isinstance(value, (list, float)) else repr(value)
+    return str(value) if isinstance(value, Other) else repr(value)
 
 
 def _which(got: Any, mistakes: Mapping[str, Any] | None, rtol: float, atol: float) -> str:
@@ -90,6 +93,7 @@ def _which(got: Any, mistakes: Mapping[str, Any] | None, rtol: float, atol: floa
 
 
 def _same(got: Any, expected: Any, *, rtol: float, atol: float) -> bool:
+    got, expected = _plain_number(got, expected), _plain_number(expected, got)
     if isinstance(expected, torch.Tensor) or isinstance(got, torch.Tensor):
         return _same_tensor(got, expected, rtol=rtol, atol=atol)
     if isinstance(expected, dict):
@@ -105,7 +109,9 @@ def _same(got: Any, expected: Any, *, rtol: float, atol: float) -> bool:
             and all(_same(a, b, rtol=rtol, atol=atol) for a, b in zip(got, expected, strict=True))
         )
     if _is_number(expected) and _is_number(got):
-        return abs(got - expected) <= atol + rtol * abs(expected) if got == got else expected != expected
+        if got != got or expected != expected:  # NaN
+            return got != got and expected != expected
+        return got == expected or (math.isfinite(expected) and abs(got - expected) <= atol + rtol * abs(expected))
     return type(got) is type(expected) and got == expected
 
 
@@ -113,13 +119,21 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _plain_number(value: Any, other: Any) -> Any:
+    """A tensor of one number as that number, where the other side is a plain number."""
+    is_scalar = isinstance(value, torch.Tensor) and value.ndim == 0 and isinstance(other, (bool, int, float))
+    return value.item() if is_scalar else value
+
+
 def _same_tensor(got: Any, expected: Any, *, rtol: float, atol: float) -> bool:
-    if _is_number(got) and isinstance(expected, torch.Tensor) and expected.ndim == 0:
-        got = torch.tensor(got)
-    if _is_number(expected) and isinstance(got, torch.Tensor) and got.ndim == 0:
-        expected = torch.tensor(expected)
     if not (isinstance(got, torch.Tensor) and isinstance(expected, torch.Tensor)) or got.shape != expected.shape:
         return False
-    if got.dtype.is_floating_point != expected.dtype.is_floating_point:
+    if _kind(got) != _kind(expected):
         return False
+    if rtol == atol == 0 and not got.is_floating_point():  # float64 cannot tell large whole numbers apart
+        return torch.equal(got.long(), expected.long())
     return torch.allclose(got.double(), expected.double(), rtol=rtol, atol=atol, equal_nan=True)
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    return "float" if tensor.is_floating_point() else "bool" if tensor.dtype == torch.bool else "int"

@@ -9,7 +9,7 @@ from course.judging.exercise import exercises_of, notebook_numbers
 
 
 def progress() -> None:
-    """Print points a chapter, what is open, and how often you asked for hints or predicted right."""
+    """Print points a chapter, what is open, and how often you asked for hints and predicted."""
     events = record.read()
     best = best_scores(events)
     hints = sum(event.get("kind") == "hint" for event in events)
@@ -18,7 +18,7 @@ def progress() -> None:
         exercises = exercises_of(number)
         points = sum(exercise.points for exercise in exercises)
         score = sum(best.get(exercise.id, 0) for exercise in exercises)
-        done = sum(best.get(exercise.id, 0) == exercise.points for exercise in exercises)
+        done = sum(best.get(exercise.id, 0) >= exercise.points for exercise in exercises)
         total, earned = total + points, earned + score
         open_ = [exercise.id for exercise in exercises if best.get(exercise.id, 0) < exercise.points]
         rest = "complete" if not open_ else f"next: {open_[0]}"

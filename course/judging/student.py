@@ -5,29 +5,29 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
-import io
-import random
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Protocol
-
-import numpy as np
-import torch
 
 from course.errors import TimeLimitReached, WireError, WriteItYourself
 from course.judging import wire
 from course.judging.exercise import Exercise
 from course.judging.expectations import Unusable
+from course.judging.surroundings import captured, own_generators, plain_torch
 from course.judging.timelimit import time_limit
 
-MAX_PRINTED = 2_000  # characters kept of what an answer prints
+_COURSE = str(Path(__file__).resolve().parents[1])
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a probe brought nothing back: `kind` is "error", "timeout", "withheld", "unusable" or "missing"."""
+    """Why a probe brought nothing back: `kind` is "error", "timeout", "interrupted", "withheld", "unusable" or
+    "missing"."""
 
     kind: str
     message: str
@@ -59,44 +59,70 @@ class LocalStudent:
         """Run the probe beside the answer. Never raises for what the answer does; printing is kept off the screen."""
         answer = self.namespace.get(exercise.answer)
         if not callable(answer):
-            what = f"is {answer!r:.60}" if exercise.answer in self.namespace else "is not defined"
-            kind = "error" if exercise.answer in self.namespace else "missing"
-            message = f"`{exercise.answer}` {what}; define it as `{exercise.call}` and run its cell"
-            return Reply(None, Failure(kind, message))
-        screen = _Screen()
-        with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen), _own_generators(seed):
+            return Reply(None, _no_answer(exercise, answer, missing=exercise.answer not in self.namespace))
+        with captured() as screen, own_generators(seed), plain_torch():
             try:
                 inputs = wire.decode(case)
                 with withheld(exercise.withholds), time_limit(exercise.time_limit_s):
-                    artefacts = exercise.run_probe(answer, inputs)
-                return Reply(wire.encode(artefacts), None, screen.text())
-            except (KeyboardInterrupt, GeneratorExit):
-                raise
-            except BaseException as error:  # an answer may raise anything, SystemExit too
+                    artefacts = wire.encode(exercise.run_probe(answer, inputs))
+                return Reply(artefacts, None, screen.text())
+            except BaseException as error:  # an answer may raise anything, SystemExit and KeyboardInterrupt too
                 return Reply(None, _failure(error, exercise), screen.text())
 
 
+def _no_answer(exercise: Exercise, answer: Any, *, missing: bool) -> Failure:
+    if missing:
+        return Failure(
+            "missing", f"`{exercise.answer}` is not defined; define it as `{exercise.call}` and run its cell"
+        )
+    return Failure(
+        "error",
+        f"`{exercise.answer}` is no function or class but {_article(type(answer).__name__)}; "
+        f"define it as `{exercise.call}` and run its cell",
+    )
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
 def _failure(error: BaseException, exercise: Exercise) -> Failure:
+    name, text = f"`{exercise.answer}`", _text_of(error)
     if isinstance(error, (Unusable, WireError)):
-        return Failure("unusable", str(error))
+        return Failure("unusable", text)
     if isinstance(error, WriteItYourself):
-        return Failure("withheld", str(error))
+        return Failure("withheld", text, _trace(error))
     if isinstance(error, TimeLimitReached):
-        return Failure("timeout", f"`{exercise.answer}` did not return within {exercise.time_limit_s:g} s; {error}")
-    if isinstance(error, NotImplementedError) and not str(error):
-        return Failure("error", f"`{exercise.answer}` still raises NotImplementedError; replace that line", _trace(error))
-    message = f"`{exercise.answer}` raised {type(error).__name__}: {str(error)[:500]}"
-    if isinstance(error, TypeError) and "argument" in str(error):
-        message += f". It is called as `{exercise.call}`"
-    return Failure("error", message, _trace(error))
+        return Failure("timeout", f"{name} did not return within {exercise.time_limit_s:g} s; {text}")
+    if isinstance(error, KeyboardInterrupt):
+        return Failure("interrupted", f"{name} was interrupted before it returned; run the cell again", _trace(error))
+    if isinstance(error, SystemExit):
+        return Failure(
+            "error", f"{name} called exit() or raised SystemExit; use `return` to end a function", _trace(error)
+        )
+    if isinstance(error, NotImplementedError) and not text:
+        return Failure("error", f"{name} still raises NotImplementedError; replace that line", _trace(error))
+    if isinstance(error, TypeError) and not _own_frames(error):  # the call itself failed
+        return Failure("error", f"{name} is called as `{exercise.call}`, and that raised TypeError: {text}")
+    what = type(error).__name__ + (f": {text}" if text else "")
+    return Failure("error", f"{name} raised {what}", _trace(error))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:500]
+    except Exception:  # a learner's exception may fail to say what it is
+        return ""
+
+
+def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Where the learner's own code stands in the traceback: not the course, its judges or a library."""
+    others = (_COURSE, "<string>", "<frozen", *_LIBRARIES)
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(others)]
 
 
 def _trace(error: BaseException) -> str:
-    """The traceback from the learner's own code on: frames of the course and its judges are left out."""
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if "/course/" not in frame.filename.replace("\\", "/")
-    ]
-    return "".join(traceback.format_list(frames[-6:]))[-3_000:]
+    return "".join(traceback.format_list(_own_frames(error)[-6:]))[-3_000:]
 
 
 @contextlib.contextmanager
@@ -109,58 +135,34 @@ def withheld(names: tuple[str, ...]) -> Iterator[None]:
         for name in names:
             module, _, attribute = name.rpartition(".")
             target = getattr(importlib.import_module(module), attribute)
-            function = inspect.unwrap(target.__init__ if inspect.isclass(target) else target)
-            stack.enter_context(_refusing(function, name))
+            if not inspect.isclass(target):
+                stack.enter_context(_refusing(inspect.unwrap(target), name))
+            elif "__init__" in vars(target):
+                stack.enter_context(_refusing(inspect.unwrap(target.__init__), name))
+            else:  # an inherited __init__ belongs to other classes too
+                target.__init__ = FunctionType(_refuse.__code__.replace(co_name=name), globals())
+                stack.callback(delattr, target, "__init__")
         yield
 
 
 @contextlib.contextmanager
 def _refusing(function: FunctionType, name: str) -> Iterator[None]:
-    def refuse(*args: Any, **kwargs: Any) -> None:
-        from course.errors import WriteItYourself
-
-        raise WriteItYourself("this exercise asks you to write what the library function does; write this one yourself")
-
     original = function.__code__
-    function.__code__ = refuse.__code__.replace(co_freevars=original.co_freevars, co_name=f"{name} (withheld)")
+    if original.co_filename == __file__:  # withheld already, by a check in another thread
+        yield
+        return
+    function.__code__ = _refuse.__code__.replace(co_freevars=original.co_freevars, co_name=name)
     try:
         yield
     finally:
         function.__code__ = original
 
 
-@contextlib.contextmanager
-def _own_generators(seed: int) -> Iterator[None]:
-    """Seeded generators and gradients switched on inside; outside everything is as before."""
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])
+def _refuse(*args: Any, **kwargs: Any) -> None:
+    # Runs with the globals of the function that it stands for.
+    import sys
 
+    from course.errors import WriteItYourself
 
-class _Screen(io.TextIOBase):
-    """A text stream that keeps the first MAX_PRINTED characters and forgets the rest."""
-
-    def __init__(self) -> None:
-        self.kept = ""
-        self.lost = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        room = MAX_PRINTED - len(self.kept)
-        self.kept += text[:room] if room > 0 else ""
-        self.lost += max(0, len(text) - max(0, room))
-        return len(text)
-
-    def text(self) -> str:
-        return self.kept + (f"\n… and {self.lost:,} characters more" if self.lost else "")
-
-
+    name = sys._getframe().f_code.co_name
+    raise WriteItYourself(f"{name} does what this exercise asks you to write; write it yourself")

@@ -5,63 +5,116 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 from course.errors import TimeLimitReached
 
-_AGAIN_S = 0.002
-
-
-class _Stop(BaseException):
-    """Raised inside the code that took too long; no `except Exception` swallows it."""
+_AGAIN_S = 0.1
+_OURS = (__file__, contextlib.__file__)  # the frames that set the limit up and take it down
 
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeLimitReached when the block takes longer, even in a loop that catches everything.
 
-    The exception is raised again and again until one lands outside the loop's own `try`. In the main thread a timer
-    signal does it, and interrupts sleeping too; elsewhere, and on Windows, a second thread does, between two
-    instructions of Python. A single long call into C is waited for.
+    In the main thread a timer signal does it, and interrupts sleeping too; elsewhere, and on Windows, a second thread
+    does, between two instructions of Python. A long call into C (and there, a sleep) is waited for.
     """
+    stop = _stop_class(owner=sys._getframe(2))
     use_signal = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     alarm = _signal_alarm if use_signal else _thread_alarm
+    tracing = sys.gettrace()
     try:
-        with alarm(seconds):
+        with alarm(seconds, stop):
             yield
-    except _Stop:
+    except stop:
         raise TimeLimitReached("is there an endless loop, or an input() that waits?") from None
+    finally:
+        stop.owner = None
+        if sys.gettrace() is not tracing:
+            sys.settrace(tracing)
+
+
+class _Stop(BaseException):
+    """Raised in the block that took too long. Code that catches it and goes on meets it again in its next line.
+
+    The first one leaves `finally` blocks their time. A loop that caught it may sleep inside its `try` for ever, so
+    from the second on a trace function raises another in the next line, which is outside that `try`. Python drops a
+    trace function that raises; once the new exception is caught and forgotten too, it is set again.
+    """
+
+    owner: FrameType | None = None  # the frame that holds the block; None once the block is left
+    raised = 0
+
+    def __init__(self) -> None:
+        type(self).raised += 1
+        self.thread = threading.get_ident()
+        self._trace()
+
+    def __del__(self) -> None:
+        self._trace()
+
+    def _trace(self) -> None:
+        if self.raised < 2 or self.owner is None or self.thread != threading.get_ident():
+            return
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and frame is not self.owner:
+            frame.f_trace = self._raise_again
+            frame = frame.f_back
+        sys.settrace(self._raise_again)
+
+    @classmethod
+    def _raise_again(cls, frame: FrameType, event: str, argument: Any) -> Callable | None:
+        if frame.f_code.co_filename in _OURS:
+            return None
+        if event == "line":
+            raise cls
+        return cls._raise_again
+
+
+def _stop_class(owner: FrameType) -> type[_Stop]:
+    """A class of its own for each block, so that one within another is not taken for it."""
+    return type("Stop", (_Stop,), {"owner": owner})
 
 
 @contextlib.contextmanager
-def _signal_alarm(seconds: float) -> Iterator[None]:
-    armed = True
+def _signal_alarm(seconds: float, stop: type[_Stop]) -> Iterator[None]:
+    def ring(signum: int, frame: FrameType | None) -> None:
+        # Raised in the frames that take the limit down, it would leave the timer running.
+        if frame is not None and frame.f_code.co_filename not in _OURS:
+            raise stop
 
-    def stop(signum: int, frame: object) -> None:
-        if armed:
-            raise _Stop
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
+    started = time.monotonic()
+    before = signal.signal(signal.SIGALRM, ring)
+    other_s, other_interval_s = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
     try:
         yield
     finally:
-        armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+        if other_s:  # somebody else's alarm, such as a test runner's, goes on
+            left_s = max(other_s - (time.monotonic() - started), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, left_s, other_interval_s)
 
 
 @contextlib.contextmanager
-def _thread_alarm(seconds: float) -> Iterator[None]:
+def _thread_alarm(seconds: float, stop: type[_Stop]) -> Iterator[None]:
     over = threading.Event()
+    lock = threading.Lock()
     thread_id = ctypes.c_ulong(threading.get_ident())
 
     def watch() -> None:
-        wait = seconds
-        while not over.wait(wait):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread_id, ctypes.py_object(_Stop))
-            wait = _AGAIN_S
+        wait_s = seconds
+        while not over.wait(wait_s):
+            with lock:
+                if not over.is_set():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(thread_id, ctypes.py_object(stop))
+            wait_s = _AGAIN_S
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -69,5 +122,5 @@ def _thread_alarm(seconds: float) -> Iterator[None]:
         yield
     finally:
         over.set()
-        watcher.join()
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread_id, None)  # one that was sent and not yet raised
+        watcher.join()

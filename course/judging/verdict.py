@@ -10,8 +10,10 @@ from course.judging import wire
 from course.judging.exercise import Exercise, Judge
 from course.judging.expectations import Wrong, show
 from course.judging.student import Failure, Reply, Student
+from course.judging.surroundings import plain_torch
 
 OPEN_SECRET = "open"  # draws the cases that a learner sees
+_FINAL = ("timeout", "interrupted", "missing")  # failures after which no other case is tried
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,16 @@ def judge(
     What the answer does cannot raise here; an error in a case or a judge is ours and does.
     """
     judges = exercise.judges if judges is None else judges
+    sent: dict[str, bytes] = {}
     replies: dict[str, Reply] = {}
-    inputs = {}
-    for case in {judge.case.name: judge.case for judge in judges}.values():
-        sent = wire.encode(case.inputs(exercise.id, secret))
-        inputs[case.name] = wire.decode(sent)
-        replies[case.name] = student.run(exercise, sent)
-        if replies[case.name].failure and replies[case.name].failure.kind in ("timeout", "missing"):  # type: ignore[union-attr]
-            replies |= {judge.case.name: replies[case.name] for judge in judges if judge.case.name not in replies}
-            break
-    outcomes = tuple(_decide(judge, inputs.get(judge.case.name), replies[judge.case.name]) for judge in judges)
+    with plain_torch():
+        for case in {judge.case.name: judge.case for judge in judges}.values():
+            sent[case.name] = wire.encode(case.inputs(exercise.id, secret))
+            reply = replies[case.name] = student.run(exercise, sent[case.name])
+            if reply.failure and reply.failure.kind in _FINAL:
+                replies |= {judge.case.name: reply for judge in judges if judge.case.name not in replies}
+                break
+        outcomes = tuple(_decide(judge, sent.get(judge.case.name), replies[judge.case.name]) for judge in judges)
     failure = next((reply.failure for reply in replies.values() if reply.failure), None)
     return Result(
         exercise.id,
@@ -92,10 +94,18 @@ def judge(
     )
 
 
-def unattempted(exercise: Exercise) -> Result:
-    """The result of an exercise whose answer is still the released one."""
+def unattempted(exercise: Exercise, *notes: str) -> Result:
+    """The result of an exercise whose answer is still the released one, or is not there."""
     outcomes = tuple(Outcome(judge.name, judge.claim, judge.points, False) for judge in exercise.judges)
-    return Result(exercise.id, exercise.title, "not attempted", outcomes)
+    return Result(exercise.id, exercise.title, "not attempted", outcomes, notes=notes)
+
+
+def unreadable(exercise: Exercise, message: str) -> Result:
+    """The result of an exercise whose answer is no Python, so that nothing of it can run."""
+    outcomes = tuple(
+        Outcome(judge.name, judge.claim, judge.points, False, because=message) for judge in exercise.judges
+    )
+    return Result(exercise.id, exercise.title, "error", outcomes, Failure("error", message))
 
 
 def _status(failure: Failure | None, outcomes: Sequence[Outcome]) -> str:
@@ -104,21 +114,19 @@ def _status(failure: Failure | None, outcomes: Sequence[Outcome]) -> str:
     return "graded"
 
 
-def _decide(judge: Judge, case: object, reply: Reply) -> Outcome:
+def _decide(judge: Judge, sent: bytes | None, reply: Reply) -> Outcome:
     about = judge.name, judge.claim, judge.points
     if reply.failure:
         return Outcome(*about, False, because=reply.failure.message, hidden=judge.hidden)
-    assert reply.artefacts is not None  # a reply without a failure has them
+    assert sent is not None and reply.artefacts is not None  # a reply without a failure has both
     try:
         artefacts = wire.decode(reply.artefacts)
     except WireError as error:
         return Outcome(*about, False, because=str(error), hidden=judge.hidden)
     try:
-        judge.decide(case, artefacts)  # type: ignore[arg-type]
+        judge.decide(wire.decode(sent), artefacts)  # a copy of its own for each judge
     except Wrong as wrong:
-        return Outcome(
-            *about, False, wrong.tried, wrong.got, show(wrong.expected), wrong.because, hidden=judge.hidden
-        )
+        return Outcome(*about, False, wrong.tried, wrong.got, show(wrong.expected), wrong.because, hidden=judge.hidden)
     except Exception as error:  # the artefacts have a shape that no right answer gives
         because = f"what came back cannot be judged ({type(error).__name__}: {str(error)[:200]})"
         return Outcome(*about, False, because=because, hidden=judge.hidden)

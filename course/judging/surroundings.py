@@ -1,0 +1,109 @@
+"""What a learner's code runs in: seeded, with gradients, its printing kept. Outside, everything stays as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+MAX_PRINTED = 2_000  # characters kept of what an answer prints
+
+
+@contextlib.contextmanager
+def own_generators(seed: int) -> Iterator[None]:
+    """Seeded generators (Python's, numpy's, torch's) inside; outside they go on as if nothing had run."""
+    states = random.getstate(), np.random.get_state()
+    # Seeding a GPU that nobody has used yet would start it, so only those in use are kept.
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.default_generator.manual_seed(seed)
+        for device in devices:
+            torch.cuda.default_generators[device].manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+
+
+@contextlib.contextmanager
+def plain_torch() -> Iterator[None]:
+    """Gradients on, float32 and the CPU as defaults inside, whatever the notebook has set; outside as before."""
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    with torch.inference_mode(False), torch.enable_grad():
+        try:
+            torch.set_default_dtype(torch.float32)
+            if device.type != "cpu":
+                torch.set_default_device("cpu")
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            if torch.get_default_device() != device:
+                torch.set_default_device(device)
+
+
+class Screen(io.TextIOBase):
+    """A text stream that keeps the first MAX_PRINTED characters and forgets the rest."""
+
+    def __init__(self) -> None:
+        self.kept = ""
+        self.lost = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        room = max(0, MAX_PRINTED - len(self.kept))
+        self.kept += text[:room]
+        self.lost += max(0, len(text) - room)
+        return len(text)
+
+    def text(self) -> str:
+        return self.kept + (f"\n… and {self.lost:,} characters more" if self.lost else "")
+
+
+@contextlib.contextmanager
+def captured() -> Iterator[Screen]:
+    """What is printed inside, warnings too, goes to the `Screen`. A warning never raises in here.
+
+    The streams themselves are diverted as well: a logging handler made in an earlier cell still holds them.
+    """
+    screen = Screen()
+    with contextlib.ExitStack() as stack:
+        for stream in {id(stream): stream for stream in (sys.stdout, sys.stderr)}.values():
+            stack.enter_context(_diverted(stream, screen))
+        stack.enter_context(contextlib.redirect_stdout(screen))
+        stack.enter_context(contextlib.redirect_stderr(screen))
+        stack.enter_context(warnings.catch_warnings())
+        # A notebook may have turned warnings into errors; the judges would meet them too.
+        warnings.simplefilter("default")
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
+        yield screen
+
+
+@contextlib.contextmanager
+def _diverted(stream: Any, screen: Screen) -> Iterator[None]:
+    attributes = getattr(stream, "__dict__", {})
+    before = attributes.get("write")
+    try:
+        stream.write = screen.write
+    except AttributeError:  # a stream written in C takes no attribute
+        yield
+        return
+    try:
+        yield
+    finally:
+        if before is None:
+            del stream.write
+        else:
+            stream.write = before

@@ -1,0 +1,123 @@
+"""Chapter 04's experiment on the whole network: probe, fine-tuning at three rates, by depth, and head first.
+
+`python -m tests.benchmarks fine_tuning` measures what is missing, at three seeds, and writes the stored table
+`course/data/assets/tables/fine_tuning.json`. Every run is kept under COURSE_HOME as soon as it is done, so a
+benchmark that was interrupted goes on where it stopped; with seeds as arguments only theirs are measured, so that
+several processes can share the work.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from course.data.emoji import CLASSES, STYLES, Emoji
+from course.experiments import Comparison, write_table
+from course.features import extract_features
+from course.models import (
+    find_head,
+    freeze,
+    image_transform,
+    load_backbone,
+    param_groups,
+    replace_head,
+    trainable_parameters,
+    unfreeze,
+)
+from course.runtime import home, seed_everything
+from course.training import evaluate, fit
+from tests.benchmarks import Figure
+
+SIZE, PER_CLASS, BATCH_SIZE, EPOCHS, PROBE_EPOCHS, PROBE_LR = 96, 10, 25, 6, 10, 3e-3
+SEEDS = (0, 1, 2)
+COMMAND = "python -m tests.benchmarks fine_tuning"
+
+
+def shuffled(dataset: Dataset, seed: int) -> DataLoader:
+    """Batches in an order drawn from `seed`."""
+    return DataLoader(dataset, BATCH_SIZE, shuffle=True, generator=torch.Generator().manual_seed(seed))
+
+
+@functools.cache
+def pictures(split: str, style: str = "fluent", per_class: int | None = None, seed: int = 0) -> TensorDataset:
+    """All pictures of a split as one tensor (N, 3, SIZE, SIZE), ready for the backbone."""
+    transform = image_transform(load_backbone(), size=SIZE)
+    data = Emoji(split, style=style, size=SIZE, per_class=per_class, seed=seed, transform=transform)
+    return TensorDataset(torch.stack([picture for picture, _ in data]), data.labels)
+
+
+def fresh(seed: int) -> nn.Module:
+    """The pretrained network under a new head drawn from `seed`."""
+    return replace_head(load_backbone(), len(CLASSES), seed=seed)
+
+
+def probed(train: TensorDataset, seed: int) -> nn.Module:
+    """The network whose head alone has been trained."""
+    model = freeze(fresh(seed))
+    features, head = extract_features(model, train, cache=False), find_head(model).module
+    fit(unfreeze(head), shuffled(features.dataset(), seed), epochs=PROBE_EPOCHS, lr=PROBE_LR, verbose=False)
+    return model
+
+
+def tune(model: nn.Module, train: TensorDataset, seed: int, lr: float, *, decay: float | None = None) -> nn.Module:
+    """The same network after EPOCHS epochs of all its weights, but for those of BatchNorm, which stays in eval mode."""
+    unfreeze(model)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            freeze(module)
+    groups = trainable_parameters(model) if decay is None else param_groups(model, lr, decay=decay)
+    optimizer = torch.optim.AdamW(groups, lr=lr)
+    fit(model, shuffled(train, seed), epochs=EPOCHS, optimizer=optimizer, schedule="cosine", verbose=False)
+    return model
+
+
+SETTINGS: dict[str, Callable[[TensorDataset, int], nn.Module]] = {
+    "probe": probed,
+    "fine-tune, 0.0003": lambda train, seed: tune(fresh(seed), train, seed, 3e-4),
+    "fine-tune, 0.001": lambda train, seed: tune(fresh(seed), train, seed, 1e-3),
+    "fine-tune, 0.01": lambda train, seed: tune(fresh(seed), train, seed, 1e-2),
+    "by depth, 0.003": lambda train, seed: tune(fresh(seed), train, seed, 3e-3, decay=0.5),
+    "head first, 0.001": lambda train, seed: tune(probed(train, seed), train, seed, 1e-3),
+}
+
+
+def run(setting: str, seed: int) -> dict[str, Any]:
+    """One row: accuracy on the test things in each style; `away` is the mean over the styles never seen in training."""
+    seed_everything(seed)
+    model = SETTINGS[setting](pictures("train", per_class=PER_CLASS, seed=seed), seed)
+    scores = {style: evaluate(model, DataLoader(pictures("test", style), 128))["accuracy"] for style in STYLES}
+    away = [score for style, score in scores.items() if style != "fluent"]
+    return {"setting": setting, "seed": seed, **scores, "away": sum(away) / len(away)}
+
+
+def measure(*seeds: str) -> Figure:
+    kept = home() / "benchmarks" / "fine_tuning.jsonl"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    for seed in map(int, seeds or SEEDS):
+        for setting in SETTINGS:
+            if (setting, seed) not in read(kept):
+                line = json.dumps(run(setting, seed))
+                print(line, flush=True)
+                with kept.open("a") as file:
+                    file.write(line + "\n")
+    rows = [read(kept)[setting, seed] for setting in SETTINGS for seed in SEEDS if (setting, seed) in read(kept)]
+    comparison = Comparison(rows)
+    notes: tuple[str, ...] = (comparison.table(),)
+    if len(rows) == len(SETTINGS) * len(SEEDS):
+        notes += (f"written to {write_table('fine_tuning', rows, command=COMMAND)}",)
+    ahead = comparison.paired("head first, 0.001", "fine-tune, 0.001", "away")
+    return Figure(ahead.mean, "accuracy of head first above fine-tuning on unseen styles", "-0.05", notes)
+
+
+def read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    """The rows kept so far, by setting and seed."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    rows = [json.loads(line) for line in lines]
+    return {(row["setting"], row["seed"]): row for row in rows}
