@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from html import escape
 
 from course.judging.verdict import Outcome, Result
@@ -17,6 +19,7 @@ _STYLE = """<style>
 .course-card ul {margin: 0; padding: 0; list-style: none}
 .course-card li {margin: .35em 0; padding-left: 1.4em; text-indent: -1.4em}
 .course-card li > * {text-indent: 0}
+.course-card small {white-space: nowrap}
 .course-card .mark {display: inline-block; width: 1.4em; font-weight: 700}
 .course-card .yes {color: #009E73} .course-card .no {color: #D55E00}
 .course-card dl {margin: .15em 0 .3em 0; display: grid; grid-template-columns: max-content 1fr; gap: .1em .8em}
@@ -53,9 +56,9 @@ def as_html(result: Result) -> str:
     body = [f'{_STYLE}<div class="course-card {look}" role="status"><h4>{_safe(_headline(result))}</h4>']
     if result.status != "not attempted":
         if message := _message(result):
-            body.append(f'<div class="why">{_safe(message)}</div>')
+            body.append(f'<div class="why">{_prose(message)}</div>')
         body.append("<ul>" + "".join(_judge_html(outcome, result) for outcome in result.outcomes) + "</ul>")
-    body += [f"<p>{_safe(note)}</p>" for note in result.notes]
+    body += [f"<p>{_prose(note)}</p>" for note in result.notes]
     if result.failure and result.failure.traceback:
         body.append(_folded("Where it happened", result.failure.traceback, open_=True))
     if result.printed:
@@ -100,10 +103,10 @@ def _details(outcome: Outcome, result: Result) -> list[tuple[str, str]]:
 def _judge_html(outcome: Outcome, result: Result) -> str:
     details = _details(outcome, result)
     rows = "".join(f"<dt>{name}</dt><dd><code>{_safe(text)}</code></dd>" for name, text in details if name != "why")
-    why = "".join(f'<div class="why">→ {_safe(text)}</div>' for name, text in details if name == "why")
+    why = "".join(f'<div class="why">→ {_prose(text)}</div>' for name, text in details if name == "why")
     points = f"<small>({outcome.earned} of {_points(outcome.points)})</small>"
     mark = f'<span class="mark {"yes" if outcome.passed else "no"}">{_mark(outcome)}</span>'
-    return f"<li>{mark}{_safe(outcome.claim)} {points}{f'<dl>{rows}</dl>' if rows else ''}{why}</li>"
+    return f"<li>{mark}{_prose(outcome.claim)} {points}{f'<dl>{rows}</dl>' if rows else ''}{why}</li>"
 
 
 def _folded(title: str, text: str, *, open_: bool = False) -> str:
@@ -114,6 +117,14 @@ def _safe(text: str) -> str:
     return escape(_legible(text))
 
 
+def _prose(text: str) -> str:
+    """Escaped, with `names` in backticks set as code."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", _safe(text))
+
+
 def _legible(text: str) -> str:
     """The text without what a terminal, or a browser, would obey or choke on: control characters, lone surrogates."""
-    return "".join(char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )

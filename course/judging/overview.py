@@ -23,7 +23,7 @@ def progress() -> None:
         open_ = [exercise.id for exercise in exercises if best.get(exercise.id, 0) < exercise.points]
         rest = "complete" if not open_ else f"next: {open_[0]}"
         print(f"{number}  {'█' * done}{'░' * (len(exercises) - done)}  {score} of {points} points  {rest}")
-    print(f"{earned} of {total} points; {hints} hints asked for; {_predictions(events)}")
+    print(f"{earned} of {total} points; {_count(hints, 'hint')} asked for; {_predictions(events)}")
 
 
 def best_scores(events: list[dict[str, Any]]) -> dict[str, int]:
@@ -37,4 +37,8 @@ def best_scores(events: list[dict[str, Any]]) -> dict[str, int]:
 
 def _predictions(events: list[dict[str, Any]]) -> str:
     predicted = {event.get("id") for event in events if event.get("kind") == "prediction"}
-    return f"{len(predicted)} predictions recorded"
+    return f"{_count(len(predicted), 'prediction')} recorded"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("s" if number != 1 else "")

@@ -39,16 +39,15 @@ def own_generators(seed: int) -> Iterator[None]:
 def plain_torch() -> Iterator[None]:
     """Gradients on, float32 and the CPU as defaults inside, whatever the notebook has set; outside as before."""
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
-    with torch.inference_mode(False), torch.enable_grad():
+    on_cpu = contextlib.nullcontext() if device.type == "cpu" else torch.device("cpu")
+    with torch.inference_mode(False), torch.enable_grad(), on_cpu:
         try:
             torch.set_default_dtype(torch.float32)
-            if device.type != "cpu":
-                torch.set_default_device("cpu")
             yield
         finally:
             torch.set_default_dtype(dtype)
-            if torch.get_default_device() != device:
-                torch.set_default_device(device)
+            if device.type == "cpu" and torch.get_default_device() != device:
+                torch.set_default_device(None)
 
 
 class Screen(io.TextIOBase):
@@ -67,6 +66,9 @@ class Screen(io.TextIOBase):
         self.lost += max(0, len(text) - room)
         return len(text)
 
+    def show_warning(self, message: Any, category: type[Warning], *where: Any, **options: Any) -> None:
+        self.write(f"{category.__name__}: {message}\n")
+
     def text(self) -> str:
         return self.kept + (f"\n… and {self.lost:,} characters more" if self.lost else "")
 
@@ -84,6 +86,7 @@ def captured() -> Iterator[Screen]:
         stack.enter_context(contextlib.redirect_stdout(screen))
         stack.enter_context(contextlib.redirect_stderr(screen))
         stack.enter_context(warnings.catch_warnings())
+        warnings.showwarning = screen.show_warning
         # A notebook may have turned warnings into errors; the judges would meet them too.
         warnings.simplefilter("default")
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):

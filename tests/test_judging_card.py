@@ -1,0 +1,88 @@
+"""A result is readable, and nothing in it is obeyed by a browser or a terminal."""
+
+from html.parser import HTMLParser
+
+from course.judging.card import as_html, as_text
+from course.judging.student import Failure
+from course.judging.verdict import Outcome, Result
+
+EVIL = "<script>alert(1)</script>\"'&\x1b[31m\ud800\x00"
+
+
+class Tags(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.text = set(), [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.open.append(tag)
+        assert all(not name.startswith("on") for name, _ in attrs)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def evil_result():
+    outcomes = (Outcome("a", EVIL, 2, False, EVIL, EVIL, EVIL, EVIL), Outcome("b", EVIL, 1, True))
+    return Result("02-x", EVIL, "graded", outcomes, Failure("error", EVIL, EVIL), EVIL, (EVIL,))
+
+
+def test_everything_in_the_html_is_escaped():
+    html = as_html(evil_result())
+    page = Tags(html)
+    assert "script" not in page.tags and page.open == []
+    assert page.tags <= {"style", "div", "h4", "ul", "li", "span", "small", "dl", "dt", "dd", "code", "p"} | {
+        "details",
+        "summary",
+        "pre",
+    }
+    assert page.text.count("<script>alert(1)</script>") >= 8
+    assert not set("\x1b\x00\ud800") & set(html)
+
+
+def test_the_text_holds_no_control_characters():
+    text = as_text(evil_result())
+    assert not set("\x1b\x00\ud800") & set(text)
+    assert text.encode("utf-8")
+
+
+def test_the_text_has_a_line_for_each_judge_and_its_reasons():
+    outcomes = (Outcome("a", "It is A.", 2, False, "t", "g", "e", "because"), Outcome("b", "It is B.", 1, True))
+    assert as_text(Result("02-x", "X", "graded", outcomes, printed="one\ntwo", notes=("n",))).splitlines() == [
+        "✗ 02-x: 1 of 3 points",
+        "  ✗ It is A. (0 of 2 points)",
+        "      tried: t",
+        "      got: g",
+        "      expected: e",
+        "      why: because",
+        "  ✓ It is B. (1 of 1 point)",
+        "  note: n",
+        "  your code printed:",
+        "    one",
+        "    two",
+        '  stuck? hint("02-x")',
+    ]
+
+
+def test_a_right_answer_needs_no_hint():
+    result = Result("02-x", "X", "graded", (Outcome("b", "It is B.", 1, True),))
+    assert as_text(result).splitlines() == ["✓ 02-x: 1 of 1 point", "  ✓ It is B. (1 of 1 point)"]
+    assert 'class="course-card right"' in as_html(result) and "hint(" not in as_html(result)
+
+
+def test_an_open_one_says_so_and_why():
+    result = Result("02-x", "X", "not attempted", (Outcome("b", "B", 1, False),), notes=("`f` is not defined",))
+    assert as_text(result) == "○ 02-x: not attempted yet (1 point)\n  note: `f` is not defined"
+    assert "not attempted yet" in as_html(result) and "<code>f</code> is not defined" in as_html(result)
+
+
+def test_a_failure_is_said_once():
+    outcomes = tuple(Outcome(name, name, 1, False, because="it broke") for name in "abc")
+    result = Result("02-x", "X", "error", outcomes, Failure("error", "it broke", "line 3"))
+    assert as_text(result).count("it broke") == as_html(result).count("it broke") == 1
+    assert "line 3" in as_text(result) and "line 3" in as_html(result)
