@@ -146,8 +146,8 @@ KERNEL_CELLS = {
     f'    """Doc."""\n    raise NotImplementedError  # here\ncheck("{ID}")',
     "class stub": "class freeze(nn.Module):\n    def __init__(self, module):\n        super().__init__()\n"
     f'        raise NotImplementedError\ncheck("{ID}")',
-    "noisy": "import warnings\ndef freeze(module):\n    warnings.warn('w'); logging.error('l'); print('e', file=sys.stderr)\n"
-    f'    return module.requires_grad_(False)\ncheck("{ID}")',
+    "noisy": "import warnings\ndef freeze(m):\n    warnings.warn('w'); logging.error('l'); print('', file=sys.stderr)\n"
+    f'    return m.requires_grad_(False)\ncheck("{ID}")',
     "wrong": f'def freeze(module):\n    return 1 / 0\ncheck("{ID}")',
 }
 

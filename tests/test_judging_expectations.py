@@ -95,7 +95,7 @@ def test_expect_raises_only_when_it_does_not_hold():
 
 def test_a_missing_return_is_named():
     assert need([1], list, "a list") == [1]
-    with pytest.raises(Unusable, match="returned None; return a list .*`return` missing"):
+    with pytest.raises(Unusable, match=r"returned None; return a list .*`return` missing"):
         need(None, list, "a list")
     with pytest.raises(Unusable, match="returned a generator; return a list"):
         need((x for x in [1]), list, "a list")

@@ -87,6 +87,13 @@ def no_parameter_of_the_module_moves(case: dict[str, Any], result: dict[str, Any
 @freeze_backbone.judge(convolutional, points=1)
 def the_rest_still_trains(case: dict[str, Any], result: dict[str, Any]) -> None:
     """What lies outside the module still trains, and no weight was changed by freezing."""
+    expect(
+        not all(result["requires_grad"].values()),
+        tried="reading `.requires_grad` of every parameter",
+        got="True everywhere",
+        expected="False inside the module",
+        because="nothing was frozen, so there is nothing to tell apart",
+    )
     changed = [name for name, value in case["state"].items() if not torch.equal(result["state"][name], value)]
     expect(
         not changed,
@@ -176,6 +183,13 @@ def frozen_statistics_stay(case: dict[str, Any], result: dict[str, Any]) -> None
 @set_train_mode.judge(frozen_backbone, points=1)
 def the_head_is_in_train_mode(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The head is in train mode: its dropout drops and its own BatchNorm learns."""
+    expect(
+        not all(result["training"].values()),
+        tried="reading `.training` of every module",
+        got="train mode everywhere",
+        expected="train mode for the head alone",
+        because="no module was put into eval mode, so there is nothing to tell apart",
+    )
     modes = {name: mode for name, mode in result["training"].items() if name.startswith("head")}
     asleep = sorted(name for name, mode in modes.items() if not mode)
     expect(

@@ -33,12 +33,12 @@ def check(exercise_id: str) -> float | None:
         _remember(result)
         _show(result)
     except CourseError as error:
-        return _refuse(error, str(error))
+        _refuse(error, str(error))
+        return None
     except Exception as error:
         where = traceback.format_exc(limit=-3) + screen.text()
-        return _refuse(
-            error, f"this check broke, and that is the course's fault, not yours; please report it:\n{where}"
-        )
+        _refuse(error, f"this check broke, and that is the course's fault, not yours; please report it:\n{where}")
+        return None
     return _strict(result)
 
 

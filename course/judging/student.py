@@ -140,7 +140,8 @@ def withheld(names: tuple[str, ...]) -> Iterator[None]:
             elif "__init__" in vars(target):
                 stack.enter_context(_refusing(inspect.unwrap(target.__init__), name))
             else:  # an inherited __init__ belongs to other classes too
-                target.__init__ = FunctionType(_refuse.__code__.replace(co_name=name), globals())
+                refuse = FunctionType(_refuse.__code__.replace(co_name=name), globals())
+                type.__setattr__(target, "__init__", refuse)
                 stack.callback(delattr, target, "__init__")
         yield
 
