@@ -29,7 +29,7 @@ _HOME = {
     "claim": "claims",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0604, PLE0605
+__all__ = sorted(_HOME)
 __version__ = "0.1.0"
 
 

@@ -1,30 +1,30 @@
 """Every error that the course raises on purpose. Each message says what happened, then what to do.
 
-    CourseError
-    ├── SetupError            the machine, the profile or the installation is not what was asked for
-    │   └── NoNetwork         the full profile needs a download and there is no network
-    ├── UnknownName           no model, class, style or exercise has this name; the nearest are offered
-    ├── WeightsError          a weight file cannot be used
-    │   ├── WeightsMissing    it is not installed
-    │   └── WeightsCorrupt    its hash is not the expected one
-    ├── DataError             data cannot be used
-    │   ├── BadPicture        a file is not a picture, or is cut off
-    │   ├── EmptyData         there is not one sample
-    │   └── BadLabels         a label is outside [0, classes)
-    ├── ModelError            model surgery is impossible
-    │   └── HeadNotFound      the last layer is not a Linear or a 1 x 1 convolution
-    ├── TrainingError         training cannot go on
-    │   ├── NonFiniteLoss     the loss became NaN or infinite
-    │   ├── OutOfMemory       even one sample at a time does not fit
-    │   └── BadCheckpoint     a checkpoint belongs to another run, or is damaged
-    ├── ExerciseError         an exercise cannot be judged
-    │   ├── CheckFailed       an answer is wrong and COURSE_STRICT=1 asks for an exception
-    │   ├── WriteItYourself   an answer called the library function that it is meant to replace
-    │   ├── TimeLimitReached  an answer did not return in time
-    │   └── WireError         a value cannot be carried between the answer and its judge
-    └── AuthoringError        a notebook in solutions/ breaks a rule
-        ├── MarkerError       a solution marker is unpaired, nested or in the wrong cell
-        └── Drift             notebooks/ is not what solutions/ would build
+CourseError
+├── SetupError            the machine, the profile or the installation is not what was asked for
+│   └── NoNetwork         the full profile needs a download and there is no network
+├── UnknownName           no model, class, style or exercise has this name; the nearest are offered
+├── WeightsError          a weight file cannot be used
+│   ├── WeightsMissing    it is not installed
+│   └── WeightsCorrupt    its hash is not the expected one
+├── DataError             data cannot be used
+│   ├── BadPicture        a file is not a picture, or is cut off
+│   ├── EmptyData         there is not one sample
+│   └── BadLabels         a label is outside [0, classes)
+├── ModelError            model surgery is impossible
+│   └── HeadNotFound      the last layer is not a Linear or a 1 x 1 convolution
+├── TrainingError         training cannot go on
+│   ├── NonFiniteLoss     the loss became NaN or infinite
+│   ├── OutOfMemory       even one sample at a time does not fit
+│   └── BadCheckpoint     a checkpoint belongs to another run, or is damaged
+├── ExerciseError         an exercise cannot be judged
+│   ├── CheckFailed       an answer is wrong and COURSE_STRICT=1 asks for an exception
+│   ├── WriteItYourself   an answer called the library function that it is meant to replace
+│   ├── TimeLimitReached  an answer did not return in time
+│   └── WireError         a value cannot be carried between the answer and its judge
+└── AuthoringError        a notebook in solutions/ breaks a rule
+    ├── MarkerError       a solution marker is unpaired, nested or in the wrong cell
+    └── Drift             notebooks/ is not what solutions/ would build
 """
 
 from __future__ import annotations

@@ -49,9 +49,7 @@ def setup(profile: str = "auto", seed: int = 0, *, device: str = "auto") -> Runt
     device, device_reason = choose_device(device)
     precision, precision_reason = choose_precision(device)
     profile, profile_reason = choose_profile(profile, device)
-    runtime = Runtime(
-        place(), device, device_reason, precision, precision_reason, profile, profile_reason, seed
-    )
+    runtime = Runtime(place(), device, device_reason, precision, precision_reason, profile, profile_reason, seed)
     print(runtime)
     return runtime
 

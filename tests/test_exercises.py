@@ -13,7 +13,9 @@ from course.judging.student import LocalStudent
 from course.judging.verdict import judge
 from tests.conftest import ROOT
 
-SAMPLES = [importlib.import_module(f"tests.wrong.{module.name}") for module in pkgutil.iter_modules(tests.wrong.__path__)]
+SAMPLES = [
+    importlib.import_module(f"tests.wrong.{module.name}") for module in pkgutil.iter_modules(tests.wrong.__path__)
+]
 WRONG = [
     pytest.param(exercise_id, answer, words, id=f"{exercise_id}-{answer.__name__}")
     for sample in SAMPLES

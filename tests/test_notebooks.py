@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import json
@@ -40,8 +41,9 @@ def beginning(nb: nbformat.NotebookNode) -> list[str]:
     rules = {
         "the first cell is not a title in markdown": first.cell_type == "markdown" and first.source.startswith("# "),
         "the first cell lists no objectives": re.search(r"^[-*] ", first.source, re.MULTILINE),
-        "the first cell has no line with minutes on a CPU and on a T4": re.search(
-            r"^(?=.*\bminutes?\b)(?=.*\d.*\bCPU\b)(?=.*\d.*\bT4\b)", first.source, re.MULTILINE
+        "the first cell has no paragraph with minutes on a CPU and on a T4": any(
+            re.search(r"(?s)^(?=.*\bminutes?\b)(?=.*\d.*\bCPU\b)(?=.*\d.*\bT4\b)", paragraph)
+            for paragraph in first.source.split("\n\n")
         ),
         "the first two code cells are not parameters and setup": code[:2] == ["parameters", "setup"],
         "the parameters cell has no tag": any(
@@ -82,6 +84,22 @@ def ignored(nb: nbformat.NotebookNode) -> list[str]:
     found = [f"{cell.id}: makes a claim that nbval ignores" for cell in quiet if re.search(r"\bclaim\(", cell.source)]
     if 10 * len(quiet) > len(code):
         found.append(f"{len(quiet)} of {len(code)} code cells are ignored by nbval: {[cell.id for cell in quiet]}")
+    return found
+
+
+def leaves(nb: nbformat.NotebookNode) -> list[str]:
+    """Cells that use what an earlier exercise cell defines: in an untouched notebook they would break."""
+    defined, found = set(), []
+    for cell in nb.cells:
+        if cell.cell_type != "code" or checked_by(cell)[1]:
+            continue
+        tree = ast.parse(re.sub(r"^([ \t]*)[%!].*$", r"\1pass", cell.source, flags=re.MULTILINE))
+        own = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        if exercise_of(cell) is not None:
+            defined |= own
+            continue
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        found += [f"{cell.id}: uses {name}, which is the learner's to write" for name in sorted(names & defined - own)]
     return found
 
 
@@ -148,7 +166,7 @@ def checks(nb: nbformat.NotebookNode) -> dict[str, str]:
     return {checked_by(cell)[0][0]: printed(cell) for cell in nb.cells if checked_by(cell)[1]}
 
 
-RULES = [beginning, exercises, ignored, pictures, stored]
+RULES = [beginning, exercises, ignored, leaves, pictures, stored]
 
 
 @every_notebook
@@ -308,7 +326,11 @@ def test_the_rules_pass_a_notebook_that_keeps_them():
             new_notebook(cells=[new_markdown_cell("# Freeze\n12 minutes on a CPU, 5 on a T4")]),
             "no objectives",
         ),
-        (beginning, new_notebook(cells=[new_markdown_cell("# Freeze\n- a\n\n12 minutes")]), "no line with minutes"),
+        (
+            beginning,
+            new_notebook(cells=[new_markdown_cell("# Freeze\n- a\n\n12 minutes")]),
+            "no paragraph with minutes",
+        ),
         (beginning, new_notebook(cells=[START[0], START[2], START[1]]), "not parameters and setup"),
         (beginning, notebook(cell("1", cell_id="deadbeef")), "made-up id"),
         (exercises, notebook(cell("# exercise: 02-freeze-it\n")), "cell id, grade_id and first line differ"),
@@ -317,6 +339,7 @@ def test_the_rules_pass_a_notebook_that_keeps_them():
         (ignored, notebook(cell("1", tags=[IGNORED])), "2 of 11 code cells"),
         (ignored, notebook(cell("# NBVAL_IGNORE_OUTPUT\n1")), "2 of 11 code cells"),
         (ignored, notebook(cell("claim('a', b)", tags=[IGNORED])), "makes a claim that nbval ignores"),
+        (leaves, notebook(cell("# exercise: 02-a\ndef f(): ..."), cell("f()")), "uses f"),
         (pictures, notebook(cell("1", shown(png(255), alt="White"))), "a blank picture"),
         (pictures, notebook(cell("1", shown(png(255, spot=0)))), "without alt text"),
         (stored, notebook(cell("1", new_output("error", ename="E"))), "an error is stored"),

@@ -72,7 +72,9 @@ def no_parameter_of_the_module_moves(case: dict[str, Any], result: dict[str, Any
     if len(moved) == len(inside):
         because = "nothing was frozen"
     if result["typo"]:
-        because = "`require_grad` is a typo that Python accepts: it makes a new attribute, and `requires_grad` stays True"
+        because = (
+            "`require_grad` is a typo that Python accepts: it makes a new attribute, and `requires_grad` stays True"
+        )
     elif result["on_module"]:
         because = "`module.requires_grad = False` only sets an attribute on the module; its parameters never see it"
     expect(
@@ -134,11 +136,11 @@ set_train_mode = Exercise(
     title="Train the head, keep the frozen layers still",
     withholds=("course.models.set_train",),
     hints=(
-        "`requires_grad = False` says nothing about buffers: in train mode BatchNorm updates its running mean and variance.",
+        "`requires_grad = False` says nothing about buffers: in train mode BatchNorm updates its running statistics.",
         "`model.train()` switches every module inside. So call it first, and then switch some modules back.",
-        "A module is frozen when it has parameters and none of them requires a gradient: put exactly those into eval mode.",
+        "A module is frozen when it has parameters and none requires a gradient: put exactly those into eval mode.",
     ),
-    idea="model.train(); then for each module in model.modules() that has parameters, all of them frozen: module.eval().",
+    idea="model.train(); then, for each module in model.modules() with parameters that are all frozen, module.eval().",
 )
 
 
@@ -247,7 +249,7 @@ list_trainable = Exercise(
     title="List what the optimiser may move",
     withholds=("course.models.trainable_parameters",),
     hints=(
-        "A model has parameters (learned by gradients) and buffers (BatchNorm statistics). An optimiser takes parameters.",
+        "A model has parameters (learned by gradients) and buffers (statistics). Which does an optimiser take?",
         "`model.parameters()` gives each parameter once, also one that two layers share.",
         "Keep those with `parameter.requires_grad`.",
     ),
@@ -300,7 +302,9 @@ def judge_names(got: list[str], expected: list[str]) -> None:
     extra = sorted(set(got) - set(expected))
     because = ""
     if any(name.startswith("buffer") for name in extra):
-        because = "buffers were counted: BatchNorm's statistics are not learned by gradients, so state_dict() is no guide"
+        because = (
+            "buffers were counted: BatchNorm's statistics are not learned by gradients, so state_dict() is no guide"
+        )
     elif "a copy" in extra:
         because = "an optimiser moves the tensors it is given: return the model's own parameters, not copies"
     elif extra:
@@ -324,11 +328,11 @@ cache_once = Exercise(
     title="Run the frozen backbone once",
     withholds=("course.features.extract_features",),
     hints=(
-        "A frozen backbone gives the same features every epoch only if nothing in it is random or learning: which mode?",
+        "A frozen backbone gives the same features every time only if nothing in it is random or moving: which mode?",
         "Collect features and labels in the same loop: a shuffling loader gives another order the second time.",
         "`model.eval()`, `with torch.no_grad():`, append both of each batch to lists, then `torch.cat` both.",
     ),
-    idea="In eval mode, without gradients: one pass; features.append(model(x)), labels.append(y); return torch.cat of both.",
+    idea="Eval mode, no gradients, one pass: features.append(model(x)), labels.append(y); return torch.cat of both.",
 )
 
 

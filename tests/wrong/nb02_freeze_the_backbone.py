@@ -81,7 +81,7 @@ def sets_flags_with_a_hook(model):
 
 
 def counts_buffers(model):
-    return [value for value in model.state_dict(keep_vars=True).values()]
+    return list(model.state_dict(keep_vars=True).values())
 
 
 def counts_buffers_beside_trainable(model):
@@ -136,8 +136,8 @@ def only_the_last_batch(model, loader):
     model.eval()
     with torch.no_grad():
         for x, y in loader:
-            features = model(x)
-    return features, y
+            features, labels = model(x), y
+    return features, labels
 
 
 def returns_nothing(model, loader):
