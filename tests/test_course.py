@@ -46,7 +46,7 @@ def drawn_tree():
     """(name, parent) of every line of the tree in the docstring of errors.py."""
     parents: dict[int, str] = {}
     for line in errors.__doc__.splitlines():
-        match = re.match(r"    ([│├└─ ]*)([A-Z]\w+)", line)
+        match = re.match(r"([│├└─ ]*)([A-Z]\w+)(?:  |$)", line)
         if match:
             depth, name = len(match[1]) // 4, match[2]
             parents[depth] = name

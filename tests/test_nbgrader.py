@@ -49,7 +49,7 @@ SUBMISSIONS = {
         "02-freeze-backbone": "    module.requires_grad = False",
         "02-set-train-mode": "    model.no_such_method()",
     },
-    "cem": {"02-freeze-backbone": STUB, "02-set-train-mode": "    model.train()"},
+    "cem": {"02-freeze-backbone": STUB, "02-set-train-mode": "    model.train()\n    model.backbone.eval()"},
 }
 
 

@@ -107,13 +107,14 @@ def measure(*seeds: str) -> Figure:
                 print(line, flush=True)
                 with kept.open("a") as file:
                     file.write(line + "\n")
-    rows = [read(kept)[setting, seed] for setting in SETTINGS for seed in SEEDS if (setting, seed) in read(kept)]
-    comparison = Comparison(rows)
-    notes: tuple[str, ...] = (comparison.table(),)
-    if len(rows) == len(SETTINGS) * len(SEEDS):
-        notes += (f"written to {write_table('fine_tuning', rows, command=COMMAND)}",)
+    found = read(kept)
+    complete = [seed for seed in SEEDS if all((setting, seed) in found for setting in SETTINGS)]
+    comparison = Comparison([found[setting, seed] for setting in SETTINGS for seed in complete])
+    notes = [f"seeds {complete}", comparison.table()]
+    if tuple(complete) == SEEDS:
+        notes.append(f"written to {write_table('fine_tuning', comparison.rows, command=COMMAND)}")
     ahead = comparison.paired("head first, 0.001", "fine-tune, 0.001", "away")
-    return Figure(ahead.mean, "accuracy of head first above fine-tuning on unseen styles", "-0.05", notes)
+    return Figure(ahead.mean, "accuracy of head first above fine-tuning on unseen styles", "-0.05", tuple(notes))
 
 
 def read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:

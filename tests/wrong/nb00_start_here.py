@@ -1,0 +1,323 @@
+"""Mistakes of chapter 00."""
+
+import random
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision import transforms as T
+from torchvision.transforms import InterpolationMode
+
+BICUBIC = InterpolationMode.BICUBIC
+HALF = [0.5, 0.5, 0.5]
+
+
+def middle(image):
+    return T.CenterCrop(224)(T.Resize(256, interpolation=BICUBIC)(image))
+
+
+def not_normalised(image):
+    return T.ToTensor()(middle(image))
+
+
+def blue_first(image):
+    return T.Normalize(HALF, HALF)(T.ToTensor()(middle(image)).flip(0))
+
+
+def blue_first_and_not_normalised(image):
+    return T.ToTensor()(middle(image)).flip(0)
+
+
+def zero_to_255(image):
+    return T.PILToTensor()(middle(image)).float()
+
+
+def normalised_without_dividing(image):
+    return T.Normalize(HALF, HALF)(T.PILToTensor()(middle(image)).float())
+
+
+def whole_numbers(image):
+    return T.PILToTensor()(middle(image))
+
+
+def only_centred(image):
+    return T.ToTensor()(middle(image)) - 0.5
+
+
+def the_numbers_of_resnet(image):
+    return T.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])(T.ToTensor()(middle(image)))
+
+
+def squashed(image):
+    return T.Normalize(HALF, HALF)(T.ToTensor()(T.Resize((224, 224), interpolation=BICUBIC)(image)))
+
+
+def squashed_then_cut(image):
+    return T.Normalize(HALF, HALF)(T.ToTensor()(T.CenterCrop(224)(T.Resize((256, 256), interpolation=BICUBIC)(image))))
+
+
+def no_rim(image):
+    return T.Normalize(HALF, HALF)(T.ToTensor()(T.CenterCrop(224)(T.Resize(224, interpolation=BICUBIC)(image))))
+
+
+def corner(image):
+    resized = T.Resize(256, interpolation=BICUBIC)(image)
+    return T.Normalize(HALF, HALF)(T.ToTensor()(resized.crop((0, 0, 224, 224))))
+
+
+def bilinear(image):
+    return T.Normalize(HALF, HALF)(T.ToTensor()(T.CenterCrop(224)(T.Resize(256)(image))))
+
+
+def not_cut(image):
+    return T.Normalize(HALF, HALF)(T.ToTensor()(T.Resize(256, interpolation=BICUBIC)(image)))
+
+
+def colours_last(image):
+    return T.Normalize(HALF, HALF)(T.ToTensor()(middle(image))).permute(1, 2, 0)
+
+
+def a_batch_of_one(image):
+    return T.Normalize(HALF, HALF)(T.ToTensor()(middle(image)))[None]
+
+
+def an_array(image):
+    return np.asarray(middle(image), dtype=np.float32) / 127.5 - 1
+
+
+def the_factory_of_timm(image):
+    from timm.data import create_transform
+
+    transform = create_transform((3, 224, 224), interpolation="bicubic", crop_pct=0.875, mean=HALF, std=HALF)
+    return transform(image)
+
+
+def by_hand(image):
+    width, height = image.size
+    scale = 256 / min(width, height)
+    image = image.resize((int(width * scale), int(height * scale)), Image.Resampling.BICUBIC)
+    left, top = round((image.width - 224) / 2), round((image.height - 224) / 2)
+    pixels = np.asarray(image.crop((left, top, left + 224, top + 224)), dtype=np.float32)
+    return torch.from_numpy(pixels.transpose(2, 0, 1) / 127.5 - 1)
+
+
+def restoring(model, measure):
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    with torch.no_grad():
+        value = measure(model)
+    for module, mode in modes:
+        module.training = mode
+    return value
+
+
+def mean_of_batch_means(model, loader):
+    return restoring(model, lambda m: float(np.mean([(m(x).argmax(1) == y).float().mean().item() for x, y in loader])))
+
+
+def batches_times_batch_size(model, loader):
+    return restoring(
+        model, lambda m: sum(int((m(x).argmax(1) == y).sum()) for x, y in loader) / (len(loader) * loader.batch_size)
+    )
+
+
+def last_batch_only(model, loader):
+    def measure(m):
+        for x, y in loader:
+            value = (m(x).argmax(1) == y).float().mean().item()
+        return value
+
+    return restoring(model, measure)
+
+
+def count_of_right(model, loader):
+    return restoring(model, lambda m: sum(int((m(x).argmax(1) == y).sum()) for x, y in loader))
+
+
+def percent(model, loader):
+    return restoring(model, lambda m: 100 * share(m, loader))
+
+
+def errors_instead(model, loader):
+    return restoring(model, lambda m: 1 - share(m, loader))
+
+
+def share(model, loader):
+    right = seen = 0
+    for x, y in loader:
+        right += int((model(x).argmax(1) == y).sum())
+        seen += len(y)
+    return right / seen
+
+
+def left_in_eval_mode(model, loader):
+    model.eval()
+    with torch.no_grad():
+        return share(model, loader)
+
+
+def measured_in_train_mode(model, loader):
+    with torch.no_grad():
+        return share(model, loader)
+
+
+def back_to_train_mode_always(model, loader):
+    model.eval()
+    with torch.no_grad():
+        value = share(model, loader)
+    model.train()
+    return value
+
+
+def only_the_root_remembered(model, loader):
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        value = share(model, loader)
+    model.train(was_training)
+    return value
+
+
+def one_list(model, loader):
+    def measure(m):
+        hits = [hit for x, y in loader for hit in (m(x).argmax(1) == y).tolist()]
+        return sum(hits) / len(hits)
+
+    return restoring(model, measure)
+
+
+def on_a_copy(model, loader):
+    from copy import deepcopy
+
+    twin = deepcopy(model).eval()
+    with torch.inference_mode():
+        hits = torch.cat([twin(x).argmax(1) == y for x, y in loader])
+    return hits.float().mean()
+
+
+def first_k(labels, k, seed):
+    return torch.cat([(labels == label).nonzero().flatten()[:k] for label in labels.unique()])
+
+
+def with_replacement(labels, k, seed):
+    generator = torch.Generator().manual_seed(seed)
+    chosen = []
+    for label in labels.unique():
+        where = (labels == label).nonzero().flatten()
+        chosen.append(where[torch.randint(len(where), (k,), generator=generator)])
+    return torch.cat(chosen)
+
+
+def k_in_all(labels, k, seed):
+    return torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:k]
+
+
+def k_times_classes_in_all(labels, k, seed):
+    total = k * len(labels.unique())
+    return torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:total]
+
+
+def seed_forgotten(labels, k, seed):
+    return torch.cat(
+        [(where := (labels == label).nonzero().flatten())[torch.randperm(len(where))[:k]] for label in labels.unique()]
+    )
+
+
+def a_window_by_seed(labels, k, seed):
+    chosen = []
+    for label in labels.unique():
+        where = (labels == label).nonzero().flatten()
+        chosen.append(where[seed % 2 : seed % 2 + k])
+    return torch.cat(chosen)
+
+
+def the_labels_themselves(labels, k, seed):
+    return labels[draws_with_numpy(labels, k, seed)]
+
+
+def a_mask(labels, k, seed):
+    mask = torch.zeros(len(labels), dtype=torch.bool)
+    mask[draws_with_numpy(labels, k, seed)] = True
+    return mask
+
+
+def a_list_a_class(labels, k, seed):
+    return torch.tensor(draws_with_numpy(labels, k, seed)).reshape(-1, k)
+
+
+def draws_with_numpy(labels, k, seed):
+    rng = np.random.default_rng(seed)
+    values = labels.numpy()
+    return np.concatenate(
+        [rng.choice(np.flatnonzero(values == label), k, replace=False) for label in np.unique(values)]
+    )
+
+
+def draws_with_random(labels, k, seed):
+    rng = random.Random(seed)
+    by_label = {}
+    for i, label in enumerate(labels.tolist()):
+        by_label.setdefault(label, []).append(i)
+    return [i for places in by_label.values() for i in rng.sample(places, k)]
+
+
+def takes_what_comes_first_in_a_shuffle(labels, k, seed):
+    left = dict.fromkeys(labels.tolist(), k)
+    chosen = []
+    for i in torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist():
+        if left[int(labels[i])] > 0:
+            left[int(labels[i])] -= 1
+            chosen.append(i)
+    return torch.tensor(chosen)
+
+
+WRONG = {
+    "00-preprocess-image": {
+        not_normalised: "nothing was normalised",
+        blue_first: "red and blue are swapped",
+        blue_first_and_not_normalised: "swapped, and nothing was normalised",
+        zero_to_255: "from 0 to 255",
+        normalised_without_dividing: "not divided by 255",
+        whole_numbers: "float32",
+        only_centred: "standard deviation 0.5 is missing",
+        the_numbers_of_resnet: "every set of weights has its own",
+        squashed: "squashed",
+        squashed_then_cut: "squashed to 256",
+        no_rim: "rim cut off",
+        corner: "the corner was cut out",
+        bilinear: "bicubic",
+        not_cut: "cut the middle",
+        colours_last: "the colours come last",
+        a_batch_of_one: "batch axis",
+        an_array: "float tensor",
+    },
+    "00-measure-accuracy": {
+        mean_of_batch_means: "short last batch counts for too much",
+        batches_times_batch_size: "not by number of batches",
+        last_batch_only: "last batch alone",
+        count_of_right: "divide by the number of pictures",
+        percent: "percentage",
+        errors_instead: "fraction of wrong answers",
+        left_in_eval_mode: "left in eval mode",
+        measured_in_train_mode: "in train mode dropout drops",
+        back_to_train_mode_always: "reaches every module",
+        only_the_root_remembered: "reaches every module",
+    },
+    "00-draw-labels": {
+        first_k: "the first k are no draw",
+        with_replacement: "with replacement",
+        k_in_all: "drawn in all",
+        k_times_classes_in_all: "draw class by class",
+        seed_forgotten: "doesn't come from `seed` alone",
+        a_window_by_seed: "never have a chance",
+        the_labels_themselves: "class",
+        a_mask: "mask",
+        a_list_a_class: "in one row",
+    },
+}
+
+RIGHT = {
+    "00-preprocess-image": [the_factory_of_timm, by_hand],
+    "00-measure-accuracy": [one_list, on_a_copy],
+    "00-draw-labels": [draws_with_numpy, draws_with_random, takes_what_comes_first_in_a_shuffle],
+}
