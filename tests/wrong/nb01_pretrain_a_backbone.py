@@ -1,0 +1,404 @@
+"""Mistakes of chapter 01."""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+
+def no_zero_grad(model, batch, optimizer):
+    x, y = batch
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def softmax_before_cross_entropy(model, batch, optimizer):
+    x, y = batch
+    loss = F.cross_entropy(model(x).softmax(1), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def zero_grad_between_backward_and_step(model, batch, optimizer):
+    x, y = batch
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+def forgets_the_step(model, batch, optimizer):
+    x, y = batch
+    loss = F.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    return loss.item()
+
+
+def sums_the_losses(model, batch, optimizer):
+    x, y = batch
+    loss = F.cross_entropy(model(x), y, reduction="sum")
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def trains_in_eval_mode(model, batch, optimizer):
+    model.eval()
+    x, y = batch
+    loss = F.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def returns_the_tensor(model, batch, optimizer):
+    x, y = batch
+    loss = F.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+def returns_nothing(model, batch, optimizer):
+    returns_the_tensor(model, batch, optimizer)
+
+
+def returns_the_loss_afterwards(model, batch, optimizer):
+    returns_the_tensor(model, batch, optimizer)
+    x, y = batch
+    with torch.no_grad():
+        return F.cross_entropy(model(x), y).item()
+
+
+def clears_at_the_end(model, batch, optimizer):
+    model.train()
+    x, y = batch
+    logits = model(x)
+    loss = -logits.log_softmax(1)[torch.arange(len(y)), y].mean()
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(loss.detach())
+
+
+def takes_the_gradients_itself(model, batch, optimizer):
+    x, y = batch
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    loss = F.nll_loss(F.log_softmax(model(x), dim=1), y)
+    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        parameter.grad = gradient
+    optimizer.step()
+    return loss.detach().item()
+
+
+def _logits(z, temperature, *, normalise=True, with_self=False):
+    z = F.normalize(z, dim=1) if normalise else z
+    logits = z @ z.T / temperature
+    if not with_self:
+        logits = logits.masked_fill(torch.eye(len(z), dtype=torch.bool), -math.inf)
+    return logits
+
+
+def _partners(z):
+    return torch.arange(len(z)).roll(len(z) // 2)
+
+
+def self_pairs_in_the_denominator(z, temperature):
+    return F.cross_entropy(_logits(z, temperature, with_self=True), _partners(z))
+
+
+def not_normalised(z, temperature):
+    return F.cross_entropy(_logits(z, temperature, normalise=False), _partners(z))
+
+
+def not_normalised_and_with_self(z, temperature):
+    return F.cross_entropy(_logits(z, temperature, normalise=False, with_self=True), _partners(z))
+
+
+def neighbours_are_pairs(z, temperature):
+    return F.cross_entropy(_logits(z, temperature), torch.arange(len(z)) ^ 1)
+
+
+def positive_left_out(z, temperature):
+    similarity = _logits(z, temperature)
+    positive = similarity[torch.arange(len(z)), _partners(z)]
+    others = similarity.scatter(1, _partners(z)[:, None], -math.inf)
+    return (others.logsumexp(1) - positive).mean()
+
+
+def multiplied_by_the_temperature(z, temperature):
+    return F.cross_entropy(_logits(z, 1 / temperature), _partners(z))
+
+
+def temperature_forgotten(z, temperature):
+    return F.cross_entropy(_logits(z, 1.0), _partners(z))
+
+
+def summed(z, temperature):
+    return F.cross_entropy(_logits(z, temperature), _partners(z), reduction="sum")
+
+
+def sign_turned_round(z, temperature):
+    return -F.cross_entropy(_logits(z, temperature), _partners(z))
+
+
+def one_direction_only(z, temperature):
+    n = len(z) // 2
+    return F.cross_entropy(_logits(z, temperature)[:n], _partners(z)[:n])
+
+
+def graph_cut(z, temperature):
+    return torch.tensor(F.cross_entropy(_logits(z, temperature), _partners(z)).item())
+
+
+def one_loss_a_row(z, temperature):
+    return F.cross_entropy(_logits(z, temperature), _partners(z), reduction="none")
+
+
+def with_pairwise_cosines(z, temperature):
+    similarity = F.cosine_similarity(z[:, None], z[None], dim=-1) / temperature
+    positive = similarity.diagonal(len(z) // 2)
+    keep = ~torch.eye(len(z), dtype=torch.bool)
+    below = similarity[keep].view(len(z), -1).logsumexp(1)
+    return (below.sum() - 2 * positive.sum()) / len(z)
+
+
+def with_exponentials(z, temperature):
+    n = len(z) // 2
+    z = z / (z**2).sum(1, keepdim=True).sqrt()
+    exponentials = torch.exp(torch.einsum("id,jd->ij", z, z) / temperature)
+    below = exponentials.sum(1) - exponentials.diag()
+    above = torch.cat([exponentials[range(n), range(n, 2 * n)], exponentials[range(n, 2 * n), range(n)]])
+    return -(above / below).log().mean()
+
+
+def _mask(ids, special, p, rng, *, forbidden, split=(0.8, 0.9)):
+    chosen = torch.rand(ids.shape, generator=rng) < p
+    chosen &= ~torch.isin(ids, torch.tensor(forbidden))
+    r = torch.rand(ids.shape, generator=rng)
+    words = torch.randint(special["vocab_size"], ids.shape, generator=rng)
+    inputs = torch.where(chosen & (r < split[0]), special["mask"], ids)
+    inputs = torch.where(chosen & (r >= split[0]) & (r < split[1]), words, inputs)
+    return inputs, torch.where(chosen, ids, -100)
+
+
+def masks_padding(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=[i for i in special["ids"] if i != special["pad"]])
+
+
+def masks_every_special(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=[-1])
+
+
+def masks_sentence_ends(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=[special["pad"], special["mask"]])
+
+
+def always_mask(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=special["ids"], split=(1.0, 1.0))
+
+
+def no_random_words(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=special["ids"], split=(0.9, 0.9))
+
+
+def nothing_kept(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=special["ids"], split=(0.8, 1.0))
+
+
+def a_tenth_of_the_rest(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=special["ids"], split=(0.8, 0.82))
+
+
+def one_random_word_for_all(ids, special, p, rng):
+    chosen = (torch.rand(ids.shape, generator=rng) < p) & ~torch.isin(ids, torch.tensor(special["ids"]))
+    r = torch.rand(ids.shape, generator=rng)
+    inputs = torch.where(chosen & (r < 0.8), special["mask"], ids)
+    word = torch.randint(4, special["vocab_size"], (), generator=rng)
+    return torch.where(chosen & (r > 0.9), word, inputs), torch.where(chosen, ids, -100)
+
+
+def labels_everywhere(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=special["ids"])[0], torch.where(
+        torch.isin(ids, torch.tensor(special["ids"])), -100, ids
+    )
+
+
+def labels_turned_round(ids, special, p, rng):
+    inputs, labels = _mask(ids, special, p, rng, forbidden=special["ids"])
+    words = ~torch.isin(ids, torch.tensor(special["ids"]))
+    return inputs, torch.where((labels == -100) & words, ids, -100)
+
+
+def labels_copied_too_late(ids, special, p, rng):
+    inputs, labels = _mask(ids, special, p, rng, forbidden=special["ids"])
+    return inputs, torch.where(labels != -100, inputs, -100)
+
+
+def changes_ids_in_place(ids, special, p, rng):
+    inputs, labels = _mask(ids, special, p, rng, forbidden=special["ids"])
+    ids.copy_(inputs)
+    return ids, labels
+
+
+def ignores_the_generator(ids, special, p, rng):
+    return _mask(ids, special, p, None, forbidden=special["ids"])
+
+
+def same_words_every_time(ids, special, p, rng):
+    return _mask(ids, special, p, torch.Generator().manual_seed(0), forbidden=special["ids"])
+
+
+def half_of_p(ids, special, p, rng):
+    return _mask(ids, special, p / 2, rng, forbidden=special["ids"])
+
+
+def returns_only_the_inputs(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=special["ids"])[0]
+
+
+def with_bernoulli_and_indices(ids, special, p, rng):
+    inputs, labels = ids.clone(), torch.full_like(ids, -100)
+    words = torch.ones_like(ids, dtype=torch.bool)
+    for number in special["ids"]:
+        words &= ids != number
+    rows = torch.nonzero(torch.bernoulli(words * p, generator=rng), as_tuple=True)
+    labels[rows] = ids[rows]
+    fate = torch.multinomial(torch.tensor([0.8, 0.1, 0.1]), len(rows[0]), replacement=True, generator=rng)
+    inputs[rows[0][fate == 0], rows[1][fate == 0]] = special["mask"]
+    ordinary = torch.tensor([number for number in range(special["vocab_size"]) if number not in special["ids"]])
+    drawn = ordinary[torch.randint(len(ordinary), (int((fate == 1).sum()),), generator=rng)]
+    inputs[rows[0][fate == 1], rows[1][fate == 1]] = drawn
+    return inputs, labels
+
+
+def with_a_loop(ids, special, p, rng):
+    forbidden, draws = set(special["ids"]), torch.rand(3, *ids.shape, generator=rng).tolist()
+    inputs, labels = ids.tolist(), [[-100] * ids.shape[1] for _ in range(len(ids))]
+    for i, row in enumerate(ids.tolist()):
+        for j, word in enumerate(row):
+            if word in forbidden or draws[0][i][j] >= p:
+                continue
+            labels[i][j] = word
+            if draws[1][i][j] < 0.8:
+                inputs[i][j] = special["mask"]
+            elif draws[1][i][j] < 0.9:
+                inputs[i][j] = int(draws[2][i][j] * special["vocab_size"])
+    return torch.tensor(inputs), torch.tensor(labels)
+
+
+def uncentred(z):
+    u = F.normalize(z, dim=1)
+    return (u.pow(2).mean(0).sqrt().mean() * z.shape[1] ** 0.5).item()
+
+
+def across_columns(z):
+    return (F.normalize(z, dim=1).std(1).mean() * z.shape[1] ** 0.5).item()
+
+
+def rows_of_any_length(z):
+    return (z.std(0).mean() * z.shape[1] ** 0.5).item()
+
+
+def plain_deviation(z):
+    return z.std(0).mean().item()
+
+
+def without_the_root(z):
+    return F.normalize(z, dim=1).std(0).mean().item()
+
+
+def turned_round(z):
+    return 1 - (F.normalize(z, dim=1).std(0).mean() * z.shape[1] ** 0.5).item()
+
+
+def centred_first(z):
+    return (F.normalize(z - z.mean(0), dim=1).std(0).mean() * z.shape[1] ** 0.5).item()
+
+
+def one_score_a_column(z):
+    return F.normalize(z, dim=1).std(0) * z.shape[1] ** 0.5
+
+
+def without_bessel(z):
+    u = z / z.norm(dim=1, keepdim=True).clamp(min=1e-9)
+    deviations = (u - u.mean(0)).pow(2).mean(0).sqrt()
+    return math.sqrt(z.shape[1]) * sum(deviations.tolist()) / z.shape[1]
+
+
+def from_the_covariance(z):
+    u = F.normalize(z, dim=1)
+    return torch.cov(u.T).diagonal().clamp(min=0).sqrt().sum() / math.sqrt(z.shape[1])
+
+
+WRONG = {
+    "01-train-step": {
+        no_zero_grad: "no zero_grad()",
+        softmax_before_cross_entropy: "softmax before cross_entropy",
+        zero_grad_between_backward_and_step: "no weight moved",
+        forgets_the_step: "no weight moved",
+        sums_the_losses: "summed",
+        trains_in_eval_mode: "eval mode",
+        returns_the_tensor: ".item()",
+        returns_nothing: "return the loss",
+        returns_the_loss_afterwards: "loss after the step",
+    },
+    "01-write-nt-xent": {
+        self_pairs_in_the_denominator: "self-pairs are in the denominator",
+        not_normalised: "not normalised",
+        not_normalised_and_with_self: "self-pairs are in the denominator, and",
+        neighbours_are_pairs: "you paired neighbours",
+        positive_left_out: "belongs in the denominator too",
+        multiplied_by_the_temperature: "divide",
+        temperature_forgotten: "temperature is missing",
+        summed: "take the mean",
+        sign_turned_round: "minus the log",
+        one_direction_only: "second views are asked as well",
+        graph_cut: "cut the graph",
+        one_loss_a_row: "return the mean over all rows",
+    },
+    "01-mask-tokens": {
+        masks_padding: "padding",
+        masks_every_special: "padding",
+        masks_sentence_ends: "choose among words only",
+        always_mask: "every chosen word became [MASK]",
+        no_random_words: "no chosen word became a random one",
+        nothing_kept: "no chosen word was kept",
+        a_tenth_of_the_rest: "a tenth of the remaining fifth",
+        one_random_word_for_all: "draw each random word anew",
+        labels_everywhere: "asked everywhere",
+        labels_turned_round: "turned round",
+        labels_copied_too_late: "before labels were copied",
+        changes_ids_in_place: "ids.clone()",
+        ignores_the_generator: "generator=rng everywhere",
+        same_words_every_time: "a fixed choice",
+        half_of_p: "each word is chosen with probability p",
+        returns_only_the_inputs: "return inputs, labels",
+    },
+    "01-score-collapse": {
+        uncentred: "uncentred",
+        across_columns: "dim=0",
+        rows_of_any_length: "not normalised",
+        plain_deviation: "not normalised",
+        without_the_root: "sqrt(D) is missing",
+        turned_round: "turned round",
+        centred_first: "centred before",
+        one_score_a_column: "one number",
+    },
+}
+
+RIGHT = {
+    "01-train-step": [clears_at_the_end, takes_the_gradients_itself],
+    "01-write-nt-xent": [with_pairwise_cosines, with_exponentials],
+    "01-mask-tokens": [with_bernoulli_and_indices, with_a_loop],
+    "01-score-collapse": [without_bessel, from_the_covariance],
+}
