@@ -30,9 +30,14 @@ def measure(network: nn.Module, chunk: Chunk, loss_fn: Callable | None, engine: 
         outputs = getattr(outputs, "logits", outputs)
         classes = _classes(outputs, chunk.labels)
         ignored = getattr(loss_fn, "ignore_index", -100)
-        if classes:
+        if classes and not outputs.is_cpu:  # a GPU stops with a device-side assert, and only later
             _check_labels(chunk.given, classes, ignored)
-        loss = loss_fn(outputs, chunk.labels)
+        try:
+            loss = loss_fn(outputs, chunk.labels)
+        except (IndexError, RuntimeError):
+            if classes:
+                _check_labels(chunk.given, classes, ignored)
+            raise
     if not classes:
         return Measured(chunk.samples, loss, None)
     right = outputs.detach().argmax(1) == chunk.labels
@@ -47,7 +52,7 @@ def _classes(outputs: Any, labels: Any) -> int:
 
 
 def _check_labels(labels: torch.Tensor, classes: int, ignored: int) -> None:
-    """Raises BadLabels where a GPU would stop with a device-side assert. Labels that are on a GPU are not fetched."""
+    """Raises BadLabels if there is a class that the outputs do not score. Labels that are on a GPU are not fetched."""
     if not labels.is_cpu or not labels.numel():
         return
     low, high = torch.aminmax(labels)
@@ -83,10 +88,10 @@ class Tally:
     def _settle(self) -> None:
         if not self._pending:
             return
-        losses = torch.stack([one.loss for one, _, _ in self._pending]).tolist()
-        hits = [one.hits for one, _, _ in self._pending if one.hits is not None]
+        losses = _numbers([one.loss for one, _, _ in self._pending])
+        hits = _numbers([one.hits for one, _, _ in self._pending if one.hits is not None])
         self._has_accuracy = len(hits) == len(losses)
-        self._hits += sum(torch.stack(hits).tolist()) if len(hits) > 1 else sum(hit.item() for hit in hits)
+        self._hits += sum(hits)
         for (one, batch, rate), loss in zip(self._pending, losses, strict=True):
             if self._epoch is not None and not math.isfinite(loss):
                 raise NonFiniteLoss(_non_finite(loss, self._epoch, batch, rate, self._engine.precision))
@@ -105,6 +110,11 @@ class Tally:
             )
         accuracy = {"accuracy": hits / samples} if self._has_accuracy else {}
         return {"loss": loss / samples, **accuracy, "samples": int(samples)}
+
+
+def _numbers(tensors: list[torch.Tensor]) -> list[float]:
+    """These single numbers, fetched from the device together."""
+    return torch.stack(tensors).tolist() if len(tensors) > 1 else [tensor.item() for tensor in tensors]
 
 
 def _non_finite(loss: float, epoch: int, batch: int, rate: float, precision: str) -> str:
