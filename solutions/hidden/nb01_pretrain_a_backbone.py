@@ -6,57 +6,57 @@ from typing import Any
 
 import torch
 
-from course.exercises import nb01_pretrain_a_backbone as visible
+from course.exercises.nb01_pretrain_a_backbone import mask_tokens, score_collapse, train_step, write_nt_xent
 from course.judging import expect
 
 
-@visible.train_step.case
+@train_step.exercise.case
 def head_only(rng: torch.Generator) -> dict[str, Any]:
-    return visible.step_case("vgg", rng, part="classifier")
+    return train_step.step_case("vgg", rng, part="classifier")
 
 
-@visible.train_step.hidden_judge(head_only, points=1)
+@train_step.exercise.hidden_judge(head_only, points=1)
 def moves_what_the_optimiser_holds(case: dict[str, Any], result: dict[str, Any]) -> None:
     """With an optimiser that holds only the classifier, three steps lead where SGD leads."""
-    visible.gradients_do_not_pile_up.decide(case, result)
+    train_step.gradients_do_not_pile_up.decide(case, result)
 
 
-@visible.nt_xent_loss.case
+@write_nt_xent.exercise.case
 def cold(rng: torch.Generator) -> dict[str, Any]:
-    return visible.views_case(rng, 9, 5, 0.07)
+    return write_nt_xent.views_case(rng, 9, 5, 0.07)
 
 
-@visible.nt_xent_loss.hidden_judge(cold, points=1)
+@write_nt_xent.exercise.hidden_judge(cold, points=1)
 def holds_at_a_low_temperature(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The loss and its gradient are right at temperature 0.07, with more rows than columns."""
-    visible.equal_to_the_formula.decide(case, result)
-    visible.the_gradient_reaches_z.decide(case, result)
+    write_nt_xent.equal_to_the_formula.decide(case, result)
+    write_nt_xent.the_gradient_reaches_z.decide(case, result)
 
 
-@visible.mask_words.case
+@mask_tokens.exercise.case
 def other_ids(rng: torch.Generator) -> dict[str, Any]:
-    return visible.words_case(rng, 0.4, order=(1, 0, 2, 199))
+    return mask_tokens.words_case(rng, 0.4, order=(1, 0, 2, 199))
 
 
-@visible.mask_words.hidden_judge(other_ids, points=1)
+@mask_tokens.exercise.hidden_judge(other_ids, points=1)
 def reads_the_special_ids(case: dict[str, Any], result: dict[str, Any]) -> None:
     """With other ids for the special tokens and another p, everything still holds."""
-    visible.special_tokens_are_never_chosen.decide(case, result)
-    visible.labels_are_the_hidden_words.decide(case, result)
-    visible.eighty_ten_ten.decide(case, result)
+    mask_tokens.special_tokens_are_never_chosen.decide(case, result)
+    mask_tokens.labels_are_the_hidden_words.decide(case, result)
+    mask_tokens.eighty_ten_ten.decide(case, result)
 
 
-@visible.measure_collapse.case
+@score_collapse.exercise.case
 def other_size(rng: torch.Generator) -> dict[str, Any]:
-    return {**visible.clouds_case(rng, 3000, 96), "dead": torch.zeros(50, 8)}
+    return {**score_collapse.clouds_case(rng, 3000, 96), "dead": torch.zeros(50, 8)}
 
 
-@visible.measure_collapse.hidden_judge(other_size, points=1)
+@score_collapse.exercise.hidden_judge(other_size, points=1)
 def holds_for_other_sizes(case: dict[str, Any], result: dict[str, float]) -> None:
     """The score needs no particular size, and a dead embedding (all zeros) scores 0."""
-    visible.near_zero_when_collapsed.decide(case, result)
-    visible.near_one_when_spread_out.decide(case, result)
-    visible.between_for_the_rest.decide(case, result)
+    score_collapse.near_zero_when_collapsed.decide(case, result)
+    score_collapse.near_one_when_spread_out.decide(case, result)
+    score_collapse.between_for_the_rest.decide(case, result)
     expect(
         abs(result["dead"]) < 0.005,
         tried="embeddings of zeros alone",

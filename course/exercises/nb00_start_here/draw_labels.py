@@ -1,0 +1,113 @@
+"""A few labels of each class, drawn from a seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from course.judging import Exercise, Unusable, expect, need
+
+exercise = Exercise(
+    "00-draw-labels",
+    answer="label_subset",
+    call="label_subset(labels, k, seed)",
+    title="Draw a few labels a class",
+    hints=(
+        "Go class by class: `labels.unique()`, and for each class the positions where `labels == label`.",
+        "A shuffled list has no repeats, so take the first k of it. Draw with a generator made from `seed`.",
+        "`generator = torch.Generator().manual_seed(seed)`; `where = (labels == label).nonzero().flatten()`; "
+        "`where[torch.randperm(len(where), generator=generator)[:k]]`; then torch.cat over the classes.",
+    ),
+    idea="One generator from the seed; shuffle the positions of each class with torch.randperm, keep the first k; cat.",
+)
+
+SEEDS = 40
+
+
+@exercise.case
+def uneven_classes(rng: torch.Generator) -> dict[str, Any]:
+    return labels_case(rng, k=3)
+
+
+def labels_case(rng: torch.Generator, *, k: int) -> dict[str, Any]:
+    sizes = [k + 2, k + 6, k + 3, k + 4]
+    labels = torch.cat([torch.full((size,), label) for label, size in enumerate(sizes)])
+    return {"labels": labels[torch.randperm(len(labels), generator=rng)], "k": k}
+
+
+@exercise.probe
+def probe_label_subset(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    draws = []
+    for seed in (*range(SEEDS), 0):  # seed 0 comes twice, with other random numbers drawn in between
+        returned = need(
+            answer(case["labels"].clone(), case["k"], seed), (torch.Tensor, list, tuple, np.ndarray), "indices"
+        )
+        index = torch.as_tensor([int(i) for i in returned] if isinstance(returned, (list, tuple)) else returned)
+        if index.dtype == torch.bool:
+            raise Unusable(
+                "your answer returned a mask of True and False; return the indices, as mask.nonzero() gives them"
+            )
+        if index.ndim != 1 or index.is_floating_point():
+            raise Unusable(
+                f"your answer returned a tensor of shape {tuple(index.shape)}; return the indices in one row"
+            )
+        draws.append(index)
+    return {"draws": draws}
+
+
+@exercise.judge(uneven_classes, points=2)
+def exactly_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Every draw holds exactly k indices of each class, none of them twice."""
+    labels, k = case["labels"], case["k"]
+    classes = int(labels.max()) + 1
+    for seed, index in enumerate(result["draws"][:SEEDS]):
+        tried = f"{k} a class out of {len(labels)} labels, seed {seed}"
+        inside = bool(((index >= 0) & (index < len(labels))).all())
+        expect(inside, tried=tried, got=index, expected=f"indices from 0 to {len(labels) - 1}", because="no such label")
+        counts = torch.bincount(labels[index], minlength=classes).tolist()
+        because = "some class is short, another has too many: draw class by class"
+        if sum(counts) == k:
+            because = "k labels were drawn in all: draw k of each class, so that none is missing"
+        expect(
+            counts == [k] * classes,
+            tried=f"{tried}: how many labels of each class",
+            got=counts,
+            expected=[k] * classes,
+            because=because,
+        )
+        repeats = len(index) - len(index.unique())
+        because = "drawn with replacement: a label twice is one label less. Shuffle, and take the first k"
+        expect(repeats == 0, tried=tried, got=f"{repeats} repeats", expected="0 repeats", because=because)
+
+
+@exercise.judge(uneven_classes, points=1)
+def the_same_seed_draws_the_same(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The same seed draws the same labels, whatever else was drawn in between."""
+    first, again = (sorted(index.tolist()) for index in (result["draws"][0], result["draws"][-1]))
+    expect(
+        again == first,
+        tried="seed 0 twice, with other draws in between",
+        got=again,
+        expected=first,
+        because="the draw doesn't come from `seed` alone: make a generator from it, and give it to whatever draws",
+    )
+
+
+@exercise.judge(uneven_classes, points=1)
+def every_label_has_its_chance(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Over many seeds every label is drawn now and then."""
+    drawn = torch.cat(result["draws"]).unique()
+    never = len(case["labels"]) - len(drawn)
+    same = all(torch.equal(index.sort().values, result["draws"][0].sort().values) for index in result["draws"])
+    because = "some labels never have a chance: shuffle all positions of a class, then take k"
+    if same:
+        because = "every seed gives the same labels: the first k are no draw. Shuffle by the seed first"
+    expect(
+        never == 0,
+        tried=f"seeds 0 to {SEEDS - 1}",
+        got=f"{never} of {len(case['labels'])} labels were never drawn",
+        expected="every label drawn at least once",
+        because=because,
+    )

@@ -1,0 +1,142 @@
+"""The transform that gives a model pictures as its weights saw them in pretraining."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from course.judging import Exercise, Wrong, expect, expect_close, need
+
+RESIZED, CROPPED = 256, 224  # pixels, as EfficientNet-Lite0's weights want them
+
+exercise = Exercise(
+    "00-preprocess-image",
+    answer="preprocess",
+    call="preprocess(image)",
+    title="Give the model what it was trained on",
+    withholds=("course.models.image_transform",),
+    hints=(
+        "Four steps in a fixed order: resize the shorter side, cut out the middle, make a float tensor, normalise.",
+        "torchvision.transforms has Resize, CenterCrop, ToTensor and Normalize, and Compose puts them in a row. "
+        "Resize(256) with one number keeps the picture's shape; Resize((256, 256)) squashes it.",
+        "Resize(256, interpolation=InterpolationMode.BICUBIC), CenterCrop(224), ToTensor() (which divides by 255), "
+        "Normalize([0.5] * 3, [0.5] * 3).",
+    ),
+    idea="Compose([Resize(256, interpolation=InterpolationMode.BICUBIC), CenterCrop(224), ToTensor(), "
+    "Normalize([0.5] * 3, [0.5] * 3)])(image).",
+)
+
+
+@exercise.case
+def plain_colour(rng: torch.Generator) -> dict[str, Any]:
+    colour = torch.tensor([230, 120, 30]) + torch.randint(-25, 26, (3,), generator=rng)
+    return {"pixels": colour.to(torch.uint8).expand(180, 240, 3).clone()}
+
+
+@exercise.case
+def wide_picture(rng: torch.Generator) -> dict[str, Any]:
+    return {"pixels": drawn_pixels(rng, 200, 320)}
+
+
+def drawn_pixels(rng: torch.Generator, height: int, width: int) -> torch.Tensor:
+    """(height, width, 3) uint8: soft patches of colour under a fine grain, so that every cut and every filter shows."""
+    patches = torch.rand(1, 3, 6, 8, generator=rng) * 160 + 45
+    soft = nn.functional.interpolate(patches, (height, width), mode="bilinear")[0].permute(1, 2, 0)
+    grain = torch.randn(height, width, 1, generator=rng) * 20
+    return (soft + grain).clamp(0, 255).to(torch.uint8)
+
+
+@exercise.probe
+def probe_preprocess(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    image = Image.fromarray(np.asarray(case["pixels"]))
+    return {"x": need(answer(image), torch.Tensor, "a float tensor (3, 224, 224)")}
+
+
+@exercise.judge(wide_picture, points=1)
+def a_float_tensor_of_the_right_shape(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A wide picture becomes one float32 tensor of shape (3, 224, 224)."""
+    got, expected = tuple(result["x"].shape), (3, CROPPED, CROPPED)
+    because = {
+        (CROPPED, CROPPED, 3): "the colours come last in a picture and first in what PyTorch's convolutions take",
+        (1, 3, CROPPED, CROPPED): "one picture was asked for; the batch axis is added when several are stacked",
+    }.get(got, "resize the shorter side to 256, then cut the middle 224 x 224 pixels out")
+    tried = "your function on a picture of 200 x 320 pixels"
+    expect(got == expected, tried=tried, got=got, expected=expected, because=because)
+    dtype = str(result["x"].dtype).removeprefix("torch.")
+    because = "the model computes in float32, and whole numbers can't be normalised"
+    expect(dtype == "float32", tried=tried, got=dtype, expected="float32", because=because)
+
+
+@exercise.judge(plain_colour, points=2)
+def numbers_as_in_pretraining(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A picture of one colour becomes that colour's red, green and blue, between -1 and 1."""
+    x = result["x"].double()
+    if x.ndim != 3 or x.shape[0] != 3:
+        raise Wrong(tried="a picture of one colour", got=f"the shape {tuple(x.shape)}", expected="(3, 224, 224)")
+    scaled = case["pixels"][0, 0].double() / 255  # (3,) in [0, 1]
+    expected = (scaled - 0.5) / 0.5
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    mistakes = {
+        "nothing was normalised: these numbers lie between 0 and 1, and the weights saw -1 to 1": scaled,
+        "these are the pixels from 0 to 255: divide by 255, then normalise": scaled * 255,
+        "normalised, but the pixels were not divided by 255 before": (scaled * 255 - 0.5) / 0.5,
+        "red and blue are swapped: OpenCV reads BGR, PIL and these weights use RGB": expected.flip(0),
+        "red and blue are swapped, and nothing was normalised": scaled.flip(0),
+        "the mean was subtracted, the division by the standard deviation 0.5 is missing": scaled - 0.5,
+        "these are ResNet's mean and standard deviation; every set of weights has its own": (scaled - mean) / std,
+    }
+    tried = f"a picture of the one colour {case['pixels'][0, 0].tolist()}: the mean of each channel"
+    expect_close(x.mean((1, 2)), expected, tried=tried, atol=0.005, rtol=0.01, mistakes=mistakes)
+
+
+@exercise.judge(wide_picture, points=1)
+def the_middle_of_the_picture(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The middle of the picture is cut out, with its proportions kept and resized as for these weights."""
+    judge_cut(case["pixels"], result["x"])
+
+
+def judge_cut(pixels: torch.Tensor, x: torch.Tensor) -> None:
+    """Raise Wrong unless `x` shows the part of the picture that the weights' own transform cuts out."""
+    from torchvision.transforms import InterpolationMode, Resize
+    from torchvision.transforms.functional import center_crop, crop, to_tensor
+
+    image = Image.fromarray(np.asarray(pixels))
+
+    def cut(size: Any, how: InterpolationMode = InterpolationMode.BICUBIC) -> torch.Tensor:
+        return to_tensor(center_crop(Resize(size, interpolation=how)(image), [CROPPED, CROPPED])) * 2 - 1
+
+    corner = to_tensor(crop(Resize(RESIZED, interpolation=InterpolationMode.BICUBIC)(image), 0, 0, CROPPED, CROPPED))
+    mistakes = {
+        "the picture was squashed: Resize((h, w)) changes its proportions, Resize(256) keeps them": cut(
+            (CROPPED, CROPPED)
+        ),
+        "the picture was squashed to 256 x 256: Resize(256), one number, keeps the proportions": cut(
+            (RESIZED, RESIZED)
+        ),
+        "the shorter side was resized to 224: these weights saw pictures resized to 256 with the rim cut off": cut(
+            CROPPED
+        ),
+        "the corner was cut out and not the middle": corner * 2 - 1,
+        "another filter: these weights want bicubic, and Resize is bilinear unless told": cut(
+            RESIZED, InterpolationMode.BILINEAR
+        ),
+        "another filter: these weights want bicubic, not the nearest pixel": cut(RESIZED, InterpolationMode.NEAREST),
+    }
+    tried = (
+        f"a picture of {pixels.shape[0]} x {pixels.shape[1]} pixels: the mean distance to the weights' own transform"
+    )
+    reference = cut(RESIZED)
+    if x.shape != reference.shape:
+        raise Wrong(tried=tried, got=f"the shape {tuple(x.shape)}", expected=tuple(reference.shape))
+    distance = _distance(x, reference)
+    nearest = min(mistakes, key=lambda name: _distance(x, mistakes[name]))
+    because = nearest if _distance(x, mistakes[nearest]) < 0.012 else ""
+    expect(distance < 0.012, tried=tried, got=distance, expected="below 0.012 (rounding)", because=because)
+
+
+def _distance(x: torch.Tensor, y: torch.Tensor) -> float:
+    return float((x.double() - y.double()).abs().mean())

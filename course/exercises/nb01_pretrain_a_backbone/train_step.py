@@ -1,0 +1,175 @@
+"""One training step: the gradient of one batch, one move, the loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course.exercises import narrow
+from course.judging import Exercise, expect, expect_close
+
+exercise = Exercise(
+    "01-train-step",
+    answer="train_step",
+    call="train_step(model, batch, optimizer)",
+    title="Take one training step",
+    withholds=("course.training.train_one_epoch", "course.training.fit"),
+    hints=(
+        "A step does four things: forget old gradients, compute the loss, compute its gradients, move the weights.",
+        "backward() adds to what `.grad` already holds. cross_entropy takes logits: it contains the softmax.",
+        "`loss = cross_entropy(model(x), y)`, then zero_grad(), backward(), step(), and `return loss.item()`.",
+    ),
+    idea="x, y = batch; loss = F.cross_entropy(model(x), y); optimizer.zero_grad(); loss.backward(); optimizer.step(); "
+    "return loss.item().",
+)
+
+
+@exercise.case
+def three_batches(rng: torch.Generator) -> dict[str, Any]:
+    return step_case("resnet", rng)
+
+
+def step_case(architecture: str, rng: torch.Generator, *, part: str = "", batches: int = 3) -> dict[str, Any]:
+    """Batches for a model of which the optimiser holds `part` ("" for all of it)."""
+    return {
+        "architecture": architecture,
+        "state": narrow.drawn_state(architecture, rng),
+        "part": part,
+        "lr": 0.05 + 0.05 * float(torch.rand((), generator=rng)),
+        "batches": [[narrow.pictures(rng, 8), narrow.labels(rng, 8)] for _ in range(batches)],
+    }
+
+
+def _start(case: dict[str, Any]) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """The model in train mode, without randomness, and its optimiser."""
+    model = narrow.restore(case["architecture"], case["state"])
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return model, torch.optim.SGD(model.get_submodule(case["part"]).parameters(), lr=case["lr"], momentum=0.5)
+
+
+@exercise.probe
+def probe_train_step(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model, optimizer = _start(case)
+    returned, weights = [], []
+    for x, y in case["batches"]:
+        returned.append(answer(model, (x, y), optimizer))
+        weights.append(_weights(model))
+    kinds = [type(value).__name__ for value in returned]
+    return {"returned": returned, "kinds": kinds, "weights": weights}
+
+
+def _weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+@exercise.judge(three_batches, points=2)
+def one_step_goes_downhill(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """One step moves the weights down the gradient of cross-entropy, so the loss on that batch falls."""
+    before = _weights(_start(case)[0])
+    got, right = result["weights"][0], steps(case)[0][0]
+    because = "the weights went somewhere else than down the gradient of the mean cross-entropy of this batch"
+    if torch.equal(got, before):
+        because = (
+            "no weight moved: backward() fills the gradients, step() uses them, and nothing may clear them between"
+        )
+    mistakes: dict[str, dict[str, Any]] = {
+        "softmax before cross_entropy: it contains the softmax already, and a second one flattens the gradients": {
+            "loss": lambda logits, y: F.cross_entropy(logits.softmax(1), y)
+        },
+        "the losses of the batch were summed: the step then grows with the batch size": {
+            "loss": lambda logits, y: F.cross_entropy(logits, y, reduction="sum")
+        },
+        "the model was in eval mode: BatchNorm then uses its stored statistics; a training step needs train mode": {
+            "training": False
+        },
+        "the optimiser stepped twice": {"repeat": 2},
+    }
+    for mistake, options in mistakes.items():
+        if _near(got, steps(case, **options)[0][0]):
+            because = mistake
+    expect(
+        _near(got, right),
+        tried="one step on a batch of 8 pictures",
+        got=f"the loss on that batch went from {_loss(case, before):.4f} to {_loss(case, got):.4f}",
+        expected=f"to {_loss(case, right):.4f}",
+        because=because,
+    )
+
+
+@exercise.judge(three_batches, points=1)
+def gradients_do_not_pile_up(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """After three steps the weights are where three separate gradients lead."""
+    right, got = steps(case)[0], result["weights"]
+    because = "each step should use the gradient of its own batch"
+    if _near(got[-1], steps(case, clear=False)[0][-1]):
+        because = "no zero_grad(): backward() adds to the gradients that are there, so step 3 used all three batches"
+    elif not _near(got[0], right[0]):
+        because = "the first step is wrong already"
+    expect(
+        _near(got[-1], right[-1]),
+        tried="three calls with three batches and one optimiser",
+        got=f"weights that are {float((got[-1] - right[-1]).norm()):.3g} away",
+        expected="0 away from three steps of SGD",
+        because=because,
+    )
+
+
+@exercise.judge(three_batches, points=1)
+def returns_the_loss_as_a_float(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The loss of the batch comes back as a Python float."""
+    kind = result["kinds"][0]
+    because = "return the loss"
+    if kind == "Tensor":
+        because = (
+            "a tensor keeps the graph of its batch in memory for as long as you keep the loss; .item() gives a float"
+        )
+    tried = "looking at what one call returns"
+    expect(kind in ("float", "float64", "float32"), tried=tried, got=f"a {kind}", expected="a float", because=because)
+    expect_close(
+        result["returned"][0],
+        steps(case)[1][0],
+        tried="the loss that the first call returns",
+        rtol=1e-3,
+        mistakes={
+            "this is the loss after the step; return the one whose gradient was used": _loss(
+                case, result["weights"][0]
+            ),
+            "softmax before cross_entropy": _loss(case, _weights(_start(case)[0]), softmax=True),
+        },
+    )
+
+
+def steps(
+    case: dict[str, Any], *, loss: Any = F.cross_entropy, training: bool = True, clear: bool = True, repeat: int = 1
+) -> tuple[list[torch.Tensor], list[float]]:
+    """(weights after each step, losses) of the case's batches."""
+    model, optimizer = _start(case)
+    weights, losses = [], []
+    for x, y in case["batches"]:
+        value = loss(model.train(training)(x), y)
+        if clear:
+            optimizer.zero_grad()
+        value.backward()
+        for _ in range(repeat):
+            optimizer.step()
+        weights.append(_weights(model))
+        losses.append(value.item())
+    return weights, losses
+
+
+def _loss(case: dict[str, Any], weights: torch.Tensor, *, softmax: bool = False) -> float:
+    """The loss on the first batch in train mode, with these weights."""
+    model, (x, y) = _start(case)[0], case["batches"][0]
+    nn.utils.vector_to_parameters(weights.clone(), model.parameters())
+    with torch.no_grad():
+        logits = model(x)
+        return F.cross_entropy(logits.softmax(1) if softmax else logits, y).item()
+
+
+def _near(got: torch.Tensor, expected: torch.Tensor) -> bool:
+    return got.shape == expected.shape and torch.allclose(got, expected, rtol=1e-3, atol=1e-4)

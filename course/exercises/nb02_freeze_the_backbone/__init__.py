@@ -1,0 +1,15 @@
+"""Chapter 02: the three meanings of frozen (no gradient, not in the optimiser, buffers still), and cached features."""
+
+# ruff: noqa: I001, RUF022 (the order is the notebook's, and `exercises_of` keeps it)
+
+from course.exercises.nb02_freeze_the_backbone.freeze_backbone import exercise as freeze_backbone_exercise
+from course.exercises.nb02_freeze_the_backbone.set_train_mode import exercise as set_train_mode_exercise
+from course.exercises.nb02_freeze_the_backbone.list_trainable import exercise as list_trainable_exercise
+from course.exercises.nb02_freeze_the_backbone.cache_features import exercise as cache_features_exercise
+
+__all__ = [
+    "freeze_backbone_exercise",
+    "set_train_mode_exercise",
+    "list_trainable_exercise",
+    "cache_features_exercise",
+]

@@ -1,0 +1,112 @@
+"""Features of a frozen backbone, computed once and kept with their labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from course.exercises import narrow
+from course.judging import Exercise, Unusable, Wrong, expect, expect_close, need
+
+exercise = Exercise(
+    "02-cache-features",
+    answer="cache_features",
+    call="cache_features(model, loader)",
+    title="Run the frozen backbone once",
+    withholds=("course.features.extract_features",),
+    hints=(
+        "A frozen backbone gives the same features every time only if nothing in it is random or moving: which mode?",
+        "Collect features and labels in the same loop: a shuffling loader gives another order the second time.",
+        "`model.eval()`, `with torch.no_grad():`, append both of each batch to lists, then `torch.cat` both.",
+    ),
+    idea="Eval mode, no gradients, one pass: features.append(model(x)), labels.append(y); return torch.cat of both.",
+)
+
+
+@exercise.case
+def in_order(rng: torch.Generator) -> dict[str, Any]:
+    return features_case(rng, shuffle=False)
+
+
+@exercise.case
+def shuffled(rng: torch.Generator) -> dict[str, Any]:
+    return features_case(rng, shuffle=True)
+
+
+def features_case(rng: torch.Generator, *, shuffle: bool) -> dict[str, Any]:
+    # Every picture has its own label, so that a pair of features and label says which picture it was.
+    return {
+        "architecture": "cnn",
+        "state": narrow.drawn_state("cnn", rng),
+        "x": narrow.pictures(rng, 11),
+        "y": torch.randperm(100, generator=rng)[:11],
+        "shuffle": shuffle,
+    }
+
+
+@exercise.probe
+def probe_cache_features(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model = narrow.restore(case["architecture"], case["state"]).get_submodule("backbone")
+    modes: list[bool] = []
+    model.register_forward_pre_hook(lambda module, _: modes.append(any(part.training for part in module.modules())))
+    loader = DataLoader(TensorDataset(case["x"], case["y"]), batch_size=4, shuffle=case["shuffle"])
+    returned = need(answer(model, loader), (tuple, list), "the features and the labels: `return features, labels`")
+    if len(returned) != 2 or not all(isinstance(part, torch.Tensor) for part in returned):
+        raise Unusable("your answer returned something else than two tensors; torch.cat makes one of a list of batches")
+    features, labels = returned
+    return {"features": features, "labels": labels, "graph": features.requires_grad, "train_mode": any(modes)}
+
+
+@exercise.judge(in_order, points=2)
+def equal_to_live_features(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The cached features are those of the frozen backbone, one row a picture, in the loader's order."""
+    expected = _live_features(case)
+    if result["train_mode"]:
+        raise Wrong(
+            tried="watching the backbone's mode while your function runs it",
+            got="train mode",
+            expected="eval mode",
+            because="in train mode dropout and the batch's own statistics make other features every time",
+        )
+    backwards = {"the rows are in another order than the loader's": expected.flip(0)}
+    expect_close(result["features"], expected, tried="11 pictures in batches of 4", atol=1e-4, mistakes=backwards)
+    expect_close(result["labels"], case["y"], tried="the labels of 11 pictures", atol=0, rtol=0)
+
+
+@exercise.judge(shuffled, points=1)
+def labels_stay_with_their_features(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """With a shuffling loader, every row of features still stands beside its own label."""
+    features, labels = result["features"], result["labels"]
+    expected = _live_features(case)
+    rows = {int(label): row for label, row in zip(case["y"], expected, strict=True)}
+    complete = sorted(labels.flatten().tolist()) == sorted(rows) and features.shape == expected.shape
+    right = complete and sum(
+        torch.allclose(row, rows[int(label)], atol=1e-4) for label, row in zip(labels, features, strict=True)
+    )
+    expect(
+        right == len(rows),
+        tried="a loader with shuffle=True",
+        got=f"{int(right)} of {len(rows)} rows beside their own label" if complete else "not every picture once",
+        expected=f"{len(rows)} of {len(rows)}",
+        because="a shuffling loader gives another order in every pass: take features and labels from the same pass",
+    )
+
+
+@exercise.judge(in_order, points=1)
+def no_graph_is_kept(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The features carry no autograd graph."""
+    expect(
+        result["graph"] is False,
+        tried="reading `features.requires_grad`",
+        got="True",
+        expected="False",
+        because="without torch.no_grad() every batch keeps its activations for a backward pass that never comes",
+    )
+
+
+def _live_features(case: dict[str, Any]) -> torch.Tensor:
+    model = narrow.restore(case["architecture"], case["state"]).get_submodule("backbone").eval()
+    with torch.no_grad():
+        return model(case["x"])

@@ -1,0 +1,89 @@
+"""The parameters that an optimiser may move, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from course.exercises import narrow
+from course.judging import Exercise, Unusable, Wrong, need
+
+exercise = Exercise(
+    "02-list-trainable",
+    answer="trainable_parameters",
+    call="trainable_parameters(model)",
+    title="List what the optimiser may move",
+    withholds=("course.models.trainable_parameters",),
+    hints=(
+        "A model has parameters (learned by gradients) and buffers (statistics). Which does an optimiser take?",
+        "`model.parameters()` gives each parameter once, also one that two layers share.",
+        "Keep those with `parameter.requires_grad`.",
+    ),
+    idea="[parameter for parameter in model.parameters() if parameter.requires_grad]",
+)
+
+
+@exercise.case
+def one_stage_frozen(rng: torch.Generator) -> dict[str, Any]:
+    architecture = "cnn"
+    names = [name for name, _ in narrow.build(architecture).named_parameters()]
+    return {
+        "architecture": architecture,
+        "state": narrow.drawn_state(architecture, rng),
+        "requires_grad": {name: not name.startswith("backbone.stage1") and name != "head.1.weight" for name in names},
+    }
+
+
+@exercise.probe
+def probe_list_trainable(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model = narrow.restore(case["architecture"], case["state"])
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(case["requires_grad"][name])
+    if case.get("tie"):
+        model.get_submodule(case["tie"][0]).weight = model.get_submodule(case["tie"][1]).weight
+    names = {id(parameter): f"parameter {name}" for name, parameter in model.named_parameters()}
+    names |= {id(buffer): f"buffer {name}" for name, buffer in model.named_buffers()}
+    returned = answer(model)
+    need(returned, Iterable, "the parameters, as a list")
+    returned = list(returned)
+    if returned and not all(isinstance(item, torch.Tensor) for item in returned):
+        raise Unusable(
+            f"your answer returned items like a {type(returned[0]).__name__}; return the parameters themselves, "
+            "as an optimiser takes them"
+        )
+    return {"names": [names.get(id(item), "a copy") for item in returned]}
+
+
+@exercise.judge(one_stage_frozen, points=2)
+def exactly_the_trainable_ones(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The list holds every trainable parameter, once, and nothing else."""
+    expected = [f"parameter {name}" for name, flag in case["requires_grad"].items() if flag]
+    judge_names(result["names"], expected)
+
+
+def judge_names(got: list[str], expected: list[str]) -> None:
+    """Raise Wrong unless the names are the expected ones in any order, each once."""
+    if sorted(got) == sorted(expected):
+        return
+    extra = sorted(set(got) - set(expected))
+    because = ""
+    if any(name.startswith("buffer") for name in extra):
+        because = (
+            "buffers were counted: BatchNorm's statistics are not learned by gradients, so state_dict() is no guide"
+        )
+    elif "a copy" in extra:
+        because = "an optimiser moves the tensors it is given: return the model's own parameters, not copies"
+    elif extra:
+        because = "frozen parameters are in the list: ask each for its requires_grad"
+    elif len(got) > len(set(got)):
+        because = "a parameter is in the list twice: an optimiser would move it twice"
+    else:
+        because = "some trainable parameters are missing"
+    raise Wrong(
+        tried="your function on a model with some parameters frozen",
+        got=f"{len(got)} items, {len(extra)} of them wrong" + (f" ({extra[0]})" if extra else ""),
+        expected=f"the {len(expected)} parameters with requires_grad",
+        because=because,
+    )

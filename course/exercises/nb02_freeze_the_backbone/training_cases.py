@@ -1,0 +1,26 @@
+"""A model with a module to freeze, and a batch to train it on: the case of freezing and of modes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from course.exercises import narrow
+
+
+def training_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
+    return {
+        "architecture": architecture,
+        "state": narrow.drawn_state(architecture, rng),
+        "frozen": _trunk(architecture),
+        "x": narrow.pictures(rng, 8),
+        "y": narrow.labels(rng, 8),
+    }
+
+
+def _trunk(architecture: str) -> str:
+    """The name of the submodule that plays the backbone."""
+    return {"cnn": "backbone", "resnet": "layer1", "vgg": "features", "efficientnet": "features", "vit": "encoder"}[
+        architecture
+    ]

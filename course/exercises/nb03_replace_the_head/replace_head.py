@@ -1,0 +1,171 @@
+"""A new, trainable last layer for any architecture, all else as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from course.exercises import narrow
+from course.exercises.nb03_replace_the_head.old_head import head_case, head_inputs, lost_and_new
+from course.judging import Exercise, Wrong, expect, need
+
+OLD_CLASSES = 5  # what the narrow architectures tell apart before the head is replaced
+
+exercise = Exercise(
+    "03-replace-head",
+    answer="replace_head",
+    call="replace_head(model, num_classes)",
+    title="Replace the head of any architecture",
+    withholds=("course.models.replace_head", "course.models.find_head"),
+    hints=(
+        "The four architectures give their last layer four names. What do the four last layers have in common?",
+        "`model.named_modules()` gives names and modules in order: keep the last one that is an `nn.Linear`. Its "
+        "`in_features` is the number of inputs that the new layer needs.",
+        'A name like "classifier.3" is the module `classifier` and in it the attribute "3": '
+        "`parent, _, attribute = name.rpartition('.')`, then `setattr(model.get_submodule(parent), attribute, new)`.",
+    ),
+    idea="Find the last nn.Linear in model.named_modules(); set an nn.Linear(its in_features, num_classes) in its "
+    "place with setattr on its parent, model.get_submodule(parent_name); return the model.",
+)
+
+
+@exercise.case
+def resnet(rng: torch.Generator) -> dict[str, Any]:
+    return head_case("resnet", rng)
+
+
+@exercise.case
+def vgg(rng: torch.Generator) -> dict[str, Any]:
+    return head_case("vgg", rng)
+
+
+@exercise.case
+def efficientnet(rng: torch.Generator) -> dict[str, Any]:
+    return head_case("efficientnet", rng)
+
+
+@exercise.case
+def vit(rng: torch.Generator) -> dict[str, Any]:
+    return head_case("vit", rng)
+
+
+@exercise.probe
+def probe_replace_head(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model = narrow.restore(case["architecture"], case["state"]).requires_grad_(False)
+    model = need(answer(model, case["num_classes"]), nn.Module, "the model: `return model`").eval()
+    outputs, error = None, ""
+    try:
+        with torch.no_grad():
+            outputs = model(case["x"])
+    except (RuntimeError, TypeError, NotImplementedError) as problem:
+        error = f"{type(problem).__name__}: {str(problem)[:200]}"
+    return {
+        "outputs": outputs,
+        "error": error,
+        "state": dict(model.state_dict()),
+        "requires_grad": {name: parameter.requires_grad for name, parameter in model.named_parameters()},
+        "out_features": [part.out_features for part in model.modules() if isinstance(part, nn.Linear)],
+    }
+
+
+@exercise.judge(resnet)
+def head_of_a_resnet(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A ResNet gets a trainable head that gives logits, and keeps its backbone."""
+    judge_head(case, result)
+
+
+@exercise.judge(vgg)
+def head_of_a_vgg(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A VGG gets a trainable head that gives logits, and keeps its backbone."""
+    judge_head(case, result)
+
+
+@exercise.judge(efficientnet)
+def head_of_an_efficientnet(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """An EfficientNet gets a trainable head that gives logits, and keeps its backbone."""
+    judge_head(case, result)
+
+
+@exercise.judge(vit)
+def head_of_a_vit(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A vision transformer gets a trainable head that gives logits, and keeps its backbone."""
+    judge_head(case, result)
+
+
+def judge_head(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the result is the case's model with a new linear head and all else as it was."""
+    lost, new = lost_and_new(case, result["state"])
+    _judge_outputs(case, result, new)
+    expect(
+        not lost,
+        tried=f"looking for every pretrained tensor of the {case['architecture']} in your model",
+        got=f"{len(lost)} gone or changed, {', '.join(lost[:2])} among them",
+        expected="only the last layer's are gone",
+        because="the head is the last layer alone: every pretrained layer before it, inside `classifier` too, is "
+        "knowledge that you keep",
+    )
+    _judge_logits(case, result["outputs"])
+    asleep = [name for name in new if not result["requires_grad"].get(name, True)]
+    awake = [name for name, flag in result["requires_grad"].items() if flag and name not in new]
+    expect(
+        not asleep and not awake,
+        tried="a model that came frozen from end to end",
+        got=f"{len(asleep)} tensors of the new head frozen, {len(awake)} of the backbone trainable",
+        expected="the new head trainable, the backbone as frozen as it came",
+        because="a new layer comes trainable; leave every other layer's requires_grad as it was",
+    )
+
+
+def _judge_outputs(case: dict[str, Any], result: dict[str, Any], new: list[str]) -> None:
+    tried = f"a batch of {len(case['x'])} pictures through your {case['architecture']}"
+    size = [len(case["x"]), case["num_classes"]]
+    expected = f"shape {size}"
+    if result["error"]:
+        raise Wrong(
+            tried=tried,
+            got=result["error"],
+            expected=expected,
+            because="a layer now gets another number of inputs than it expects, or is missing: the new head takes the "
+            "place of the last layer alone, with that layer's in_features",
+        )
+    outputs = result["outputs"]
+    if not isinstance(outputs, torch.Tensor):
+        raise Wrong(tried=tried, got=outputs, expected=expected)
+    because = ""
+    if outputs.shape[-1] == OLD_CLASSES and case["num_classes"] in result["out_features"] and not new:
+        because = "`out_features` is a note on the layer: its weight still has the old rows, and that does the work"
+    elif outputs.shape[-1] == OLD_CLASSES and new:
+        because = (
+            "the model has a new layer that its forward never calls: Python accepts `model.fc = ...` on any model, but "
+            "only some call their head `fc`"
+        )
+    elif outputs.shape[-1] == OLD_CLASSES:
+        because = "the old head is still in its place: find it by what it is, the last layer, not by a name"
+    shape = list(outputs.shape)
+    expect(shape == size, tried=tried, got=f"shape {shape}", expected=expected, because=because)
+
+
+def _judge_logits(case: dict[str, Any], outputs: torch.Tensor) -> None:
+    """Raise Wrong unless the outputs are linear in what the untouched backbone gives."""
+    features = head_inputs(case)
+    inputs = torch.cat([features, torch.ones(len(features), 1)], 1).double()
+    targets = outputs.double()
+    fitted = inputs @ torch.linalg.lstsq(inputs, targets, driver="gelsd").solution
+    ones = torch.ones(len(targets), dtype=torch.float64)
+    if (targets >= 0).all() and torch.allclose(targets.sum(1), ones, atol=1e-4):
+        because = "your head ends in a softmax: a head gives logits, and the loss applies the softmax itself"
+    elif torch.allclose(targets.logsumexp(1), 0 * ones, atol=1e-4):
+        because = "your head ends in a log-softmax: a head gives logits, and the loss applies the softmax itself"
+    else:
+        because = "the new head is one Linear on the features that the old head saw, with nothing after it"
+    spread = (targets - targets.mean(0)).norm()
+    is_linear = (targets - fitted).norm() <= 1e-3 * spread + 1e-6
+    expect(
+        is_linear and "softmax" not in because,
+        tried=f"comparing your {case['architecture']}'s outputs with its backbone's features",
+        got="outputs that are no linear function of the features" if not is_linear else "rows that are normalised",
+        expected="logits: features times a weight, plus a bias",
+        because=because,
+    )

@@ -1,0 +1,196 @@
+"""A linear layer that learns in two small factors and merges into one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from course.judging import Exercise, Wrong, expect, expect_close, need
+
+exercise = Exercise(
+    "04-adapt-low-rank",
+    answer="LoRALinear",
+    call="LoRALinear(base, r, alpha)",
+    title="A layer that learns in two small factors",
+    withholds=("course.lora.LoRALinear",),
+    hints=(
+        "It computes base(x) + alpha / r * B(A(x)), A from inputs to r numbers, B from those to outputs.",
+        "At the start the second part must be zero and still learn. What is A's gradient where B is zero, and B's?",
+        "A random, B zero. The update of the weight is alpha / r * B @ A, of shape (out, in), as nn.Linear keeps it.",
+    ),
+    idea="base frozen; self.A = nn.Parameter(torch.randn(r, in) / 9); self.B = nn.Parameter(torch.zeros(out, r)); "
+    "forward: base(x) + alpha / r * x @ A.T @ B.T; merged: a Linear with weight base.weight + alpha / r * B @ A.",
+)
+
+LORA_STEPS = 4
+
+
+@exercise.case
+def with_bias(rng: torch.Generator) -> dict[str, Any]:
+    return lora_case(rng)
+
+
+def lora_case(
+    rng: torch.Generator,
+    *,
+    inputs: int = 12,
+    outputs: int = 7,
+    r: int = 3,
+    bias: bool = True,
+    extra: tuple[int, ...] = (),
+) -> dict[str, Any]:
+    return {
+        "weight": torch.randn(outputs, inputs, generator=rng) / 3,
+        "bias": torch.randn(outputs, generator=rng) if bias else None,
+        "r": r,
+        "alpha": float(torch.randint(5, 10, (), generator=rng)),  # never r, so that alpha / r is not 1
+        "x": torch.randn(16, *extra, inputs, generator=rng),
+        "target": torch.randn(16, *extra, outputs, generator=rng),
+    }
+
+
+def _base(case: dict[str, Any]) -> nn.Linear:
+    outputs, inputs = case["weight"].shape
+    base = nn.Linear(inputs, outputs, bias=case["bias"] is not None)
+    with torch.no_grad():
+        base.weight.copy_(case["weight"])
+        if case["bias"] is not None:
+            base.bias.copy_(case["bias"])
+    return base
+
+
+@exercise.probe
+def probe_lora(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    base = _base(case)
+    layer = need(answer(base, case["r"], case["alpha"]), nn.Module, "an nn.Module: LoRALinear is a class")
+    start = need(layer(case["x"]), torch.Tensor, "a tensor from forward").detach().clone()
+    factors = [parameter for parameter in layer.parameters() if parameter.requires_grad]
+    before = [parameter.detach().clone() for parameter in factors]
+    optimizer = torch.optim.SGD(factors or [nn.Parameter(torch.zeros(1))], lr=0.1)
+    for _ in range(LORA_STEPS if factors else 0):
+        optimizer.zero_grad()
+        (layer(case["x"]) - case["target"]).square().mean().backward()
+        optimizer.step()
+    after = [parameter.detach().clone() for parameter in factors]
+    weight = base.weight.detach().clone()
+    end = layer(case["x"]).detach().clone()
+    merged = need(layer.merged(), nn.Linear, "one nn.Linear from merged()")
+    return {
+        "start": start,
+        "end": end,
+        "before": before,
+        "after": after,
+        "base": weight,
+        "merged": {"weight": merged.weight, "bias": merged.bias},
+    }
+
+
+def _oriented(case: dict[str, Any], tensors: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(A, B) of shapes (r, in) and (out, r) among the trainable tensors. Raises Wrong if they are others."""
+    outputs, inputs = case["weight"].shape
+    r = case["r"]
+    down = [t if t.shape == (r, inputs) else t.T for t in tensors if t.shape in ((r, inputs), (inputs, r))]
+    up = [t if t.shape == (outputs, r) else t.T for t in tensors if t.shape in ((outputs, r), (r, outputs))]
+    if len(down) != 1 or len(up) != 1 or len(tensors) != 2:
+        trainable = sum(t.numel() for t in tensors)
+        raise Wrong(
+            tried=f"a Linear({inputs}, {outputs}) with r={r}: reading what is trainable",
+            got=f"{trainable} numbers in {len(tensors)} tensors: {', '.join(str(list(t.shape)) for t in tensors)}",
+            expected=f"two factors, {r * (inputs + outputs)} numbers",
+            because="the base is trainable too: freeze it"
+            if any(t.shape == (outputs, inputs) for t in tensors)
+            else "",
+        )
+    return down[0], up[0]
+
+
+def _output(case: dict[str, Any], down: torch.Tensor, up: torch.Tensor, scale: float) -> torch.Tensor:
+    return nn.functional.linear(case["x"], case["weight"] + scale * up @ down, case["bias"])
+
+
+@exercise.judge(with_bias, points=1)
+def the_start_changes_nothing(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Before the first step the layer computes what its base computes."""
+    expected = nn.functional.linear(case["x"], case["weight"], case["bias"])
+    factors = [part for part in result["before"] if part.ndim == 2 and case["r"] in part.shape]
+    because = ""
+    if len(factors) == 2 and all(part.any() for part in factors):
+        because = "neither factor starts at zero, so the pretrained layer is disturbed before anything is learned"
+    expect(
+        result["start"].shape == expected.shape and torch.allclose(result["start"], expected, rtol=1e-4, atol=1e-5),
+        tried="a new LoRALinear on a batch",
+        got="another output than the base's",
+        expected="what base(x) gives",
+        because=because,
+    )
+
+
+@exercise.judge(with_bias, points=2)
+def both_factors_learn(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Both factors have moved after four steps, and the base has not."""
+    before, after = _oriented(case, result["before"]), _oriented(case, result["after"])
+    moved = [not torch.equal(b, a) for b, a in zip(before, after, strict=True)]
+    zero = not any(part.any() for part in before)
+    expect(
+        all(moved),
+        tried=f"{LORA_STEPS} steps of SGD",
+        got=f"{sum(moved)} of the 2 factors moved",
+        expected="both",
+        because="both factors start at zero, and the gradient of each is a product with the other: zero for ever"
+        if zero
+        else "",
+    )
+    expect(
+        torch.equal(result["base"], case["weight"]),
+        tried="comparing the base's weight around the steps",
+        got="it moved",
+        expected="as it was",
+        because="the base stays frozen; that is what makes the update small",
+    )
+
+
+@exercise.judge(with_bias, points=2)
+def the_update_is_scaled(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The trained layer computes base(x) + alpha / r * B A x."""
+    down, up = _oriented(case, result["after"])
+    alpha, r = case["alpha"], case["r"]
+    expect_close(
+        result["end"],
+        _output(case, down, up, alpha / r),
+        tried=f"the layer after training, r={r}, alpha={alpha:g}",
+        rtol=1e-3,
+        atol=1e-4,
+        mistakes={
+            "alpha / r is missing: without it every other r needs another learning rate": _output(case, down, up, 1.0),
+            "scaled by alpha, not by alpha / r": _output(case, down, up, alpha),
+            "scaled by r / alpha, upside down": _output(case, down, up, r / alpha),
+            "the update alone: it is not added to what the base computes": case["x"] @ (alpha / r * up @ down).T,
+            "the base alone: the update is not added to what the base computes": _output(case, down, up, 0.0),
+        },
+    )
+
+
+@exercise.judge(with_bias, points=1)
+def merging_is_exact(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """merged() is one Linear that computes what the trained layer computes."""
+    down, up = _oriented(case, result["after"])
+    weight, bias = result["merged"]["weight"], result["merged"]["bias"]
+    update = up @ down
+    expect_close(
+        weight,
+        case["weight"] + case["alpha"] / case["r"] * update,
+        tried="the weight of merged()",
+        rtol=1e-4,
+        atol=1e-5,
+        mistakes={
+            "merged without alpha / r": case["weight"] + update,
+            "the base's weight alone: the update was not merged": case["weight"],
+            "the update alone: the base's weight was lost": case["alpha"] / case["r"] * update,
+        },
+    )
+    if case["bias"] is None:
+        expect(bias is None or not bias.any(), tried="the bias of merged()", got=bias, expected="none, as the base")
+    else:
+        expect_close(bias, case["bias"], tried="the bias of merged()", mistakes={"the bias was lost": None})

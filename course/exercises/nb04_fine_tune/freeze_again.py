@@ -1,0 +1,174 @@
+"""A module frozen in the midst of training: momentum and weight decay move it no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from course.exercises import narrow
+from course.judging import Exercise, expect
+
+exercise = Exercise(
+    "04-freeze-again",
+    answer="refreeze",
+    call="refreeze(module, optimizer)",
+    title="Freeze what was trained before",
+    withholds=("course.models.freeze",),
+    hints=(
+        "The optimizer moves a parameter if its .grad is a tensor, even one of zeros. What if there is no tensor?",
+        "Momentum and weight decay need no gradient to push: .grad must be None (or the parameter not in any group).",
+        "requires_grad_(False) stops new gradients, but an old .grad stays, and zero_grad may only fill it with zeros.",
+    ),
+    idea="For every parameter of the module: requires_grad_(False), and .grad = None. To be safe, take it out of the "
+    'groups too: group["params"] = [p for p in group["params"] if p.requires_grad].',
+)
+
+
+@exercise.case
+def momentum_and_decay(rng: torch.Generator) -> dict[str, Any]:
+    return refreeze_case("chain", rng)
+
+
+@exercise.case
+def gradients_kept_as_zeros(rng: torch.Generator) -> dict[str, Any]:
+    return refreeze_case("chain", rng, set_to_none=False)
+
+
+def refreeze_case(
+    architecture: str, rng: torch.Generator, *, optimizer: str = "sgd", set_to_none: bool = True, k: int = 2
+) -> dict[str, Any]:
+    return {
+        "architecture": architecture,
+        "state": narrow.drawn_state(architecture, rng),
+        "optimizer": optimizer,
+        "set_to_none": set_to_none,
+        "k": k,
+        "x": narrow.pictures(rng, 8),
+        "y": narrow.labels(rng, 8),
+    }
+
+
+STEPS_BEFORE, STEPS_AFTER = 3, 5
+
+
+@exercise.probe
+def probe_refreeze(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model, optimizer = _in_training(case)
+    module = model[case["k"]]
+    answer(module, optimizer)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    _train_steps(model, optimizer, case, STEPS_AFTER)
+    gradients = [parameter.grad for parameter in module.parameters()]
+    return {
+        "before": before,
+        "after": dict(model.state_dict()),
+        "zeroed": bool(gradients) and all(g is not None and not g.any() for g in gradients),
+        "requires_grad": [parameter.requires_grad for parameter in module.parameters()],
+    }
+
+
+def _in_training(case: dict[str, Any]) -> tuple[Any, torch.optim.Optimizer]:
+    """A model and its optimizer in the middle of training: gradients from the last step are still there."""
+    model: Any = narrow.restore(case["architecture"], case["state"]).eval()
+    if case["optimizer"] == "sgd":
+        optimizer: Any = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=0.01)
+    else:
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1)
+    _train_steps(model, optimizer, case, STEPS_BEFORE)
+    return model, optimizer
+
+
+def _train_steps(model: nn.Module, optimizer: torch.optim.Optimizer, case: dict[str, Any], steps: int) -> None:
+    for _ in range(steps):
+        optimizer.zero_grad(set_to_none=case["set_to_none"])
+        nn.functional.cross_entropy(model(case["x"]), case["y"]).backward()
+        optimizer.step()
+
+
+def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
+    model, _ = _in_training(case)
+    stage = [name for name, _ in model.named_children()][case["k"]]
+    names = [name for name, _ in model.named_parameters() if name.startswith(stage + ".")]
+    trained = model.state_dict()
+    changed = [name for name in names if not torch.allclose(result["before"][name], trained[name], atol=1e-5)]
+    expect(
+        not changed,
+        tried="comparing the module's weights before and after your call",
+        got=f"{len(changed)} of {len(names)} changed",
+        expected="all as training left them",
+        because="freezing keeps the values that were learned",
+    )
+    moved = [name for name in names if not torch.equal(result["before"][name], result["after"][name])]
+    because = "it still gets gradients: nothing was frozen"
+    if not any(result["requires_grad"]):
+        because = (
+            "no new gradient comes, but the old .grad tensor is still there, even if it holds zeros: momentum "
+            "and weight decay push whatever has one. Set .grad to None"
+        )
+    elif result["zeroed"]:
+        because = (
+            "its gradients are zero, and it moves all the same: momentum and weight decay push whatever has a .grad "
+            "tensor. Only .grad = None, or leaving the groups, keeps a parameter still"
+        )
+    rule = "momentum and weight decay" if case["optimizer"] == "sgd" else "AdamW"
+    zeros = "" if case["set_to_none"] else ", the loop clearing with zero_grad(set_to_none=False)"
+    expect(
+        not moved,
+        tried=f"{STEPS_AFTER} more steps with {rule}{zeros}",
+        got=f"{len(moved)} of the {len(names)} parameters moved",
+        expected="bit-identical",
+        because=because,
+    )
+
+
+@exercise.judge(momentum_and_decay, points=2)
+def still_under_momentum(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Five more steps with momentum and weight decay leave the module's parameters bit-identical."""
+    _still(case, result)
+
+
+@exercise.judge(gradients_kept_as_zeros, points=1)
+def still_with_zeroed_gradients(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """They stay also where the loop fills gradients with zeros instead of dropping them."""
+    _still(case, result)
+
+
+@exercise.judge(momentum_and_decay, points=1)
+def no_gradient_is_computed(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """No gradient is computed for the module any more, so backward is cheaper."""
+    asking = sum(map(bool, result["requires_grad"]))
+    expect(
+        not asking,
+        tried="reading requires_grad of the module's parameters",
+        got=f"True for {asking} of {len(result['requires_grad'])}",
+        expected="False for all",
+        because="leaving the optimizer keeps it still, but its gradients are computed for nothing",
+    )
+
+
+@exercise.judge(momentum_and_decay, points=1)
+def the_rest_goes_on(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """All other parameters train on as before, momentum included."""
+    model, optimizer = _in_training(case)
+    module = model[case["k"]]
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    _train_steps(model, optimizer, case, STEPS_AFTER)
+    inside = {id(parameter) for parameter in module.parameters()}
+    for name, parameter in model.named_parameters():
+        if id(parameter) not in inside:
+            because = "the steps are other ones than without your call: keep the optimizer's settings and its state"
+            if torch.equal(result["after"][name], result["before"][name]):
+                because = "the others were stopped too: only the module that was passed in stays"
+            path = (parameter - start[name]).norm()
+            expect(
+                (result["after"][name] - parameter).norm() <= 0.02 * path + 1e-6,
+                tried=f"following {name}, outside the module, for {STEPS_AFTER} steps",
+                got="it went somewhere else",
+                expected="the same path as with the module standing still",
+                because=because,
+            )
