@@ -21,7 +21,7 @@ ROOT = HERE.parents[1]
 FIGURES = {
     "emoji.png": ("02_freeze_the_backbone", "plain-emoji-train-per-class-10", 0),
     "drift.png": ("02_freeze_the_backbone", "drifted-test-extract-features-drifting-eval", 0),
-    "styles.png": ("02_freeze_the_backbone", "tests-style-extract-features-backbone-emoji", 0),
+    "labels.png": ("01_pretrain_a_backbone", "curves", 0),
 }
 
 
