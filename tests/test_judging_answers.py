@@ -95,13 +95,10 @@ def test_an_answer_with_a_syntax_error_is_still_the_answer(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "no JSON",
         "[]",
         "{}",
         '{"cells": 3}',
         '{"cells": [3]}',
-        '{"worksheets": []',
         "[" * 100_000,
         '{"cells": null}',
     ],
@@ -110,6 +107,14 @@ def test_what_is_no_notebook_is_refused_with_advice(tmp_path, text):
     path = tmp_path / "x.ipynb"
     path.write_text(text)
     with pytest.raises(ExerciseError, match=r"is not a Jupyter notebook; save it as \.ipynb"):
+        read_notebook(path)
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", '{"worksheets": []', '{"cells": [{"cell_type": "co'])
+def test_a_damaged_notebook_is_refused_with_the_line_where_it_breaks(tmp_path, text):
+    path = tmp_path / "x.ipynb"
+    path.write_text(text)
+    with pytest.raises(ExerciseError, match=r"damaged or no notebook: the JSON ends or breaks in line 1"):
         read_notebook(path)
 
 

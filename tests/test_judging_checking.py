@@ -52,6 +52,14 @@ def test_check_says_what_it_found_and_returns_nothing(source, words, capfd):
     assert words in out and err == ""
 
 
+def test_a_syntax_error_in_the_cell_is_told_and_the_answer_before_it_is_not_judged(capfd):
+    # `In` is where a kernel keeps the cells that were run; the broken one left the right answer in place.
+    broken = f"# exercise: {ID}\ndef freeze(module)\n    return module"
+    checked(f"{RIGHT}\nIn = ['', {broken!r}, 'check()']")
+    said = capfd.readouterr().out
+    assert "did not run: line 2 is no Python" in said and f"0 of {POINTS} points" in said
+
+
 def test_an_unknown_id_offers_the_nearest(capfd):
     assert checked(RIGHT, "02-freeze-bakbone") is None
     assert "did you mean '02-freeze-backbone'" in capfd.readouterr().out
@@ -99,11 +107,12 @@ def test_what_was_checked_is_remembered():
 
 def test_hints_come_one_by_one_then_the_idea_and_are_remembered(capsys):
     exercise = find_exercise(ID)
-    steps = [*exercise.hints, f"the idea: {exercise.idea}"]
+    hints = [f"hint {n} of 3: {text}" for n, text in enumerate(exercise.hints, 1)]
+    steps = [*hints, f"the idea: {exercise.idea}"]
     for number in (1, 2, 3, 4, 4):
         hint(ID)
         lines = capsys.readouterr().out.splitlines()
-        assert lines == [f"hint {n} of 4: {text}" for n, text in enumerate(steps[:number], 1)]
+        assert lines == steps[:number]
     assert [event["step"] for event in record.read()] == [1, 2, 3, 4]
     hint("02-x")
     assert "there is no exercise called '02-x'" in capsys.readouterr().out

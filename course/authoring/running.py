@@ -75,7 +75,9 @@ def _this_interpreter() -> Any:
     from ipykernel.kernelspec import make_ipkernel_cmd
     from jupyter_client.kernelspec import KernelSpec
 
-    return KernelSpec(argv=make_ipkernel_cmd(), display_name="Python 3", language="python")
+    return KernelSpec(
+        argv=make_ipkernel_cmd(extra_arguments=["--log-level=ERROR"]), display_name="Python 3", language="python"
+    )
 
 
 def _story(error: Exception, cell: NotebookNode | None, label: str) -> str:

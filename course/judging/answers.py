@@ -52,6 +52,9 @@ def read_notebook(path: Path) -> list[dict[str, Any]]:
         return [_code_cell(cell) for cell in cells if cell.get("cell_type") == "code"]
     except OSError as error:
         raise ExerciseError(f"{path} cannot be read ({error.strerror}); is it the right name?") from error
+    except json.JSONDecodeError as error:
+        place = f"it is damaged or no notebook: the JSON ends or breaks in line {error.lineno}"
+        raise ExerciseError(f"{path} cannot be read, {place}; open it in Jupyter and save it again") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ExerciseError(f"{path} is not a Jupyter notebook; save it as .ipynb and hand in that file") from error
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from course import record, runtime
 from course.errors import CheckFailed, CourseError, ExerciseError
-from course.judging.answers import Answer, find_answers, is_untouched, read_notebook, source_of, syntax_error
+from course.judging.answers import COMMENT, Answer, find_answers, is_untouched, read_notebook, source_of, syntax_error
 from course.judging.card import as_html, as_text
 from course.judging.definitions import namespace_of
 from course.judging.exercise import Exercise, find_exercise
@@ -43,6 +43,9 @@ def check(exercise_id: str) -> float | None:
 
 
 def _judge_in(namespace: dict[str, Any], exercise: Exercise) -> Result:
+    latest = _latest_source(namespace, exercise)
+    if latest and (message := syntax_error(latest)):
+        return unreadable(exercise, f"the last version of this cell did not run: {message}; mend it and run it again")
     answer = namespace.get(exercise.answer)
     if answer is None:
         return unattempted(
@@ -51,6 +54,17 @@ def _judge_in(namespace: dict[str, Any], exercise: Exercise) -> Result:
     if is_untouched(source_of(answer), exercise.answer):
         return unattempted(exercise)
     return judge(exercise, LocalStudent(namespace))
+
+
+def _latest_source(namespace: dict[str, Any], exercise: Exercise) -> str:
+    """The exercise's cell as it was last run in this kernel; empty outside one.
+
+    A cell with a syntax error leaves the function of the run before it in place, which must not be judged instead.
+    """
+    runs = namespace.get("In")
+    cells = [source for source in runs if isinstance(source, str)] if isinstance(runs, list) else []
+    claimed = ((source, COMMENT.search(source)) for source in reversed(cells))
+    return next((source for source, claim in claimed if claim and claim[1] == exercise.id), "")
 
 
 def _remember(result: Result) -> None:
@@ -97,13 +111,13 @@ def hint(exercise_id: str) -> None:
     except CourseError as error:
         print(error)
         return
-    steps = [*exercise.hints, f"the idea: {exercise.idea}"] if exercise.idea else list(exercise.hints)
+    hints = [f"hint {number} of {len(exercise.hints)}: {text}" for number, text in enumerate(exercise.hints, 1)]
+    steps = [*hints, f"the idea: {exercise.idea}"] if exercise.idea else hints
     asked = sum(event.get("kind") == "hint" and event.get("id") == exercise.id for event in record.read())
     step = min(asked, len(steps) - 1)
     if asked < len(steps):
         record.append("hint", id=exercise.id, step=step + 1)
-    for number, text in enumerate(steps[: step + 1], 1):
-        print(f"hint {number} of {len(steps)}: {text}")
+    print(*steps[: step + 1], sep="\n")
 
 
 def check_notebook(path: str | Path) -> list[Result]:

@@ -58,6 +58,10 @@ def just_train(model):
     model.train()
 
 
+def nothing_at_all(model):
+    pass
+
+
 def just_eval(model):
     model.eval()
 
@@ -176,6 +180,7 @@ WRONG = {
     "02-set-train-mode": {
         eval_then_train: "must come after it",
         just_train: "frozen weights are not a frozen layer",
+        nothing_at_all: "no module was put into train mode",
         just_eval: "only frozen modules belong in eval mode",
         backbone_by_name: "decide module by module",
     },

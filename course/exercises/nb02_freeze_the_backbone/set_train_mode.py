@@ -50,6 +50,13 @@ def probe_set_train(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 @exercise.judge(frozen_backbone, points=2)
 def frozen_statistics_stay(case: dict[str, Any], result: dict[str, Any]) -> None:
     """BatchNorm statistics of the frozen module are bit-identical after a forward pass on shifted data."""
+    expect(
+        any(result["training"].values()),
+        tried="reading `.training` of every module; your function got the model in eval mode",
+        got="eval mode everywhere",
+        expected="train mode for what trains",
+        because="no module was put into train mode, so nothing could drift",
+    )
     before, after = _buffers_around_a_pass(case, result["training"])
     inside = [name for name in before if name.startswith(case["frozen"] + ".")]
     moved = [name for name in inside if not torch.equal(before[name], after[name])]
