@@ -137,6 +137,11 @@ class Engine:
         """These batches on the device, in pieces that fit into memory."""
         total = sum(batch.everywhere for batch in batches)
         for batch in batches:
+            if self.chunk_size is None and self.processes == 1:  # as a rule; the rest is for when memory ran out
+                weight = batch.samples / total if batch.samples else 0.0
+                inputs, labels = self._move(batch.inputs), self._move(batch.labels)
+                yield Chunk(inputs, labels, batch.samples, weight, batch is batches[-1], batch.labels)
+                continue
             length = max(batch.samples, 1)
             size = self.chunk_size or length
             for start in range(0, length, size):
@@ -194,6 +199,8 @@ class Engine:
 
     def _move(self, value: Any) -> Any:
         if isinstance(value, torch.Tensor):
+            if value.device == self.device and not self.channels_last:
+                return value
             if self.channels_last and value.ndim == 4:
                 return value.to(self.device, non_blocking=self._is_cuda, memory_format=torch.channels_last)
             return value.to(self.device, non_blocking=self._is_cuda)

@@ -23,6 +23,7 @@ from torch.optim import AdamW
 from tests.benchmarks import Figure
 
 BATCH = 32
+SHORT = 2  # steps of a run that shows the set-up alone
 
 
 class Pairs(torch.utils.data.Dataset):
@@ -173,23 +174,22 @@ def measure(repetitions: str = "5", steps: str = "2000") -> Figure:
     installed = [peer for peer, package in PEERS.items() if importlib.util.find_spec(package)]
     notes = [f"{peer.__name__}: not installed, skipped" for peer in PEERS if peer not in installed]
     runs = [bare, *installed]
-    fastest = dict.fromkeys(runs, float("inf"))
+    long, short = dict.fromkeys(runs, float("inf")), dict.fromkeys(runs, float("inf"))
     for run in runs:  # imports, and what each sets up once
-        _microseconds(run, 20)
+        run(20)
     for _ in range(int(repetitions)):
         for run in runs:
-            fastest[run] = min(fastest[run], _microseconds(run, int(steps)))
+            short[run] = min(short[run], _seconds(run, SHORT), _seconds(run, SHORT))
+            long[run] = min(long[run], _seconds(run, int(steps)))
+    # What a step costs: the long run, less the set-up that the short run shows too.
+    fastest = {run: (long[run] - short[run]) / (int(steps) - SHORT) * 1e6 for run in runs}
     over = {run: fastest[run] - fastest[bare] for run in installed}
     notes += [f"{run.__name__}: {over[run]:.0f} µs over the bare step" for run in installed]
     bar = f"{over[fabric]:.0f}, Lightning Fabric's" if fabric in over else "Lightning Fabric's, which is not installed"
     return Figure(over[course], "µs over the bare step", bar, (*notes, f"bare step: {fastest[bare]:.0f} µs"))
 
 
-def _microseconds(run: Callable[[int], None], steps: int) -> float:
-    """What one more step costs: the whole run, less the set-up that a short run shows too."""
-    started = time.perf_counter()
-    run(2)
-    short = time.perf_counter() - started
+def _seconds(run: Callable[[int], None], steps: int) -> float:
     started = time.perf_counter()
     run(steps)
-    return (time.perf_counter() - started - short) / (steps - 2) * 1e6
+    return time.perf_counter() - started
