@@ -7,8 +7,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from course.bars import bar
 from course.errors import DataError, EmptyData, HeadNotFound, OutOfMemory
-from course.models import Head, find_head
+from course.models import Head, evaluating, find_head
 from course.runtime import home
 
 
@@ -65,7 +64,7 @@ def extract_features(
         raise EmptyData(
             "the data set is empty, so there is nothing to extract features from; check its folder or split"
         )
-    with _evaluating(model):
+    with evaluating(model):
         path = _cache_path(model, found, dataset) if cache else None
         kept = _read(path) if path else None
         if kept and len(kept[1]) == len(dataset) and _agree(kept, _first_two(model, found, dataset)):
@@ -74,18 +73,6 @@ def extract_features(
     if path:
         _write(path, x, y)
     return Features(x, y, time.perf_counter() - start, from_cache=False)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode inside, and afterwards for every module the mode that it had."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _compute(model: nn.Module, head: Head, dataset: Any, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,7 +17,7 @@ from course.engine import Batch, Chunk, Engine, length
 from course.errors import TrainingError
 from course.history import History
 from course.measures import Measured, Tally, measure
-from course.models import set_train, trainable_parameters
+from course.models import evaluating, set_train, trainable_parameters
 from course.runtime import is_live, place
 from course.schedules import cosine, make_schedule
 
@@ -134,16 +134,10 @@ def evaluate(
     """The mean loss, the accuracy and the number of samples over `loader`, in eval mode; modes are restored."""
     engine = Engine.on(device)
     engine.place(model)
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     tally = Tally(engine)
-    try:
-        with torch.inference_mode():
-            for batch in bar(engine.batches(loader), "evaluating", total=length(loader)):
-                tally.add(_in_memory(engine, [batch], lambda chunk: measure(model, chunk, loss_fn, engine)), 1)
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with evaluating(model), torch.inference_mode():
+        for batch in bar(engine.batches(loader), "evaluating", total=length(loader)):
+            tally.add(_in_memory(engine, [batch], lambda chunk: measure(model, chunk, loss_fn, engine)), 1)
     return tally.means()
 
 
