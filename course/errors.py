@@ -22,6 +22,12 @@ CourseError
 │   ├── WriteItYourself   an answer called the library function that it is meant to replace
 │   ├── TimeLimitReached  an answer did not return in time
 │   └── WireError         a value cannot be carried between the answer and its judge
+├── GradingError          submissions cannot be graded
+│   ├── SubmissionError   what was handed in cannot be read
+│   ├── SandboxMissing    answers of others cannot be run safely on this machine
+│   ├── CanaryFailed      the reference solution does not get full marks on this machine
+│   ├── GradebookError    the gradebook cannot be opened, read or written
+│   └── ExportError       grades cannot be written in the format asked for
 └── AuthoringError        a notebook in solutions/ breaks a rule
     ├── MarkerError       a solution marker is unpaired, nested or in the wrong cell
     └── Drift             notebooks/ is not what solutions/ would build
@@ -129,6 +135,30 @@ class TimeLimitReached(ExerciseError):
 
 class WireError(ExerciseError):
     """A value cannot be carried between the answer and its judge."""
+
+
+class GradingError(CourseError):
+    """Submissions cannot be graded."""
+
+
+class SubmissionError(GradingError):
+    """What was handed in cannot be read."""
+
+
+class SandboxMissing(GradingError):
+    """Answers of others cannot be run safely on this machine."""
+
+
+class CanaryFailed(GradingError):
+    """The reference solution does not get full marks on this machine."""
+
+
+class GradebookError(GradingError):
+    """The gradebook cannot be opened, read or written."""
+
+
+class ExportError(GradingError):
+    """Grades cannot be written in the format asked for."""
 
 
 class AuthoringError(CourseError):

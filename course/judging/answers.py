@@ -9,6 +9,7 @@ import linecache
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +47,26 @@ def read_notebook(path: Path) -> list[dict[str, Any]]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ExerciseError(f"{path} is over {_MAX_BYTES // 2**20} MiB; clear its outputs and save it again")
-        content = json.loads(path.read_text(encoding="utf-8-sig", errors="replace"))
-        nbformat_3 = [] if "cells" in content else [cell for sheet in content["worksheets"] for cell in sheet["cells"]]
-        cells = content.get("cells", nbformat_3)
-        return [_code_cell(cell) for cell in cells if cell.get("cell_type") == "code"]
+        content = path.read_bytes()
     except OSError as error:
         raise ExerciseError(f"{path} cannot be read ({error.strerror}); is it the right name?") from error
+    return cells_of(content, str(path))
+
+
+def cells_of(content: bytes, name: str) -> list[dict[str, Any]]:
+    """As `read_notebook`, of a notebook's bytes; `name` is what to call it in messages."""
+    try:
+        notebook = json.loads(content.decode(json.detect_encoding(content), errors="replace"))
+        nbformat_3 = (
+            [] if "cells" in notebook else [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
+        )
+        cells = notebook.get("cells", nbformat_3)
+        return [_code_cell(cell) for cell in cells if cell.get("cell_type") == "code"]
     except json.JSONDecodeError as error:
         place = f"it is damaged or no notebook: the JSON ends or breaks in line {error.lineno}"
-        raise ExerciseError(f"{path} cannot be read, {place}; open it in Jupyter and save it again") from error
+        raise ExerciseError(f"{name} cannot be read, {place}; open it in Jupyter and save it again") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ExerciseError(f"{path} is not a Jupyter notebook; save it as .ipynb and hand in that file") from error
+        raise ExerciseError(f"{name} is not a Jupyter notebook; save it as .ipynb and hand in that file") from error
 
 
 def _code_cell(cell: dict[str, Any]) -> dict[str, Any]:
@@ -154,6 +164,7 @@ def syntax_error(source: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=512)  # each cell is looked at for each exercise; nobody changes a tree
 def _parse(source: str) -> ast.Module:
     if _OTHER_LANGUAGE.match(source):
         return ast.Module([], [])

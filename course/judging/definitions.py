@@ -8,6 +8,7 @@ import contextlib
 import linecache
 import symtable
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from course.judging.answers import Answer, names_bound, parse
@@ -17,25 +18,48 @@ from course.judging.timelimit import time_limit
 STATEMENT_LIMIT_S = 10.0
 
 
-def namespace_of(cells: list[dict[str, Any]], answers: Iterable[Answer]) -> dict[str, Any]:
-    """A namespace in which the notebook's imports, functions, classes and constants are defined.
+@dataclass(frozen=True)
+class Statement:
+    """A statement at the top of a cell: the cell's source, and which of its statements it is."""
 
-    Any other statement at the top of a cell is executed only if it assigns a name that an answer needs, directly or
-    through another definition. The answers come last. A statement that fails, or takes over STATEMENT_LIMIT_S,
-    leaves its names undefined.
+    cell: str
+    index: int
+
+
+def namespace_of(cells: list[dict[str, Any]], answers: Iterable[Answer]) -> dict[str, Any]:
+    """A namespace in which the notebook's imports, functions, classes and constants are defined; experiments don't run.
+
+    `needed_statements` says which statements are executed, `execute` what happens to one that fails.
+    """
+    return execute(needed_statements(cells, answers))
+
+
+def needed_statements(cells: list[dict[str, Any]], answers: Iterable[Answer]) -> list[Statement]:
+    """The imports, functions, classes and constants at the top of a notebook's cells, in order, the answers last.
+
+    Any other statement is among them only if it assigns a name that an answer needs, directly or through another
+    definition.
     """
     answers = list(answers)
     sources = [answer.source for answer in answers]
     rest = [cell["source"] for cell in cells if cell["source"] not in sources]
-    statements = [(source, node) for source in [*rest, *sources] for node in parse(source).body]
-    nodes = [node for _, node in statements]
-    needed = _needed_names(nodes, {answer.exercise.answer for answer in answers})
-    flags = __future__.annotations.compiler_flag if any(map(_postpones_annotations, nodes)) else 0
+    places = [
+        (Statement(source, index), node)
+        for source in [*rest, *sources]
+        for index, node in enumerate(parse(source).body)
+    ]
+    needed = _needed_names([node for _, node in places], {answer.exercise.answer for answer in answers})
+    return [place for place, node in places if _is_definition(node) or names_bound(node) & needed]
+
+
+def execute(statements: Iterable[Statement], *, limit_s: float = STATEMENT_LIMIT_S) -> dict[str, Any]:
+    """The namespace after these statements. One that fails, or takes over `limit_s`, leaves its names undefined."""
+    nodes = [(statement.cell, parse(statement.cell).body[statement.index]) for statement in statements]
+    flags = __future__.annotations.compiler_flag if any(_postpones_annotations(node) for _, node in nodes) else 0
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with captured(), own_generators(0), plain_torch():
-        for number, (source, node) in enumerate(statements):
-            if _is_definition(node) or names_bound(node) & needed:
-                _execute(node, source, f"<cell statement {number}>", namespace, flags)
+        for number, (source, node) in enumerate(nodes):
+            _execute(node, source, f"<cell statement {number}>", namespace, flags, limit_s)
     return namespace
 
 
@@ -82,9 +106,11 @@ def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
         yield from _below(child)
 
 
-def _execute(node: ast.stmt, source: str, filename: str, namespace: dict[str, Any], flags: int) -> None:
+def _execute(
+    node: ast.stmt, source: str, filename: str, namespace: dict[str, Any], flags: int, limit_s: float
+) -> None:
     # Through linecache the learner's own lines stand in a traceback.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     # A name that fails here is reported when the answer is judged.
-    with contextlib.suppress(Exception, SystemExit), time_limit(STATEMENT_LIMIT_S):
+    with contextlib.suppress(Exception, SystemExit), time_limit(limit_s):
         exec(compile(ast.Module([node], []), filename, "exec", flags, dont_inherit=True), namespace)

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
@@ -28,8 +28,11 @@ _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib"
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a probe brought nothing back: `kind` is "error", "timeout", "interrupted", "withheld", "unusable" or
-    "missing"."""
+    """Why a probe brought nothing back.
+
+    `kind` is "error", "timeout", "interrupted", "withheld", "unusable" or "missing"; behind a sandbox also "crashed"
+    (its process ended) or "tampered" (what came back is not what the course writes).
+    """
 
     kind: str
     message: str
@@ -45,10 +48,17 @@ class Reply:
     printed: str = ""
 
 
-class Student(Protocol):
-    """Runs the probe of an exercise on one case; the case and the reply travel as `wire` bytes."""
+# Failures after which no other case is tried.
+FINAL = ("timeout", "interrupted", "missing", "crashed", "tampered")
 
-    def run(self, exercise: Exercise, case: bytes, seed: int = 0) -> Reply: ...
+
+class Student(Protocol):
+    """Runs the probe of an exercise on cases, which travel as `wire` bytes, as the artefacts do.
+
+    A reply to each case, in order; after a FINAL failure no more follow.
+    """
+
+    def run(self, exercise: Exercise, cases: Sequence[bytes], seed: int = 0) -> list[Reply]: ...
 
 
 class LocalStudent:
@@ -57,8 +67,17 @@ class LocalStudent:
     def __init__(self, namespace: dict[str, Any]):
         self.namespace = namespace
 
-    def run(self, exercise: Exercise, case: bytes, seed: int = 0) -> Reply:
+    def run(self, exercise: Exercise, cases: Sequence[bytes], seed: int = 0) -> list[Reply]:
         """Run the probe beside the answer. Never raises for what the answer does; printing is kept off the screen."""
+        replies: list[Reply] = []
+        for case in cases:
+            replies.append(self.run_case(exercise, case, seed))
+            if (failure := replies[-1].failure) and failure.kind in FINAL:
+                break
+        return replies
+
+    def run_case(self, exercise: Exercise, case: bytes, seed: int = 0) -> Reply:
+        """The reply to one case."""
         answer = self.namespace.get(exercise.answer)
         if not callable(answer):
             return Reply(None, _no_answer(exercise, answer, missing=exercise.answer not in self.namespace))

@@ -11,9 +11,10 @@ from course.judging.exercise import Exercise, Judge
 from course.judging.expectations import Wrong, show
 from course.judging.student import Failure, Reply, Student
 from course.judging.surroundings import plain_torch
+from course.judging.timelimit import time_limit
 
 OPEN_SECRET = "open"  # draws the cases that a learner sees
-_FINAL = ("timeout", "interrupted", "missing")  # failures after which no other case is tried
+JUDGE_LIMIT_S = 30.0  # what comes back may be made to keep a judge busy
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Result:
-    """An exercise judged. `status` is "graded", "not attempted", "error" or "timeout"."""
+    """An exercise judged. `status` is "graded", "not attempted", "error", "timeout", "crashed" or "tampered"."""
 
     id: str
     title: str
@@ -66,65 +67,73 @@ class Result:
 
 
 def judge(
-    exercise: Exercise, student: Student, *, judges: Sequence[Judge] | None = None, secret: str = OPEN_SECRET
+    exercise: Exercise,
+    student: Student,
+    *,
+    judges: Sequence[Judge] | None = None,
+    secret: str = OPEN_SECRET,
+    seed: int = 0,
 ) -> Result:
-    """The result of an exercise. `judges` are the visible ones unless given; `secret` draws the cases.
+    """The result of an exercise. `judges` are the visible ones unless given.
 
-    What the answer does cannot raise here; an error in a case or a judge is ours and does.
+    `secret` draws the cases, `seed` is what the generators start from beside the answer, before each case. What the
+    answer does cannot raise here; an error in a case or a judge is ours and does.
     """
     judges = exercise.judges if judges is None else judges
-    sent: dict[str, bytes] = {}
-    replies: dict[str, Reply] = {}
     with plain_torch():
-        for case in {judge.case.name: judge.case for judge in judges}.values():
-            sent[case.name] = wire.encode(case.inputs(exercise.id, secret))
-            reply = replies[case.name] = student.run(exercise, sent[case.name])
-            if reply.failure and reply.failure.kind in _FINAL:
-                replies |= {judge.case.name: reply for judge in judges if judge.case.name not in replies}
-                break
-        outcomes = tuple(_decide(judge, sent.get(judge.case.name), replies[judge.case.name]) for judge in judges)
-    failure = next((reply.failure for reply in replies.values() if reply.failure), None)
-    return Result(
-        exercise.id,
-        exercise.title,
-        _status(failure, outcomes),
-        outcomes,
-        failure,
-        next((reply.printed for reply in replies.values() if reply.printed), ""),
-    )
+        cases = {judge.case.name: judge.case for judge in judges}
+        sent = {name: wire.encode(case.inputs(exercise.id, secret)) for name, case in cases.items()}
+        replies = student.run(exercise, list(sent.values()), seed)
+        replies += [replies[-1]] * (len(sent) - len(replies))  # the last one's failure ended the run
+        given = dict(zip(sent, replies, strict=True))
+        outcomes = tuple(_decide(judge, sent[judge.case.name], given[judge.case.name]) for judge in judges)
+    # What a hidden case made an answer print, or raise, may hold its values.
+    shown = [given[judge.case.name] for judge in judges if not judge.hidden] or replies
+    failure = next((reply.failure for reply in shown if reply.failure), None)
+    status = _status(failure or next((reply.failure for reply in replies if reply.failure), None), outcomes)
+    printed = next((reply.printed for reply in shown if reply.printed), "")
+    return Result(exercise.id, exercise.title, status, outcomes, failure, printed)
 
 
-def unattempted(exercise: Exercise, *notes: str) -> Result:
+def unattempted(exercise: Exercise, *notes: str, judges: Sequence[Judge] | None = None) -> Result:
     """The result of an exercise whose answer is still the released one, or is not there."""
-    outcomes = tuple(Outcome(judge.name, judge.claim, judge.points, False) for judge in exercise.judges)
-    return Result(exercise.id, exercise.title, "not attempted", outcomes, notes=notes)
+    return Result(exercise.id, exercise.title, "not attempted", _all_failed(exercise, judges, ""), notes=notes)
 
 
-def unreadable(exercise: Exercise, message: str) -> Result:
+def unreadable(exercise: Exercise, message: str, judges: Sequence[Judge] | None = None) -> Result:
     """The result of an exercise whose answer is no Python, so that nothing of it can run."""
-    outcomes = tuple(
-        Outcome(judge.name, judge.claim, judge.points, False, because=message) for judge in exercise.judges
-    )
+    outcomes = _all_failed(exercise, judges, message)
     return Result(exercise.id, exercise.title, "error", outcomes, Failure("error", message))
 
 
+def _all_failed(exercise: Exercise, judges: Sequence[Judge] | None, because: str) -> tuple[Outcome, ...]:
+    judges = exercise.judges if judges is None else judges
+    return tuple(
+        Outcome(judge.name, judge.claim, judge.points, False, because=because, hidden=judge.hidden) for judge in judges
+    )
+
+
 def _status(failure: Failure | None, outcomes: Sequence[Outcome]) -> str:
+    if failure and failure.kind == "tampered":
+        return failure.kind
     if failure and not any(outcome.passed for outcome in outcomes):
-        return {"timeout": "timeout", "missing": "not attempted"}.get(failure.kind, "error")
+        status = {"missing": "not attempted", "timeout": "timeout", "crashed": "crashed"}
+        return status.get(failure.kind, "error")
     return "graded"
 
 
-def _decide(judge: Judge, sent: bytes | None, reply: Reply) -> Outcome:
+def _decide(judge: Judge, sent: bytes, reply: Reply) -> Outcome:
     about = judge.name, judge.claim, judge.points
     if reply.failure:
         return Outcome(*about, False, because=reply.failure.message, hidden=judge.hidden)
-    assert sent is not None and reply.artefacts is not None  # a reply without a failure has both
+    assert reply.artefacts is not None  # a reply without a failure has them
     try:
         artefacts = wire.decode(reply.artefacts)
     except WireError as error:
         return Outcome(*about, False, because=str(error), hidden=judge.hidden)
     try:
-        judge.decide(wire.decode(sent), artefacts)  # a copy of its own for each judge
+        with time_limit(JUDGE_LIMIT_S):
+            judge.decide(wire.decode(sent), artefacts)  # a copy of its own for each judge
     except Wrong as wrong:
         return Outcome(*about, False, wrong.tried, wrong.got, show(wrong.expected), wrong.because, hidden=judge.hidden)
     except Exception as error:  # the artefacts have a shape that no right answer gives

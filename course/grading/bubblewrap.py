@@ -1,0 +1,109 @@
+"""The command that puts the warm process behind bubblewrap, and why that is impossible where it is."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from course.errors import SandboxMissing
+from course.grading import seccomp
+
+# What a dynamically linked Python needs beside itself; those that are missing are left out.
+SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
+CONTAINER = "course doctor --print-dockerfile > Dockerfile, build it, and grade in that container"
+
+
+def command(probes: Path, private: Sequence[Path] = ()) -> list[str]:
+    """bubblewrap with everything up to the program to be run. Raises SandboxMissing with the reason and the remedy.
+
+    `probes` replaces the exercises of the course; `private` are folders that stay empty inside.
+    """
+    program = _program()
+    for user in _ways():
+        base = [program, "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
+        base += ["--unshare-uts", "--hostname", "sandbox", *user]
+        tried = subprocess.run(
+            [*base, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"], capture_output=True, text=True
+        )
+        if tried.returncode == 0:
+            return [*base, *_mounts(probes, private), "--"]
+    reason = (tried.stderr.strip() or f"it ended with {tried.returncode}").splitlines()[-1]
+    raise SandboxMissing(
+        f"bubblewrap may not make namespaces here ({reason}); allow them "
+        f"(sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0), or run: {CONTAINER}"
+    )
+
+
+def environment() -> dict[str, str]:
+    """What the warm process sees of the environment: nothing of the grader's own. One thread for each library."""
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {
+        **dict.fromkeys(threads, "1"),
+        **{"PATH": "/usr/bin:/bin", "HOME": "/tmp", "USER": "learner", "LANG": "C.UTF-8", "TZ": "UTC"},
+        **{"COURSE_HOME": "/tmp/course", "COURSE_LIVE": "0", "COURSE_PROFILE": "quick", "MPLBACKEND": "agg"},
+        **{"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"},
+    }
+
+
+def _program() -> str:
+    if sys.platform != "linux":
+        raise SandboxMissing(f"answers of others are run behind bubblewrap, which needs Linux; run: {CONTAINER}")
+    if not seccomp.is_known():
+        raise SandboxMissing(f"there is no system call filter for this kind of processor; run on x86-64: {CONTAINER}")
+    program = shutil.which("bwrap")
+    if program is None:
+        raise SandboxMissing(
+            "answers of others are run behind bubblewrap, which is not installed; run: sudo apt-get install bubblewrap"
+        )
+    return program
+
+
+def _ways() -> list[list[str]]:
+    """How the user is changed: root gives up all but the right to become nobody; others get a user namespace."""
+    inside = ["--unshare-user"]
+    as_root = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    return [as_root, inside] if os.getuid() == 0 else [inside]
+
+
+def _mounts(probes: Path, private: Sequence[Path]) -> list[str]:
+    folders = [Path(place) for place in SYSTEM if Path(place).exists()]
+    folders += [place for place in _python_folders() if not any(place.is_relative_to(other) for other in folders)]
+    package = _package()
+    if not any(package.is_relative_to(folder) for folder in folders):
+        folders.append(package)
+    options = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # first: Python itself may lie below /tmp
+    above = {parent for folder in folders for parent in folder.parents if parent != Path("/")}
+    for folder in sorted(above - {Path("/tmp")}):  # bubblewrap would make them for its own user alone
+        options += ["--perms", "0755", "--dir", str(folder)]
+    for folder in folders:
+        options += ["--ro-bind", str(folder.resolve()), str(folder)]
+    # These may lie below Python's own folders: a clone within a virtual environment, say.
+    hidden = [Path(place).resolve() for place in private]
+    for folder in [*hidden, package.parent / "solutions", package.parent / "tests", package.parent / ".git"]:
+        if folder.is_dir() and any(folder.is_relative_to(mounted.resolve()) for mounted in folders):
+            options += ["--tmpfs", str(folder)]
+    options += ["--ro-bind", str(probes), str(package / "exercises")]
+    # The grader's own code is no secret; whoever has it still reaches nothing with it.
+    return [*options, "--chdir", "/tmp", "--remount-ro", "/"]
+
+
+def _python_folders() -> list[Path]:
+    """The folders of this Python: the interpreter, the standard library, what is installed; no project's folder."""
+    found = [Path(sys.base_prefix), Path(sys.prefix)]
+    for entry in map(Path, filter(None, sys.path)):
+        if entry.name in ("site-packages", "dist-packages") and entry.is_dir():
+            found.append(entry)
+    resolved = [*found, *(folder.resolve() for folder in found)]
+    return [folder for folder in dict.fromkeys(resolved) if folder != Path("/")]
+
+
+def _package() -> Path:
+    spec = importlib.util.find_spec("course")
+    assert spec is not None and spec.origin is not None  # this very package
+    return Path(spec.origin).parent

@@ -1,0 +1,203 @@
+"""What a worker process does: read a submission as data, judge one exercise of it outside the sandbox that ran it."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from threading import get_ident
+
+import torch
+
+from course.errors import CanaryFailed, ExerciseError, TimeLimitReached
+from course.grading.records import MACHINERY, Grade
+from course.grading.sandbox import MachineryFailure, Sandbox, SandboxedStudent
+from course.judging.answers import Answer, cells_of, find_answers, syntax_error
+from course.judging.definitions import Statement, needed_statements
+from course.judging.exercise import Exercise, Judge, exercises_of, find_exercise, hidden_judges
+from course.judging.timelimit import time_limit
+from course.judging.verdict import Result, judge, unattempted, unreadable
+
+READ_LIMIT_S = 30.0
+TRIES = 3  # of an exercise whose sandbox failed
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One exercise of a notebook: the answer's cell, and the statements that it needs. Not attempted: no statements."""
+
+    exercise: str
+    source: str = ""
+    statements: tuple[Statement, ...] = ()
+    problem: str = ""  # what keeps it from running, a syntax error say
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a notebook holds. `problem` says why it holds nothing that can be graded."""
+
+    notebook: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a worker must know, as plain data that travels to other machines. The secret stays outside the sandbox."""
+
+    secret: str
+    level: str = "sandbox"
+    hidden: tuple[tuple[str, str], ...] = ()  # (file name, source) of each file of hidden judges
+    canary: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (notebook, cells of the reference solution)
+    private: tuple[str, ...] = field(default=())  # folders that the sandbox must not show
+
+
+def read(content: bytes, notebook: str = "") -> Reading:
+    """The attempts in a notebook, every exercise of it once; `notebook` is its number where that is known."""
+    try:
+        with time_limit(READ_LIMIT_S):
+            cells = cells_of(content, "the notebook")
+            answers = {answer.exercise.id: answer for answer in find_answers(cells)}
+            numbers = [notebook] if notebook else sorted({exercise_id[:2] for exercise_id in answers})
+            attempts = tuple(
+                _attempt(exercise, answers.get(exercise.id), cells)
+                for number in numbers
+                for exercise in exercises_of(number)
+            )
+    except (ExerciseError, TimeLimitReached) as error:
+        return Reading(notebook, problem=str(error))
+    except Exception as error:  # whatever a file made by hand brings about is the file's fault
+        return Reading(notebook, problem=f"the notebook cannot be read ({type(error).__name__}); ask for it again")
+    if not attempts:
+        return Reading(problem="the notebook holds no exercise of the course; ask for the one that was handed out")
+    return Reading(numbers[0], attempts)
+
+
+def _attempt(exercise: Exercise, answer: Answer | None, cells: list[dict]) -> Attempt:
+    if answer is None:
+        return Attempt(exercise.id, notes=("no cell holds this exercise",))
+    if message := syntax_error(answer.source):
+        return Attempt(exercise.id, answer.source, problem=message, notes=answer.notes)
+    if not answer.attempted:
+        return Attempt(exercise.id, answer.source, notes=answer.notes)
+    return Attempt(exercise.id, answer.source, tuple(needed_statements(cells, [answer])), notes=answer.notes)
+
+
+def judges_digest(notebook: str, hidden: Sequence[tuple[str, str]]) -> str:
+    """What decides on a notebook's exercises: a hash of the sources of its probes and judges, hidden ones too."""
+    folder = Path(__file__).resolve().parents[1] / "exercises"
+    sources = [path.read_bytes() for path in sorted(folder.glob(f"nb{notebook}_*/*.py"))]
+    sources += [(folder / "narrow.py").read_bytes()]
+    sources += [source.encode() for name, source in sorted(hidden) if name.startswith(f"nb{notebook}_")]
+    return hashlib.sha256(b"\0".join(sources)).hexdigest()
+
+
+def seed_digest(secret: str, submission: str) -> str:
+    """What the inputs of a submission are drawn from; the next submission gets others, so answers can't be kept."""
+    return hashlib.sha256(f"{secret}/{submission}".encode()).hexdigest()
+
+
+def grade(settings: Settings, submission: str, attempt: Attempt, judges: str) -> Grade:
+    """The grade of one exercise. Raises CanaryFailed or SandboxMissing where this machine cannot grade at all."""
+    return _machine(settings, get_ident()).grade(submission, attempt, judges)
+
+
+@lru_cache(maxsize=32)
+def _machine(settings: Settings, thread: int) -> Machine:
+    """One for each thread that grades: a sandbox runs one exercise at a time."""
+    return Machine(settings)
+
+
+class Machine:
+    """A sandbox on this machine, with the judges that decide outside it, and the proof that both work."""
+
+    def __init__(self, settings: Settings) -> None:
+        torch.set_num_threads(1)
+        self.settings = settings
+        self.name = socket.gethostname()
+        with tempfile.TemporaryDirectory(prefix="course-hidden-") as folder:  # only its owner can read it
+            for name, source in settings.hidden:
+                Path(folder, name).write_text(source, encoding="utf-8")
+            self._hidden = hidden_judges(Path(folder))
+        self._sandbox = Sandbox(settings.level, private=[Path(folder) for folder in settings.private])
+        self._proved: set[str] = set()
+
+    def close(self) -> None:
+        self._sandbox.close()
+
+    def grade(self, submission: str, attempt: Attempt, judges: str) -> Grade:
+        """The grade of one exercise; the reference solution of its notebook has full marks here, or CanaryFailed."""
+        started = time.monotonic()
+        notebook = attempt.exercise[:2]
+        if judges != judges_digest(notebook, self.settings.hidden):
+            raise CanaryFailed(f"{self.name} has other judges of notebook {notebook}; install the same course there")
+        self._prove(notebook)
+        seed = seed_digest(self.settings.secret, submission)
+        exercise = find_exercise(attempt.exercise)
+        deciding = self._judges(exercise)
+        result, trouble = self._judge(attempt, exercise, deciding, seed)
+        return Grade(
+            submission=submission,
+            exercise=exercise.id,
+            judges=judges,
+            seed=seed,
+            status=result.status if result else MACHINERY,
+            score=result.score if result else None,
+            points=sum(judge.points for judge in deciding),
+            outcomes=result.outcomes if result else (),
+            failure=result.failure if result else None,
+            printed=result.printed if result else "",
+            notes=(*attempt.notes, *trouble),
+            source=attempt.source,
+            isolation=self.settings.level,
+            seconds=time.monotonic() - started,
+            machine=self.name,
+            graded_at=datetime.now(UTC),
+        )
+
+    def _judges(self, exercise: Exercise) -> list[Judge]:
+        return [*exercise.judges, *(judge for judge in self._hidden if judge.exercise_id == exercise.id)]
+
+    def _judge(
+        self, attempt: Attempt, exercise: Exercise, judges: list[Judge], seed: str
+    ) -> tuple[Result | None, list[str]]:
+        """The result, or None with what went wrong on our side at each try."""
+        if attempt.problem:
+            return unreadable(exercise, attempt.problem, judges), []
+        if not attempt.statements:
+            return unattempted(exercise, judges=judges), []
+        student = SandboxedStudent(self._sandbox, attempt.statements)
+        trouble: list[str] = []
+        for _ in range(TRIES):
+            try:
+                return judge(exercise, student, judges=judges, secret=seed, seed=int(seed[:7], 16)), []
+            except Exception as error:  # in a case, a judge or the sandbox: never the answer's fault
+                trouble.append(f"{type(error).__name__}: {error}"[:500])
+                if isinstance(error, (MachineryFailure, OSError)):
+                    self._sandbox.restart()
+        return None, trouble
+
+    def _prove(self, notebook: str) -> None:
+        """Raise CanaryFailed unless the reference solution gets full marks on this machine."""
+        if notebook in self._proved:
+            return
+        sources = dict(self.settings.canary).get(notebook, ())
+        cells = [{"source": source, "id": None, "metadata": {}} for source in sources]
+        answers = {answer.exercise.id: answer for answer in find_answers(cells)}
+        for exercise in exercises_of(notebook) if sources else ():
+            attempt = _attempt(exercise, answers.get(exercise.id), cells)
+            result, trouble = self._judge(attempt, exercise, self._judges(exercise), seed_digest("canary", notebook))
+            if result is None or not result.passed:
+                why = "; ".join(trouble) or str(result)
+                raise CanaryFailed(
+                    f"on {self.name} the reference solution of {exercise.id} does not get full marks, so nothing is "
+                    f"graded there; run `course doctor` on it, and mend what it finds:\n{why}"
+                )
+        self._proved.add(notebook)
