@@ -16,6 +16,7 @@ from course.grading import seccomp
 
 # What a dynamically linked Python needs beside itself; those that are missing are left out.
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
+HOME = "/home/learner"  # where a child has a writable folder of its own
 CONTAINER = "course doctor --print-dockerfile > Dockerfile, build it, and grade in that container"
 
 
@@ -45,8 +46,8 @@ def environment() -> dict[str, str]:
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
         **dict.fromkeys(threads, "1"),
-        **{"PATH": "/usr/bin:/bin", "HOME": "/tmp", "USER": "learner", "LANG": "C.UTF-8", "TZ": "UTC"},
-        **{"COURSE_HOME": "/tmp/course", "COURSE_LIVE": "0", "COURSE_PROFILE": "quick", "MPLBACKEND": "agg"},
+        **{"PATH": "/usr/bin:/bin", "HOME": HOME, "TMPDIR": HOME, "USER": "learner", "LANG": "C.UTF-8", "TZ": "UTC"},
+        **{"COURSE_HOME": f"{HOME}/course", "COURSE_LIVE": "0", "COURSE_PROFILE": "quick", "MPLBACKEND": "agg"},
         **{"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"},
     }
 
@@ -65,9 +66,10 @@ def _program() -> str:
 
 
 def _ways() -> list[list[str]]:
-    """How the user is changed: root gives up all but the right to become nobody; others get a user namespace."""
-    inside = ["--unshare-user"]
-    as_root = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    """The rights that the warm process keeps, to make a child's namespaces; root's also to make it nobody."""
+    inside = ["--unshare-user", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
+    as_root = ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    # Root may be root of a container only, which can make a user namespace and nothing else.
     return [as_root, inside] if os.getuid() == 0 else [inside]
 
 
@@ -78,9 +80,10 @@ def _mounts(probes: Path, private: Sequence[Path]) -> list[str]:
     if not any(package.is_relative_to(folder) for folder in folders):
         folders.append(package)
     options = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # first: Python itself may lie below /tmp
-    above = {parent for folder in folders for parent in folder.parents if parent != Path("/")}
+    above = {parent for folder in [*folders, Path(HOME)] for parent in folder.parents if parent != Path("/")}
     for folder in sorted(above - {Path("/tmp")}):  # bubblewrap would make them for its own user alone
         options += ["--perms", "0755", "--dir", str(folder)]
+    options += ["--tmpfs", HOME]
     for folder in folders:
         options += ["--ro-bind", str(folder.resolve()), str(folder)]
     # These may lie below Python's own folders: a clone within a virtual environment, say.
@@ -90,7 +93,11 @@ def _mounts(probes: Path, private: Sequence[Path]) -> list[str]:
             options += ["--tmpfs", str(folder)]
     options += ["--ro-bind", str(probes), str(package / "exercises")]
     # The grader's own code is no secret; whoever has it still reaches nothing with it.
-    return [*options, "--chdir", "/tmp", "--remount-ro", "/"]
+    if Path("/tmp") in above:  # then a child can't lay its own over it
+        options += ["--remount-ro", "/tmp", "--setenv", "COURSE_WRITABLE", HOME]
+    else:
+        options += ["--setenv", "COURSE_WRITABLE", f"{HOME}:/tmp"]
+    return [*options, "--chdir", HOME, "--remount-ro", "/"]
 
 
 def _python_folders() -> list[Path]:

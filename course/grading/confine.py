@@ -10,13 +10,15 @@ import os
 import resource
 import signal
 import struct
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from course.grading import seccomp
 
 # linux/sched.h, linux/mount.h, linux/prctl.h
-_NEW_NAMESPACES = 0x10000000 | 0x20000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000  # user mount pid net ipc uts
+_CLONE_NEWPID = 0x20000000
+_NEW_NAMESPACES = 0x10000000 | 0x20000 | 0x40000000 | 0x08000000 | 0x04000000  # user, mount, network, ipc, uts
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_RDONLY = 2, 4, 8, 1
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_SECCOMP = 1, 4, 24, 22
 _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
@@ -41,6 +43,18 @@ class Limits:
     open_files: int = 256
 
 
+class PidNamespaces:
+    """Gives the next child of this process a pid namespace of its own. Needs CAP_SYS_ADMIN where it stands."""
+
+    def __init__(self) -> None:
+        self._own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def renew(self) -> None:
+        """The next child will be the first process, and the only one in sight, of a new namespace."""
+        _call("setns", self._own, _CLONE_NEWPID)  # the kernel gives no second one otherwise
+        _call("unshare", _CLONE_NEWPID)
+
+
 def become(uid: int) -> None:
     """Go on as this user for good: no groups, no way back. Needs the rights of root."""
     os.setgroups([])
@@ -50,7 +64,7 @@ def become(uid: int) -> None:
 
 
 def enter_namespaces() -> None:
-    """New user, mount, network, ipc and host-name namespaces for this process; a new pid one for its next child."""
+    """User, mount, network, ipc and host-name namespaces of this process alone; in them it has every capability."""
     uid, gid = os.getuid(), os.getgid()
     _call("unshare", _NEW_NAMESPACES)
     Path("/proc/self/setgroups").write_text("deny")
@@ -58,13 +72,13 @@ def enter_namespaces() -> None:
     Path("/proc/self/gid_map").write_text(f"{INSIDE_UID} {gid} 1")
 
 
-def mount_private_folders(limits: Limits) -> None:
-    """Empty /tmp and /dev/shm of limited size, and nothing in /proc: other processes and memory can't be looked at."""
+def mount_private_folders(limits: Limits, writable: Sequence[str]) -> None:
+    """Empty writable folders of limited size, the first to work in, and nothing in /proc to look at."""
     size = f"size={limits.tmp_mib}m,nr_inodes={limits.files},mode=1777"
-    _mount("tmpfs", "/tmp", _MS_NOSUID | _MS_NODEV, size)
-    _mount("tmpfs", "/dev/shm", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
+    for folder in (*writable, "/dev/shm"):
+        _mount("tmpfs", folder, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
     _mount("tmpfs", "/proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_RDONLY, "size=4k")
-    os.chdir("/tmp")
+    os.chdir(writable[0])
 
 
 def limit_resources(limits: Limits) -> None:

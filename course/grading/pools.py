@@ -81,7 +81,9 @@ class DaskPool:
         try:
             self._client = Client(address, timeout=10)
         except (OSError, ValueError) as error:
-            raise GradingError(f"no Dask scheduler answers at {address} ({error}); start one: dask scheduler") from error
+            raise GradingError(
+                f"no Dask scheduler answers at {address} ({error}); start one: dask scheduler"
+            ) from error
         self._executor = self._client.get_executor(pure=False, retries=2)
 
     @property

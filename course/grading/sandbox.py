@@ -73,7 +73,7 @@ class Sandbox:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            env=bubblewrap.environment(),
+            env=bubblewrap.environment() | ({} if around else {"COURSE_PROBES": str(self._folder)}),
             cwd="/",
         )
         theirs.close()
@@ -241,17 +241,18 @@ class SandboxedStudent:
 
 
 def _is_over(child: _Child) -> bool:
-    """True when nothing follows the last reply."""
+    """True when nothing follows the last reply, and the child has ended."""
     child.deadline = time.monotonic() + GRACE_S
     try:
         child.read(1)
-        return False
     except EOFError:
+        child.ending(kill=False)
         return True
     except TimeoutError:
-        return True
-    finally:
         child.ending(kill=True)
+        return True
+    child.ending(kill=True)
+    return False
 
 
 def _tampered(what: str) -> Reply:
@@ -269,10 +270,7 @@ def _crashed(exercise: Exercise, said: dict[str, Any], limits: Limits) -> Failur
     name = f"`{exercise.answer}`"
     if said["ended"] == "memory":
         return Failure("crashed", f"{name} took more than {limits.memory_mib:,} MiB of memory, and was ended")
-    if said.get("signal"):
-        what = f"by signal {said['signal']}"
-    else:
-        what = f"with exit code {said.get('exit')}"
+    what = f"by signal {-said['exit']}" if said["exit"] < 0 else f"with exit code {said['exit']}"
     return Failure(
         "crashed",
         f"the process of {name} ended {what} before it returned; it must not leave Python, as os._exit does",

@@ -50,7 +50,10 @@ DENIED = {
         "quotactl_fd": 443, "syslog": 116, "personality": 92, "vhangup": 58, "nfsservctl": 42, "lookup_dcookie": 18,
     },
 }  # fmt: skip
-_SPECIAL = {"x86_64": {"clone": 56, "clone3": 435, "socket": 41}, "aarch64": {"clone": 220, "clone3": 435, "socket": 198}}
+_SPECIAL = {
+    "x86_64": {"clone": 56, "clone3": 435, "socket": 41},
+    "aarch64": {"clone": 220, "clone3": 435, "socket": 198},
+}
 
 
 def is_known(machine: str = "") -> bool:

@@ -4,8 +4,8 @@ python -m course.grading.warm CONTROL LEVEL
 
 The warm process imports and forks, nothing else: no tensor is computed before the fork (thread pools don't survive it)
 and no judge, secret or submission ever reaches it. Over the socket CONTROL come the limits of one exercise and two
-sockets: the leash, on which the guard of the child listens for its end, and the conversation, which the child reads
-itself. The guard stays outside what it guards; the child becomes the first process of its own namespaces.
+sockets: the leash, on which the warm process listens while it guards the child, and the conversation, which the child
+reads itself once it is confined: first process of its own namespaces, unprivileged, within limits.
 """
 
 from __future__ import annotations
@@ -19,111 +19,123 @@ import select
 import signal
 import socket
 import sys
-import time
+from pathlib import Path
 from typing import Any
 
-from course.errors import WireError
-from course.exercises import nb00_start_here  # noqa: F401  with it torch, and what the exercises share
+import course.exercises
 from course.grading import confine, talk
 from course.grading.confine import Limits
 from course.judging import definitions
 from course.judging.definitions import Statement
-from course.judging.exercise import find_exercise, notebook_numbers, exercises_of
+from course.judging.exercise import exercises_of, find_exercise, notebook_numbers
 from course.judging.student import LocalStudent
 
-# What learners import beside the course: seconds each, which a child would pay again and again.
+# What answers and probes use: seconds each, which every child would pay again.
 PRELOADED = (
-    *("matplotlib.pyplot", "numpy", "PIL.Image", "safetensors.torch", "timm", "torchvision.transforms.v2", "tqdm.auto"),
-    *("course.training", "course.features", "course.experiments", "course.plots", "course.widgets", "course.lora"),
-    *("course.pretraining", "course.data.emoji", "course.data.pictures", "IPython.display", "sklearn.linear_model"),
+    *("numpy", "PIL.Image", "safetensors.torch", "torch.nn.functional", "torch.utils.data"),
+    *("torchvision.transforms.v2", "torchvision.transforms.functional"),
+    *("course.models", "course.features", "course.training", "course.lora", "course.pretraining", "course.data.emoji"),
 )
-LOOK_S = 0.05  # how often a guard looks at the memory
+LOOK_S = 0.05  # how often the memory is looked at
 
 
 def main(control: socket.socket, level: str) -> None:
-    """Import, say so, then fork a guard for each message until the other side closes."""
+    """Import, say so, then fork and guard a child for each message, until the other side closes."""
+    if probes := os.environ.get("COURSE_PROBES"):  # bubblewrap puts them in the place of the exercises itself
+        course.exercises.__path__ = [probes]
     for name in PRELOADED:
-        with contextlib.suppress(ImportError):  # the answers that need it will say so
-            importlib.import_module(name)
+        importlib.import_module(name)
     for number in notebook_numbers():
         exercises_of(number)
     gc.freeze()
+    namespaces = confine.PidNamespaces() if level == "sandbox" else None
     control.sendall(b"ready")
     while True:
         message, sockets, _, _ = socket.recv_fds(control, 4096, 2)
         if not message:
             return
-        pid = os.fork()
-        if pid == 0:
-            control.close()
-            limits = Limits(**json.loads(message))
-            _guard(socket.socket(fileno=sockets[0]), socket.socket(fileno=sockets[1]), limits, level)
-        for number in sockets:
-            os.close(number)
-        os.waitpid(pid, 0)
+        with socket.socket(fileno=sockets[0]) as leash, socket.socket(fileno=sockets[1]) as conversation:
+            said = _guarded(leash, conversation, Limits(**json.loads(message)), level, namespaces)
+            with contextlib.suppress(OSError):
+                leash.sendall(json.dumps(said).encode())
+                leash.recv(4096, socket.MSG_DONTWAIT)  # a socket closed with words unread loses its own
 
 
-def _guard(leash: socket.socket, conversation: socket.socket, limits: Limits, level: str) -> None:
-    """Start the child, wait for its end, or end it, and say on the leash how it ended. Never returns."""
-    said: dict[str, Any] = {"failure": "", "ended": ""}
+def _guarded(
+    leash: socket.socket,
+    conversation: socket.socket,
+    limits: Limits,
+    level: str,
+    namespaces: confine.PidNamespaces | None,
+) -> dict[str, Any]:
+    """Start the child, wait for its end, or end it, and say how it ended."""
     try:
-        os.setsid()
-        if os.getuid() == 0:
-            confine.become(confine.NOBODY)
-        if level == "sandbox":
-            confine.enter_namespaces()
+        if namespaces:
+            namespaces.renew()
         child = os.fork()
-        if child == 0:
-            leash.close()
-            _child(conversation, limits, level)
-        conversation.close()
-        said["ended"] = _watch(child, leash, limits)
-        _, status = os.waitpid(child, 0)
-        said["signal"] = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        said["exit"] = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
-    except OSError as error:  # of the machinery: the child has not run yet
-        said["failure"] = f"{type(error).__name__}: {error}"
-    with contextlib.suppress(OSError):
-        leash.sendall(json.dumps(said).encode())
-    os._exit(0)
+    except OSError as error:  # of the machinery: no answer has run
+        return {"failure": f"{type(error).__name__}: {error}"}
+    if child == 0:
+        _child(conversation, limits, level)
+    conversation.close()
+    why = _watch(child, leash, limits)
+    if level == "container":
+        _end_all_of(confine.NOBODY)
+    _, status = os.waitpid(child, 0)
+    return {"failure": "", "ended": why, "exit": os.waitstatus_to_exitcode(status)}
 
 
 def _watch(child: int, leash: socket.socket, limits: Limits) -> str:
     """Wait for the child's end; kill it for too much memory, or when the leash says so or is let go. Says why."""
     ended = os.pidfd_open(child)
-    base_mib = 0.0
     poll = select.poll()
     poll.register(ended, select.POLLIN)
     poll.register(leash, select.POLLIN)
-    why = ""
-    while True:
+    base_mib, why = 0.0, ""
+    while not why:
         ready = {number for number, _ in poll.poll(LOOK_S * 1000)}
         if ended in ready:
-            return why
+            break
         held_mib = confine.memory_mib(child)
         base_mib = base_mib or held_mib
         if leash.fileno() in ready:
             why = "asked"
         elif held_mib - base_mib > limits.memory_mib:
             why = "memory"
-        if why:
-            os.kill(child, signal.SIGKILL)
-            poll.unregister(leash)
-            select.select([ended], [], [])
-            return why
+    if why:
+        os.kill(child, signal.SIGKILL)  # the first process of its namespace: all others in there go with it
+        select.select([ended], [], [])
+    os.close(ended)
+    return why
+
+
+def _end_all_of(uid: int) -> None:
+    """Kill whatever an answer has left behind where no namespace ends with it."""
+    helper = os.fork()
+    if helper == 0:
+        try:
+            confine.become(uid)
+            os.kill(-1, signal.SIGKILL)  # everyone whom this user may, but the one who asks
+        finally:
+            os._exit(0)
+    os.waitpid(helper, 0)
 
 
 def _child(conversation: socket.socket, limits: Limits, level: str) -> None:
     """Confine this process, then run the probes of one exercise beside its answer. Never returns."""
     try:
-        confine.die_with_parent()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")
+        os.setsid()
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")  # the first to go where memory runs out
         confine.close_all_but(conversation.fileno())
+        if os.getuid() == 0 and level != "trusted":
+            confine.become(confine.NOBODY)
+        if level == "sandbox":
+            confine.enter_namespaces()
+        confine.die_with_parent()
         confine.limit_resources(limits)
         if level == "sandbox":
-            confine.mount_private_folders(limits)
+            confine.mount_private_folders(limits, os.environ["COURSE_WRITABLE"].split(":"))
             confine.drop_rights()
         elif level == "container":
             confine.drop_rights_of_a_plain_user()

@@ -9,6 +9,7 @@ import linecache
 import symtable
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from course.judging.answers import Answer, names_bound, parse
@@ -35,9 +36,9 @@ def namespace_of(cells: list[dict[str, Any]], answers: Iterable[Answer]) -> dict
 
 
 def needed_statements(cells: list[dict[str, Any]], answers: Iterable[Answer]) -> list[Statement]:
-    """The imports, functions, classes and constants at the top of a notebook's cells, in order, the answers last.
+    """The functions, classes and constants at the top of a notebook's cells, in order, the answers last.
 
-    Any other statement is among them only if it assigns a name that an answer needs, directly or through another
+    Any other statement, imports among them, only if it binds a name that an answer needs, directly or through another
     definition.
     """
     answers = list(answers)
@@ -48,8 +49,8 @@ def needed_statements(cells: list[dict[str, Any]], answers: Iterable[Answer]) ->
         for source in [*rest, *sources]
         for index, node in enumerate(parse(source).body)
     ]
-    needed = _needed_names([node for _, node in places], {answer.exercise.answer for answer in answers})
-    return [place for place, node in places if _is_definition(node) or names_bound(node) & needed]
+    needed = _needed_names(places, {answer.exercise.answer for answer in answers})
+    return [place for place, node in places if _is_definition(node) or names_bound(node) & (needed | {"*"})]
 
 
 def execute(statements: Iterable[Statement], *, limit_s: float = STATEMENT_LIMIT_S) -> dict[str, Any]:
@@ -64,10 +65,9 @@ def execute(statements: Iterable[Statement], *, limit_s: float = STATEMENT_LIMIT
 
 
 def _is_definition(node: ast.stmt) -> bool:
-    if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+    """True for what is executed whether needed or not: it costs nothing. An import may cost seconds."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or _postpones_annotations(node):
         return True
-    if isinstance(node, ast.Try):  # an import with its replacement
-        return all(isinstance(part, (ast.Import, ast.ImportFrom)) for part in node.body)
     return isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Constant)
 
 
@@ -75,12 +75,12 @@ def _postpones_annotations(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
-def _needed_names(nodes: list[ast.stmt], wanted: set[str]) -> set[str]:
+def _needed_names(places: list[tuple[Statement, ast.stmt]], wanted: set[str]) -> set[str]:
     """The names that the wanted definitions read, and what those read, and so on."""
     reads: dict[str, set[str]] = {}
-    for node in nodes:
+    for place, node in places:
         for name in names_bound(node):
-            reads.setdefault(name, set()).update(_read_by(node))
+            reads.setdefault(name, set()).update(_reads(place.cell)[place.index])
     needed, waiting = set(wanted), list(wanted)
     while waiting:
         for name in reads.get(waiting.pop(), set()) - needed:
@@ -89,8 +89,13 @@ def _needed_names(nodes: list[ast.stmt], wanted: set[str]) -> set[str]:
     return needed
 
 
+@lru_cache(maxsize=4096)  # most cells of a class are the released ones
+def _reads(cell: str) -> tuple[frozenset[str], ...]:
+    """For each statement of a cell the global names that it reads; a function's own variables are not among them."""
+    return tuple(frozenset(_read_by(node)) for node in parse(cell).body)
+
+
 def _read_by(node: ast.stmt) -> set[str]:
-    """The global names that a statement reads; a function's own variables are not among them."""
     try:
         table = symtable.symtable(ast.unparse(node), "<cell>", "exec")
     except (SyntaxError, ValueError, RecursionError):  # a `return` outside a function, say

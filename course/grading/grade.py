@@ -1,0 +1,280 @@
+"""Submissions to grades: read as data, run in the sandbox, judged outside it, committed one by one.
+
+Kill it at any moment and call it again: what was committed is skipped, the rest is graded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from course.errors import CanaryFailed, GradingError, SandboxMissing, SubmissionError
+from course.grading import worker
+from course.grading.gradebook import Gradebook
+from course.grading.pools import Pool
+from course.grading.records import MACHINERY, Grade, Submission, digest
+from course.grading.worker import TRIES, Attempt, Reading, Settings
+from course.judging.answers import find_answers, read_notebook
+from course.judging.exercise import find_exercise
+
+CLONE = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Summary:
+    """What a run did. `statuses` counts exercises by status, `already` those that were graded before it."""
+
+    submissions: int = 0
+    already: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)  # a line for each submission that cannot be graded
+    failures: list[str] = field(default_factory=list)  # of the machinery: these exercises have no score
+    seconds: float = 0.0
+
+    @property
+    def graded(self) -> int:
+        """Exercises that this run gave a score."""
+        return sum(count for status, count in self.statuses.items() if status != MACHINERY)
+
+
+OnProgress = Callable[[int, Summary], None]  # how many submissions are done
+
+
+def grade(
+    submissions: Sequence[Submission],
+    gradebook: Gradebook,
+    pool: Pool,
+    settings: Settings,
+    *,
+    notebook: str = "",
+    on_progress: OnProgress = lambda done, summary: None,
+) -> Summary:
+    """Grade what the gradebook has not got yet, and say what was done.
+
+    `notebook` is the number of the notebook that was asked for, if all hand in the same: then an exercise that is
+    missing counts as not attempted even where nothing else is recognised. Raises CanaryFailed or SandboxMissing
+    where a machine cannot grade at all; nothing that is committed is lost by that.
+    """
+    return _Run(gradebook, pool, settings, notebook, on_progress).all(submissions)
+
+
+def settings_for(
+    gradebook: Gradebook,
+    *,
+    level: str = "sandbox",
+    hidden: Path | None = None,
+    solutions: Path | None = None,
+    private: Iterable[Path] = (),
+) -> Settings:
+    """What the workers must know: the gradebook's secret, the hidden judges, the reference solutions.
+
+    Both folders default to those of this clone. Raises GradingError where there are no solutions: without them
+    nothing proves that a machine grades rightly.
+    """
+    solutions = solutions or CLONE / "solutions"
+    hidden = hidden or CLONE / "solutions" / "hidden"
+    notebooks = sorted(solutions.glob("[0-9][0-9]_*.ipynb"))
+    if not notebooks:
+        raise GradingError(f"there are no reference solutions in {solutions}; pass --solutions FOLDER")
+    canary = []
+    for path in notebooks:
+        cells = read_notebook(path)
+        wanted = [answer.source for answer in find_answers(cells)]
+        imports = [cell["source"] for cell in cells if "import " in cell["source"] and cell["source"] not in wanted]
+        canary.append((path.name[:2], (*imports, *wanted)))
+    judges = tuple((path.name, path.read_text(encoding="utf-8")) for path in sorted(hidden.glob("nb*.py")))
+    folders = tuple(str(folder.resolve()) for folder in (solutions, hidden, *private) if folder.is_dir())
+    return Settings(gradebook.secret, level, judges, tuple(canary), folders)
+
+
+def grade_one(content: bytes, settings: Settings, *, notebook: str = "") -> tuple[Reading, list[Grade]]:
+    """The grades of one notebook, judged in this process: for a container that holds one submission."""
+    reading = worker.read(content, notebook)
+    machine = worker.Machine(settings)
+    try:
+        name = digest(content)
+        judges = {number: worker.judges_digest(number, settings.hidden) for number in _numbers(reading)}
+        grades = [machine.grade(name, attempt, judges[attempt.exercise[:2]]) for attempt in reading.attempts]
+    finally:
+        machine.close()
+    return reading, grades
+
+
+def _numbers(reading: Reading) -> set[str]:
+    return {attempt.exercise[:2] for attempt in reading.attempts}
+
+
+@dataclass
+class _Task:
+    """Work that was given to the pool, and how often."""
+
+    function: Callable
+    arguments: tuple[Any, ...]
+    submission: Submission
+    digest: str
+    attempt: Attempt | None = None  # None: the task reads the notebook
+    tries: int = 0
+
+
+class _Run:
+    """One call of `grade`."""
+
+    def __init__(self, book: Gradebook, pool: Pool, settings: Settings, notebook: str, on_progress: OnProgress) -> None:
+        self._book, self._pool, self._settings, self._notebook = book, pool, settings, notebook
+        self._on_progress = on_progress
+        self._summary = Summary()
+        self._graded = book.all_graded()
+        self._known = {row.digest: row for row in book.submissions() if row.exercises}
+        self._judges: dict[str, str] = {}
+        self._waiting: deque[_Task] = deque()
+        self._pending: dict[Future, _Task] = {}
+        self._begun: set[tuple[str, str]] = set()  # (submission, exercise) of this run
+        self._left: Counter[str] = Counter()  # exercises that a submission still waits for
+        self._done = 0
+
+    def all(self, submissions: Sequence[Submission]) -> Summary:
+        started = time.monotonic()
+        coming = iter(submissions)
+        while True:
+            self._fill(coming)
+            if not self._pending:
+                break
+            for future in wait(self._pending, return_when=FIRST_COMPLETED).done:
+                self._receive(self._pending.pop(future), future)
+        self._summary.submissions = len(submissions)
+        self._summary.seconds = time.monotonic() - started
+        return self._summary
+
+    def _fill(self, coming: Iterator[Submission]) -> None:
+        """Keep every worker busy and one task waiting for each, no more: a class may not fit into memory."""
+        while len(self._pending) < 2 * self._pool.width:
+            if self._waiting:
+                self._give(self._waiting.popleft())
+                continue
+            submission = next(coming, None)
+            if submission is None:
+                return
+            self._begin(submission)
+
+    def _begin(self, submission: Submission) -> None:
+        """Look at what was handed in; what is graded already costs nothing more."""
+        try:
+            if submission.problem:
+                raise SubmissionError(submission.problem)
+            content = submission.content()
+        except SubmissionError as error:
+            name = digest(f"{submission.learner}\0{submission.name}\0{error}".encode("utf-8", "backslashreplace"))
+            return self._refuse(submission, name, str(error))
+        name = digest(content)
+        known = self._known.get(name)
+        if known is not None and known.notebook == (self._notebook or known.notebook):
+            missing = [exercise for exercise in known.exercises if not self._has(name, exercise)]
+            if not missing:
+                self._record(submission, name, known.notebook, known.exercises)
+                self._summary.already += len(known.exercises)
+                return self._finish()
+        self._give(_Task(worker.read, (content, self._notebook), submission, name))
+        return None
+
+    def _give(self, task: _Task) -> None:
+        task.tries += 1
+        self._pending[self._pool.submit(task.function, *task.arguments)] = task
+
+    def _receive(self, task: _Task, future: Future) -> None:
+        try:
+            result = future.result()
+        except (CanaryFailed, SandboxMissing):
+            raise
+        except Exception as error:
+            self._mend(task, error)
+            return
+        if isinstance(result, Reading):
+            self._read(task, result)
+        else:
+            self._commit(task, result)
+
+    def _mend(self, task: _Task, error: Exception) -> None:
+        """A worker was lost, or work failed on our side: once more, then without a score."""
+        self._pool.mend(error)
+        if task.tries < TRIES:
+            self._waiting.append(task)
+        elif task.attempt is None:
+            self._summary.failures.append(f"{task.submission.name}: {error}")
+            self._finish()
+        else:
+            exercise = find_exercise(task.attempt.exercise)
+            self._commit(task, _machinery(task, exercise.points, f"{type(error).__name__}: {error}"))
+
+    def _read(self, task: _Task, reading: Reading) -> None:
+        """The notebook is read: ask for the exercises that have no grade."""
+        if reading.problem:
+            self._refuse(task.submission, task.digest, reading.problem)
+            return
+        exercises = [attempt.exercise for attempt in reading.attempts]
+        self._record(task.submission, task.digest, reading.notebook, exercises)
+        wanted = [attempt for attempt in reading.attempts if not self._has(task.digest, attempt.exercise)]
+        self._summary.already += len(exercises) - len(wanted)
+        wanted = [attempt for attempt in wanted if (task.digest, attempt.exercise) not in self._begun]
+        self._begun |= {(task.digest, attempt.exercise) for attempt in wanted}
+        self._left[task.digest] = len(wanted)
+        if not wanted:
+            self._finish()
+        for attempt in wanted:
+            arguments = (self._settings, task.digest, attempt, self._judges_of(attempt.exercise))
+            self._waiting.append(_Task(worker.grade, arguments, task.submission, task.digest, attempt))
+
+    def _commit(self, task: _Task, made: Grade) -> None:
+        self._book.add_grade(made)
+        self._summary.statuses[made.status] += 1
+        if made.status == MACHINERY:
+            self._summary.failures.append(f"{task.submission.name}, {made.exercise}: {'; '.join(made.notes)}")
+        self._left[task.digest] -= 1
+        if not self._left[task.digest]:
+            self._finish()
+
+    def _refuse(self, submission: Submission, name: str, problem: str) -> None:
+        self._record(submission, name, self._notebook, (), problem)
+        self._summary.problems.append(f"{submission.learner}: {problem}")
+        self._finish()
+
+    def _record(
+        self, submission: Submission, name: str, notebook: str, exercises: Sequence[str], problem: str = ""
+    ) -> None:
+        self._book.add_submission(submission, name, notebook=notebook, exercises=exercises, problem=problem)
+
+    def _finish(self) -> None:
+        self._done += 1
+        self._on_progress(self._done, self._summary)
+
+    def _has(self, name: str, exercise: str) -> bool:
+        seed = worker.seed_digest(self._settings.secret, name)
+        return (name, exercise, self._judges_of(exercise), seed) in self._graded
+
+    def _judges_of(self, exercise: str) -> str:
+        number = exercise[:2]
+        if number not in self._judges:
+            self._judges[number] = worker.judges_digest(number, self._settings.hidden)
+        return self._judges[number]
+
+
+def _machinery(task: _Task, points: float, reason: str) -> Grade:
+    settings, name, attempt, judges = task.arguments
+    return Grade(
+        submission=name,
+        exercise=attempt.exercise,
+        judges=judges,
+        seed=worker.seed_digest(settings.secret, name),
+        status=MACHINERY,
+        score=None,
+        points=points,
+        notes=(reason[:500],),
+        source=attempt.source,
+        isolation=settings.level,
+        graded_at=datetime.now(UTC),
+    )
