@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from course import cli_grading
 from course.errors import CourseError, SetupError
 
 FIRST_NOTEBOOK = "00_start_here.ipynb"
@@ -121,6 +122,10 @@ def build(
     lines = authoring.drift()
     print("\n".join(lines) or "notebooks/ is what solutions/ would build")
     raise typer.Exit(int(bool(lines)))
+
+
+for command in (cli_grading.grade, cli_grading.report, cli_grading.export, cli_grading.release):
+    app.command()(command)
 
 
 def find_notebooks(folder: Path | None = None) -> Path:

@@ -1,6 +1,7 @@
 """Everything that the tests keep goes to a temporary COURSE_HOME, and nobody is watching."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the cores: one 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def needs_program(*names: str) -> None:
+    """Skip the test where a program is not installed; fail where `.ci/packages.txt` should have brought it."""
+    missing = [name for name in names if shutil.which(name) is None]
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"{', '.join(missing)} not installed, which .ci/packages.txt is to bring")
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed")
 
 
 @pytest.fixture

@@ -12,14 +12,24 @@ def namespace(*sources):
     return namespace_of(cells, [Answer(find_exercise("02-freeze-backbone"), sources[-1])])
 
 
-def test_imports_functions_classes_and_constants_are_defined():
+def test_functions_classes_and_constants_are_defined():
     names = namespace(
-        "import math\nfrom os import path as p\nSIZE = 3\nNAME: str = 'x'",
+        "SIZE = 3\nNAME: str = 'x'",
         "def helper():\n    return SIZE\nclass Thing: pass",
         "def freeze(module):\n    return helper()",
     )
     assert names["freeze"](None) == 3
-    assert {"math", "p", "SIZE", "NAME", "helper", "Thing"} <= names.keys()
+    assert {"SIZE", "NAME", "helper", "Thing"} <= names.keys()
+
+
+def test_an_import_is_executed_only_if_an_answer_needs_it():
+    names = namespace(
+        "import math\nfrom os import path as p\nimport json\nfrom string import *",
+        "def helper():\n    return math.floor(2.5)",
+        "def freeze(module):\n    return p.join(str(helper()), 'x')",
+    )
+    assert names["freeze"](None) == "2/x"
+    assert "json" not in names and "digits" in names
 
 
 def test_experiments_do_not_run(capfd):

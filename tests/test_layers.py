@@ -34,6 +34,7 @@ JUDGING = [
     "judging.expectations",
     "judging.timelimit",
     "judging.surroundings",
+    "judging.results",
     "judging.exercise",
     "judging.student",
     "judging.verdict",
@@ -47,13 +48,36 @@ JUDGING = [
 ABOVE = [
     "exercises.narrow",
     "exercises.",
+    "grading.records",
+    "grading.submissions.",
+    "grading.gradebook.",
+    "grading.similarity",
+    "grading.exports.",
+    "grading.reports.",
+    "grading.limits",
+    "grading.seccomp",
+    "grading.confine",
+    "grading.talk",
+    "grading.probes",
+    "grading.bubblewrap",
+    "grading.warm",
+    "grading.sandbox",
+    "grading.tasks",
+    "grading.worker",
+    "grading.pools",
+    "grading.grade",
+    "grading.run",
+    "grading.release.",
+    "grading.gradescope",
+    "grading.",
     "authoring.",
     "doctor",
+    "cli_grading",
     "cli",
 ]
 ORDER = [*LIBRARY, *JUDGING, *ABOVE]
 # The one exception: a Result as text is its card, and a card is made from a Result.
-BACKWARDS = {("judging.verdict", "judging.card")}
+BACKWARDS = {("judging.results", "judging.card")}
 
 MODULES = {
     path.relative_to(ROOT / "course").with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): path

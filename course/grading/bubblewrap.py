@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,9 +45,20 @@ def environment() -> dict[str, str]:
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     return {
         **dict.fromkeys(threads, "1"),
-        **{"PATH": "/usr/bin:/bin", "HOME": HOME, "TMPDIR": HOME, "USER": "learner", "LANG": "C.UTF-8", "TZ": "UTC"},
-        **{"COURSE_HOME": f"{HOME}/course", "COURSE_LIVE": "0", "COURSE_PROFILE": "quick", "MPLBACKEND": "agg"},
-        **{"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"},
+        "PATH": "/usr/bin:/bin",
+        "HOME": HOME,
+        "TMPDIR": HOME,
+        "USER": "learner",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "COURSE_HOME": f"{HOME}/course",
+        "COURSE_LIVE": "0",
+        "COURSE_PROFILE": "quick",
+        "MPLBACKEND": "agg",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "CUDA_VISIBLE_DEVICES": "",
+        "HF_HUB_OFFLINE": "1",
     }
 
 

@@ -11,10 +11,10 @@ import resource
 import signal
 import struct
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from course.grading import seccomp
+from course.grading.limits import Limits
 
 # linux/sched.h, linux/mount.h, linux/prctl.h
 _CLONE_NEWPID = 0x20000000
@@ -28,19 +28,6 @@ _CAPABILITY_VERSION_3 = 0x20080522
 NOBODY = 65534
 INSIDE_UID = 1000  # what the answer believes to be
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one exercise may use. Wall time is kept by the grader: each case has its exercise's own limit."""
-
-    memory_mib: int = 1024  # beyond what the warm process holds already, all processes together
-    processes: int = 64  # threads too
-    cpu_s: int = 120  # of each process
-    file_mib: int = 128  # one file
-    tmp_mib: int = 256  # all files
-    files: int = 8192  # in /tmp
-    open_files: int = 256
 
 
 class PidNamespaces:
@@ -184,8 +171,3 @@ def _call(name: str, *arguments: object) -> None:
     if getattr(_libc, name)(*arguments) != 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
-
-
-def as_dict(limits: Limits) -> dict[str, int]:
-    """The limits as plain data, for the way into the sandbox."""
-    return asdict(limits)

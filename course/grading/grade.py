@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import CanaryFailed, GradingError, SandboxMissing, SubmissionError
-from course.grading import worker
+from course.grading import tasks
 from course.grading.gradebook import Gradebook
 from course.grading.pools import Pool
 from course.grading.records import MACHINERY, Grade, Submission, digest
-from course.grading.worker import TRIES, Attempt, Reading, Settings
-from course.judging.answers import find_answers, read_notebook
-from course.judging.exercise import find_exercise
+from course.grading.tasks import TRIES, Attempt, Reading, Settings, judges_digest, seed_digest
 
 CLONE = Path(__file__).resolve().parents[2]
 
@@ -82,24 +80,21 @@ def settings_for(
     notebooks = sorted(solutions.glob("[0-9][0-9]_*.ipynb"))
     if not notebooks:
         raise GradingError(f"there are no reference solutions in {solutions}; pass --solutions FOLDER")
-    canary = []
-    for path in notebooks:
-        cells = read_notebook(path)
-        wanted = [answer.source for answer in find_answers(cells)]
-        imports = [cell["source"] for cell in cells if "import " in cell["source"] and cell["source"] not in wanted]
-        canary.append((path.name[:2], (*imports, *wanted)))
+    canary = tuple((path.name[:2], path.read_bytes()) for path in notebooks)
     judges = tuple((path.name, path.read_text(encoding="utf-8")) for path in sorted(hidden.glob("nb*.py")))
     folders = tuple(str(folder.resolve()) for folder in (solutions, hidden, *private) if folder.is_dir())
-    return Settings(gradebook.secret, level, judges, tuple(canary), folders)
+    return Settings(gradebook.secret, level, judges, canary, folders)
 
 
 def grade_one(content: bytes, settings: Settings, *, notebook: str = "") -> tuple[Reading, list[Grade]]:
     """The grades of one notebook, judged in this process: for a container that holds one submission."""
+    from course.grading import worker
+
     reading = worker.read(content, notebook)
     machine = worker.Machine(settings)
     try:
         name = digest(content)
-        judges = {number: worker.judges_digest(number, settings.hidden) for number in _numbers(reading)}
+        judges = {number: judges_digest(number, settings.hidden) for number in _numbers(reading)}
         grades = [machine.grade(name, attempt, judges[attempt.exercise[:2]]) for attempt in reading.attempts]
     finally:
         machine.close()
@@ -179,7 +174,7 @@ class _Run:
                 self._record(submission, name, known.notebook, known.exercises)
                 self._summary.already += len(known.exercises)
                 return self._finish()
-        self._give(_Task(worker.read, (content, self._notebook), submission, name))
+        self._give(_Task(tasks.read, (content, self._notebook), submission, name))
         return None
 
     def _give(self, task: _Task) -> None:
@@ -208,8 +203,7 @@ class _Run:
             self._summary.failures.append(f"{task.submission.name}: {error}")
             self._finish()
         else:
-            exercise = find_exercise(task.attempt.exercise)
-            self._commit(task, _machinery(task, exercise.points, f"{type(error).__name__}: {error}"))
+            self._commit(task, _machinery(task, f"{type(error).__name__}: {error}"))
 
     def _read(self, task: _Task, reading: Reading) -> None:
         """The notebook is read: ask for the exercises that have no grade."""
@@ -227,7 +221,7 @@ class _Run:
             self._finish()
         for attempt in wanted:
             arguments = (self._settings, task.digest, attempt, self._judges_of(attempt.exercise))
-            self._waiting.append(_Task(worker.grade, arguments, task.submission, task.digest, attempt))
+            self._waiting.append(_Task(tasks.grade, arguments, task.submission, task.digest, attempt))
 
     def _commit(self, task: _Task, made: Grade) -> None:
         self._book.add_grade(made)
@@ -253,26 +247,26 @@ class _Run:
         self._on_progress(self._done, self._summary)
 
     def _has(self, name: str, exercise: str) -> bool:
-        seed = worker.seed_digest(self._settings.secret, name)
+        seed = seed_digest(self._settings.secret, name)
         return (name, exercise, self._judges_of(exercise), seed) in self._graded
 
     def _judges_of(self, exercise: str) -> str:
         number = exercise[:2]
         if number not in self._judges:
-            self._judges[number] = worker.judges_digest(number, self._settings.hidden)
+            self._judges[number] = judges_digest(number, self._settings.hidden)
         return self._judges[number]
 
 
-def _machinery(task: _Task, points: float, reason: str) -> Grade:
+def _machinery(task: _Task, reason: str) -> Grade:
     settings, name, attempt, judges = task.arguments
     return Grade(
         submission=name,
         exercise=attempt.exercise,
         judges=judges,
-        seed=worker.seed_digest(settings.secret, name),
+        seed=seed_digest(settings.secret, name),
         status=MACHINERY,
         score=None,
-        points=points,
+        points=attempt.points,
         notes=(reason[:500],),
         source=attempt.source,
         isolation=settings.level,

@@ -14,9 +14,12 @@ from course.errors import GradingError
 
 
 class Pool(Protocol):
-    """Takes work; `width` is how much of it runs at once."""
+    """Takes work."""
 
-    width: int
+    @property
+    def width(self) -> int:
+        """How much of it runs at once."""
+        ...
 
     def submit(self, function: Callable, *arguments: Any) -> Future: ...
 
@@ -31,13 +34,20 @@ class LocalPool:
     """Processes of this machine. One that dies, killed for memory say, is replaced."""
 
     def __init__(self, jobs: int) -> None:
-        self.width = jobs
+        self._jobs = jobs
         self._executor = self._start()
 
+    @property
+    def width(self) -> int:
+        return self._jobs
+
     def _start(self) -> ProcessPoolExecutor:
-        # A fork of this process would share its threads' locks, and its connection to the gradebook.
-        spawn = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self.width, mp_context=spawn, initializer=_end_with_parent)
+        # A fork of this process would share its threads' locks, and its connection to the gradebook. The fork server
+        # has torch loaded, once for all workers.
+        forks = "forkserver" in multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if forks else "spawn")
+        context.set_forkserver_preload(["course.grading.worker"])
+        return ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_end_with_parent)
 
     def submit(self, function: Callable, *arguments: Any) -> Future:
         try:

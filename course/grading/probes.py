@@ -1,4 +1,4 @@
-"""The exercises as the sandbox may see them: probes, and what those reach by name. No case, no judge, no expected value.
+"""The exercises as the sandbox may see them: probes, and what those reach by name. No case, judge or expected value.
 
 An answer that runs beside a judge could call it, or read what it compares with.
 """
@@ -53,7 +53,7 @@ def pruned(folder: Path) -> dict[Path, str]:
         if index in module.kept:
             continue
         module.kept.add(index)
-        waiting += [place for place in _needs(module, module.nodes[index], modules)]
+        waiting += _needs(module, module.nodes[index], modules)
     return {paths[module.name]: _source(module) for module in modules.values()}
 
 
@@ -91,9 +91,10 @@ def _places(modules: dict[str, _Module], module: str, name: str) -> list[tuple[s
 def _imported_module(module: _Module, alias: str) -> str:
     """The module that this name stands for, if `from course.exercises... import module` bound it."""
     for node in module.nodes:
-        for name in node.names if isinstance(node, ast.ImportFrom) else ():
-            if (name.asname or name.name) == alias:
-                return f"{node.module}.{name.name}"  # type: ignore[union-attr]
+        if isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                if (name.asname or name.name) == alias:
+                    return f"{node.module}.{name.name}"
     return ""
 
 

@@ -9,8 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from course.errors import SubmissionError
-from course.judging.student import Failure
-from course.judging.verdict import Outcome
+from course.judging.results import Failure, Outcome
 
 MAX_NOTEBOOK = 50 * 2**20  # bytes; with larger outputs a notebook is refused, with what to do
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
 import socket
 import subprocess
@@ -25,16 +26,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from course.errors import SandboxMissing, WireError
 from course.grading import bubblewrap, talk
-from course.grading.confine import Limits, as_dict
+from course.grading.limits import Limits
 from course.grading.probes import write_probes
 from course.judging.definitions import Statement
 from course.judging.exercise import Exercise
-from course.judging.student import FINAL, Failure, Reply
+from course.judging.results import FINAL, Failure, Reply
 
 LEVELS = ("sandbox", "container", "trusted")
 START_S = 120.0  # importing torch on a cold disk
@@ -54,6 +56,8 @@ class Sandbox:
     """
 
     def __init__(self, level: str = "sandbox", *, limits: Limits | None = None, private: Sequence[Path] = ()) -> None:
+        if level == "container" and os.getuid() != 0:
+            raise SandboxMissing("the level container gives up root's rights for each answer; run it as root")
         self.level, self.limits = level, limits or Limits()
         self._stack = contextlib.ExitStack()
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="course-probes-")))
@@ -111,10 +115,11 @@ class Sandbox:
         conversation, child_end = socket.socketpair()
         try:
             with guard_end, child_end:
-                message = json.dumps(as_dict(self.limits)).encode()
+                message = json.dumps(asdict(self.limits)).encode()
                 socket.send_fds(self._control, [message], [guard_end.fileno(), child_end.fileno()])
         except OSError as error:
-            leash.close(), conversation.close()
+            leash.close()
+            conversation.close()
             raise MachineryFailure(f"the warm process is gone ({error})") from error
         with leash, conversation:
             yield _Child(leash, conversation)

@@ -14,7 +14,7 @@ from typing import Any
 
 from course.errors import WireError
 from course.judging import wire
-from course.judging.student import Failure, Reply
+from course.judging.results import Failure, Reply
 
 _SIZES = struct.Struct(">II")
 MAX_WORDS = 256 * 1024  # bytes of a reply's JSON

@@ -24,7 +24,7 @@ from typing import Any
 
 import course.exercises
 from course.grading import confine, talk
-from course.grading.confine import Limits
+from course.grading.limits import Limits
 from course.judging import definitions
 from course.judging.definitions import Statement
 from course.judging.exercise import exercises_of, find_exercise, notebook_numbers

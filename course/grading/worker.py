@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import socket
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -18,45 +16,16 @@ import torch
 from course.errors import CanaryFailed, ExerciseError, TimeLimitReached
 from course.grading.records import MACHINERY, Grade
 from course.grading.sandbox import MachineryFailure, Sandbox, SandboxedStudent
+from course.grading.tasks import TRIES, Attempt, Reading, Settings, judges_digest, seed_digest
 from course.judging.answers import Answer, cells_of, find_answers, syntax_error
-from course.judging.definitions import Statement, needed_statements
+from course.judging.definitions import Statement, execute, needed_statements
 from course.judging.exercise import Exercise, Judge, exercises_of, find_exercise, hidden_judges
+from course.judging.results import Result
+from course.judging.student import LocalStudent
 from course.judging.timelimit import time_limit
-from course.judging.verdict import Result, judge, unattempted, unreadable
+from course.judging.verdict import judge, unattempted, unreadable
 
 READ_LIMIT_S = 30.0
-TRIES = 3  # of an exercise whose sandbox failed
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One exercise of a notebook: the answer's cell, and the statements that it needs. Not attempted: no statements."""
-
-    exercise: str
-    source: str = ""
-    statements: tuple[Statement, ...] = ()
-    problem: str = ""  # what keeps it from running, a syntax error say
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a notebook holds. `problem` says why it holds nothing that can be graded."""
-
-    notebook: str = ""
-    attempts: tuple[Attempt, ...] = ()
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a worker must know, as plain data that travels to other machines. The secret stays outside the sandbox."""
-
-    secret: str
-    level: str = "sandbox"
-    hidden: tuple[tuple[str, str], ...] = ()  # (file name, source) of each file of hidden judges
-    canary: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (notebook, cells of the reference solution)
-    private: tuple[str, ...] = field(default=())  # folders that the sandbox must not show
 
 
 def read(content: bytes, notebook: str = "") -> Reading:
@@ -81,27 +50,15 @@ def read(content: bytes, notebook: str = "") -> Reading:
 
 
 def _attempt(exercise: Exercise, answer: Answer | None, cells: list[dict]) -> Attempt:
+    about = exercise.id, exercise.points
     if answer is None:
-        return Attempt(exercise.id, notes=("no cell holds this exercise",))
+        return Attempt(*about, notes=("no cell holds this exercise",))
     if message := syntax_error(answer.source):
-        return Attempt(exercise.id, answer.source, problem=message, notes=answer.notes)
+        return Attempt(*about, answer.source, problem=message, notes=answer.notes)
     if not answer.attempted:
-        return Attempt(exercise.id, answer.source, notes=answer.notes)
-    return Attempt(exercise.id, answer.source, tuple(needed_statements(cells, [answer])), notes=answer.notes)
-
-
-def judges_digest(notebook: str, hidden: Sequence[tuple[str, str]]) -> str:
-    """What decides on a notebook's exercises: a hash of the sources of its probes and judges, hidden ones too."""
-    folder = Path(__file__).resolve().parents[1] / "exercises"
-    sources = [path.read_bytes() for path in sorted(folder.glob(f"nb{notebook}_*/*.py"))]
-    sources += [(folder / "narrow.py").read_bytes()]
-    sources += [source.encode() for name, source in sorted(hidden) if name.startswith(f"nb{notebook}_")]
-    return hashlib.sha256(b"\0".join(sources)).hexdigest()
-
-
-def seed_digest(secret: str, submission: str) -> str:
-    """What the inputs of a submission are drawn from; the next submission gets others, so answers can't be kept."""
-    return hashlib.sha256(f"{secret}/{submission}".encode()).hexdigest()
+        return Attempt(*about, answer.source, notes=answer.notes)
+    statements = tuple((statement.cell, statement.index) for statement in needed_statements(cells, [answer]))
+    return Attempt(*about, answer.source, statements, notes=answer.notes)
 
 
 def grade(settings: Settings, submission: str, attempt: Attempt, judges: str) -> Grade:
@@ -126,11 +83,15 @@ class Machine:
             for name, source in settings.hidden:
                 Path(folder, name).write_text(source, encoding="utf-8")
             self._hidden = hidden_judges(Path(folder))
-        self._sandbox = Sandbox(settings.level, private=[Path(folder) for folder in settings.private])
+        # Elsewhere than on Linux there is no sandbox, and an answer that is trusted runs in this process.
+        here = settings.level == "trusted" and sys.platform != "linux"
+        private = [Path(folder) for folder in settings.private]
+        self._sandbox = None if here else Sandbox(settings.level, private=private)
         self._proved: set[str] = set()
 
     def close(self) -> None:
-        self._sandbox.close()
+        if self._sandbox:
+            self._sandbox.close()
 
     def grade(self, submission: str, attempt: Attempt, judges: str) -> Grade:
         """The grade of one exercise; the reference solution of its notebook has full marks here, or CanaryFailed."""
@@ -173,14 +134,15 @@ class Machine:
             return unreadable(exercise, attempt.problem, judges), []
         if not attempt.statements:
             return unattempted(exercise, judges=judges), []
-        student = SandboxedStudent(self._sandbox, attempt.statements)
+        statements = [Statement(*place) for place in attempt.statements]
+        student = SandboxedStudent(self._sandbox, statements) if self._sandbox else LocalStudent(execute(statements))
         trouble: list[str] = []
         for _ in range(TRIES):
             try:
                 return judge(exercise, student, judges=judges, secret=seed, seed=int(seed[:7], 16)), []
             except Exception as error:  # in a case, a judge or the sandbox: never the answer's fault
                 trouble.append(f"{type(error).__name__}: {error}"[:500])
-                if isinstance(error, (MachineryFailure, OSError)):
+                if self._sandbox and isinstance(error, (MachineryFailure, OSError)):
                     self._sandbox.restart()
         return None, trouble
 
@@ -188,11 +150,9 @@ class Machine:
         """Raise CanaryFailed unless the reference solution gets full marks on this machine."""
         if notebook in self._proved:
             return
-        sources = dict(self.settings.canary).get(notebook, ())
-        cells = [{"source": source, "id": None, "metadata": {}} for source in sources]
-        answers = {answer.exercise.id: answer for answer in find_answers(cells)}
-        for exercise in exercises_of(notebook) if sources else ():
-            attempt = _attempt(exercise, answers.get(exercise.id), cells)
+        content = dict(self.settings.canary).get(notebook)
+        for attempt in read(content, notebook).attempts if content else ():
+            exercise = find_exercise(attempt.exercise)
             result, trouble = self._judge(attempt, exercise, self._judges(exercise), seed_digest("canary", notebook))
             if result is None or not result.passed:
                 why = "; ".join(trouble) or str(result)

@@ -3,6 +3,7 @@
 wire      plain data and tensors to bytes and back: JSON and safetensors, never a pickle
 exercise  what an exercise is: cases drawn outside, one probe, several judges worth points
 expectations  what judges say: what was tried, what came back, what was expected, which misconception
+results   what comes of an answer, as plain data
 student   where the answer lives: `LocalStudent` runs the probe in this process
 timelimit a limit that an endless loop cannot escape
 surroundings  what a learner's code runs in, and that nothing of it stays

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from html import escape
 
-from course.judging.verdict import Outcome, Result
+from course.judging.results import Outcome, Result
 
 # Colours only for edges and marks, in Okabe and Ito's palette; all text has the notebook's own colour.
 _STYLE = """<style>

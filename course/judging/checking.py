@@ -15,9 +15,10 @@ from course.judging.answers import COMMENT, Answer, find_answers, is_untouched, 
 from course.judging.card import as_html, as_text
 from course.judging.definitions import namespace_of
 from course.judging.exercise import Exercise, find_exercise
+from course.judging.results import Result
 from course.judging.student import LocalStudent
 from course.judging.surroundings import captured
-from course.judging.verdict import Result, judge, unattempted, unreadable
+from course.judging.verdict import judge, unattempted, unreadable
 
 
 def check(exercise_id: str) -> float | None:

@@ -111,9 +111,7 @@ def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
         yield from _below(child)
 
 
-def _execute(
-    node: ast.stmt, source: str, filename: str, namespace: dict[str, Any], flags: int, limit_s: float
-) -> None:
+def _execute(node: ast.stmt, source: str, filename: str, namespace: dict[str, Any], flags: int, limit_s: float) -> None:
     # Through linecache the learner's own lines stand in a traceback.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     # A name that fails here is reported when the answer is judged.

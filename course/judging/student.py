@@ -8,7 +8,6 @@ import inspect
 import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Protocol
@@ -19,37 +18,12 @@ from course.errors import TimeLimitReached, WireError, WriteItYourself
 from course.judging import wire
 from course.judging.exercise import Exercise
 from course.judging.expectations import Unusable
+from course.judging.results import FINAL, Failure, Reply
 from course.judging.surroundings import captured, own_generators, plain_torch
 from course.judging.timelimit import time_limit
 
 _COURSE = str(Path(__file__).resolve().parents[1])
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a probe brought nothing back.
-
-    `kind` is "error", "timeout", "interrupted", "withheld", "unusable" or "missing"; behind a sandbox also "crashed"
-    (its process ended) or "tampered" (what came back is not what the course writes).
-    """
-
-    kind: str
-    message: str
-    traceback: str = ""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What one run of a probe brought back: artefacts as `wire` bytes, or a failure; and what the answer printed."""
-
-    artefacts: bytes | None
-    failure: Failure | None = None
-    printed: str = ""
-
-
-# Failures after which no other case is tried.
-FINAL = ("timeout", "interrupted", "missing", "crashed", "tampered")
 
 
 class Student(Protocol):

@@ -3,67 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from course.errors import WireError
 from course.judging import wire
 from course.judging.exercise import Exercise, Judge
 from course.judging.expectations import Wrong, show
-from course.judging.student import Failure, Reply, Student
+from course.judging.results import Failure, Outcome, Reply, Result
+from course.judging.student import Student
 from course.judging.surroundings import plain_torch
 from course.judging.timelimit import time_limit
 
 OPEN_SECRET = "open"  # draws the cases that a learner sees
 JUDGE_LIMIT_S = 30.0  # what comes back may be made to keep a judge busy
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One judge's decision. The four texts say what was tried, what came back, what was expected, and why perhaps."""
-
-    name: str
-    claim: str
-    points: int
-    passed: bool
-    tried: str = ""
-    got: str = ""
-    expected: str = ""
-    because: str = ""
-    hidden: bool = False
-
-    @property
-    def earned(self) -> int:
-        return self.points if self.passed else 0
-
-
-@dataclass(frozen=True)
-class Result:
-    """An exercise judged. `status` is "graded", "not attempted", "error", "timeout", "crashed" or "tampered"."""
-
-    id: str
-    title: str
-    status: str
-    outcomes: tuple[Outcome, ...] = ()
-    failure: Failure | None = None
-    printed: str = ""
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def points(self) -> int:
-        return sum(outcome.points for outcome in self.outcomes)
-
-    @property
-    def score(self) -> int:
-        return sum(outcome.earned for outcome in self.outcomes)
-
-    @property
-    def passed(self) -> bool:
-        return self.status == "graded" and self.score == self.points
-
-    def __str__(self) -> str:
-        from course.judging.card import as_text
-
-        return as_text(self)
 
 
 def judge(

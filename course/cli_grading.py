@@ -1,0 +1,200 @@
+"""The instructor's commands: grade, report, export, release. Each calls one function of course.grading."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from course.errors import GradingError
+
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d %H:%M"]
+
+
+class Policy(StrEnum):
+    """Which submission of a learner counts."""
+
+    last = "last"
+    best = "best"
+
+
+Out = Annotated[Path, typer.Option("--out", help="A folder for the reports, and for the gradebook unless named.")]
+Book = Annotated[str, typer.Option(help="A file, or a SQLAlchemy address such as postgresql+psycopg://…")]
+Counts = Annotated[Policy, typer.Option(help="Which submission of a learner counts in reports and exports.")]
+Solutions = Annotated[Path | None, typer.Option(help="The reference solutions; by default this clone's.")]
+
+
+def grade(
+    submissions: Annotated[list[str], typer.Argument(help="Folders, globs, notebooks, or zips of Canvas or Moodle.")],
+    out: Out,
+    gradebook: Book = "",
+    notebook: Annotated[str, typer.Option(help="The number of the notebook that all hand in, say 02.")] = "",
+    roster: Annotated[Path | None, typer.Option(help="A CSV of the class, to recognise learners by.")] = None,
+    due: Annotated[
+        datetime | None, typer.Option(formats=_TIMES, help="Later is marked late; no points are lost.")
+    ] = None,
+    hidden: Annotated[Path | None, typer.Option(help="Your own hidden judges, files like solutions/hidden/.")] = None,
+    solutions: Solutions = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0 for one a core.")] = 0,
+    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, to grade on its workers.")] = "",
+    policy: Counts = Policy.last,
+    trust: Annotated[
+        bool, typer.Option("--trust-submissions", help="No sandbox: for your own answers. Recorded in every grade.")
+    ] = False,
+) -> None:
+    """Grade notebooks in a sandbox, keep every grade as it is made, and write the reports.
+
+    Stopped at any moment and run again, it goes on where it was. Exit code 1: something could not be graded.
+    """
+    from course.grading.run import grade_class
+
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bars:
+        bar = bars.add_task("grading", total=None, rate="")
+
+        def on_progress(done: int, summary: object) -> None:
+            speed = bars.tasks[0].speed
+            bars.update(bar, completed=done, rate=f"{speed:.1f} a second" if speed else "")
+
+        try:
+            summary = grade_class(
+                submissions,
+                out,
+                gradebook=gradebook,
+                notebook=_number(notebook),
+                hidden=_folder(hidden, "--hidden"),
+                solutions=_folder(solutions, "--solutions"),
+                roster=roster,
+                due=due,
+                jobs=jobs,
+                scheduler=scheduler,
+                level="trusted" if trust else "sandbox",
+                policy=policy.value,
+                tell=lambda line: console.print(line, markup=False, highlight=False),
+                on_begin=lambda total: bars.update(bar, total=total),
+                on_progress=on_progress,
+            )
+        except KeyboardInterrupt:
+            print("\nstopped; what was graded is kept, and the same command goes on from there", file=sys.stderr)
+            raise typer.Exit(130) from None
+    for line in (*summary.problems, *(f"not graded, our fault: {failure}" for failure in summary.failures)):
+        print(_plain(line))
+    counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
+    print(
+        f"{summary.submissions} submissions in {summary.seconds:.0f} s: exercises {counts or 'none new'}"
+        + (f", {summary.already} graded before" if summary.already else "")
+    )
+    print(f"the class: {out / 'index.html'}; a page for each learner: {out / 'learners'}")
+    raise typer.Exit(int(bool(summary.problems or summary.failures)))
+
+
+def report(out: Out, gradebook: Book = "", policy: Counts = Policy.last, solutions: Solutions = None) -> None:
+    """Write the reports again, and print the class as a table."""
+    from course.grading.run import report as write
+
+    with _open(gradebook, out) as book:
+        page = write(book, out, policy=policy.value, solutions=_folder(solutions, "--solutions"))
+        table = Table("learner", "notebook", "score", "of", "late")
+        for standing in book.standings(policy.value, details=False):
+            score = "–" if standing.score is None else f"{standing.score:g}"
+            late = "late" if standing.late else ""
+            table.add_row(_plain(standing.learner), standing.notebook, score, f"{standing.points:g}", late)
+    Console().print(table)
+    print(page)
+
+
+def export(
+    path: Annotated[Path, typer.Argument(help="The file to write.")],
+    format: Annotated[str, typer.Option(help="canvas, moodle, gradescope, github-classroom, github-actions, csv, …")],
+    out: Annotated[Path, typer.Option("--out", help="The folder that `course grade` wrote to.")] = Path(),
+    gradebook: Book = "",
+    notebook: Annotated[str | None, typer.Option(help="Only this notebook, say 02.")] = None,
+    learner: Annotated[str | None, typer.Option(help="Only this learner.")] = None,
+    roster: Annotated[Path | None, typer.Option(help="The CSV that Canvas or Moodle exported.")] = None,
+    assignment: Annotated[str | None, typer.Option(help="Canvas's column, by its title or number.")] = None,
+    policy: Counts = Policy.last,
+) -> None:
+    """Write the grades that count in the format of another system."""
+    from course.grading.exports import export as write
+
+    with _open(gradebook, out) as book:
+        exported = write(
+            book,
+            format,
+            path,
+            policy=policy.value,
+            notebook=notebook,
+            learner=learner,
+            roster=roster,
+            assignment=assignment,
+        )
+    print(exported)
+    print(path)
+
+
+def release(
+    out: Annotated[Path, typer.Option("--out", help="A folder for the class, or with --gradescope the zip.")],
+    gradescope: Annotated[str, typer.Option(help="Build Gradescope's autograder for this notebook, say 02.")] = "",
+    hidden: Annotated[Path | None, typer.Option(help="Your own hidden judges, for --gradescope.")] = None,
+) -> None:
+    """Write what a class gets: notebooks and the library, no answers, with a manifest of hashes."""
+    from course.grading import release as module
+
+    if gradescope:
+        print(module.release_gradescope(out, _number(gradescope), hidden=_folder(hidden, "--hidden")))
+        return
+    released = module.release(out)
+    print(f"{len(released.files)} files in {released.folder}")
+
+
+def _open(gradebook: str, out: Path):
+    """The gradebook that is named, or the one in the folder; it must be there."""
+    from course.grading.gradebook import Gradebook
+    from course.grading.run import GRADEBOOK
+
+    place = gradebook or out / GRADEBOOK
+    if "://" not in str(place) and not Path(place).exists():
+        raise GradingError(
+            f"there is no gradebook at {place}; name the folder that course grade wrote to: --out FOLDER"
+        )
+    return Gradebook.open(place)
+
+
+def _number(notebook: str) -> str:
+    """The notebook's number, from "2", "02" or its whole name."""
+    from course.judging.exercise import notebook_numbers
+
+    number = Path(notebook).name[:2].rstrip("_.").zfill(2) if notebook else ""
+    if number and number not in notebook_numbers():
+        raise GradingError(
+            f"there is no notebook {notebook} with exercises; use one of {', '.join(notebook_numbers())}"
+        )
+    return number
+
+
+def _folder(path: Path | None, option: str) -> Path | None:
+    if path is not None and not path.is_dir():
+        raise GradingError(f"{option} {path} is no folder")
+    return path
+
+
+def _plain(line: str) -> str:
+    """The line without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "·" for character in line)

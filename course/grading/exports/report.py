@@ -1,0 +1,25 @@
+"""What an export says when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from course.grading.exports.feedback import readable
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How many scores were written, who was not found in the other system's list, who has no score yet, and why."""
+
+    written: int
+    unmatched: tuple[str, ...] = ()
+    ungraded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{self.written} {'entry' if self.written == 1 else 'entries'} written"]
+        if self.unmatched:
+            lines.append(f"no match for {', '.join(self.unmatched)}; correct the names, or enter these by hand")
+        if self.ungraded:
+            lines.append(f"without a score, and left out: {', '.join(self.ungraded)}")
+        return "\n".join(" ".join(readable(line).split()) for line in (*lines, *self.notes))

@@ -1,0 +1,96 @@
+"""Plain CSV: a long table with one row an exercise, and a wide one with one row a learner.
+
+UTF-8, RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180). Text that learners wrote is guarded against spreadsheets
+that run it (see `files.guard`); an empty score is one that is not known, never a zero.
+"""
+
+from __future__ import annotations
+
+from course.grading.exports.feedback import readable
+from course.grading.exports.files import csv_text, guard, number
+from course.grading.exports.report import Exported
+from course.grading.gradebook import Standing
+
+LONG = [
+    "learner",
+    "notebook",
+    "exercise",
+    "status",
+    "score",
+    "points",
+    "late",
+    "handed_in",
+    "graded_at",
+    "isolation",
+    "file",
+    "submission",
+    "judges",
+    "remark",
+]
+
+
+def long(standings: list[Standing]) -> tuple[str, Exported]:
+    """One row an exercise; of a notebook that could not be read, one row without an exercise."""
+    rows = [LONG]
+    for standing in standings:
+        rows += _exercises(standing)
+    return csv_text(rows), Exported(len(rows) - 1, (), _ungraded(standings))
+
+
+def _exercises(standing: Standing) -> list[list[str]]:
+    submission = standing.submission
+    who = [guard(readable(standing.learner)), guard(standing.notebook)]
+    when = ["yes" if standing.late else "no", submission.handed_in.isoformat() if submission.handed_in else ""]
+    file = guard(readable(f"{submission.path}:{submission.member}" if submission.member else submission.path))
+    rows = []
+    for name in dict.fromkeys((*submission.exercises, *standing.grades)) or [""]:
+        grade = standing.grades.get(name)
+        if grade is None:
+            status, remark = ("not readable" if submission.problem else "not judged yet"), submission.problem
+            rows.append([*who, guard(name), status, "", "", *when, "", "", file, submission.digest, "", _cell(remark)])
+            continue
+        score = "" if grade.score is None else number(grade.score)
+        graded_at = grade.graded_at.isoformat() if grade.graded_at else ""
+        remark = "; ".join(part for part in (submission.problem, *grade.notes) if part)
+        about = [guard(name), grade.status, score, number(grade.points)]
+        rows.append(
+            [*who, *about, *when, graded_at, grade.isolation, file, grade.submission, grade.judges, _cell(remark)]
+        )
+    return rows
+
+
+def wide(standings: list[Standing]) -> tuple[str, Exported]:
+    """One row a learner: a column an exercise, then each notebook's total and its points."""
+    totals = sorted({standing.notebook for standing in standings})
+    exercises = {nb: list(dict.fromkeys(e for s in standings if s.notebook == nb for e in s.grades)) for nb in totals}
+    header = ["learner"]
+    for notebook in totals:
+        name = f"notebook {notebook or 'unknown'}"
+        header += [*map(guard, exercises[notebook]), f"{name} total", f"{name} points", f"{name} late"]
+    by_learner: dict[str, dict[str, Standing]] = {}
+    for standing in standings:
+        by_learner.setdefault(standing.learner, {})[standing.notebook] = standing
+    rows = [header]
+    for learner, theirs in by_learner.items():
+        row = [guard(readable(learner))]
+        for notebook in totals:
+            row += _totals(theirs.get(notebook), exercises[notebook])
+        rows.append(row)
+    return csv_text(rows), Exported(len(rows) - 1, (), _ungraded(standings))
+
+
+def _totals(standing: Standing | None, exercises: list[str]) -> list[str]:
+    if standing is None:
+        return [""] * (len(exercises) + 3)
+    grades = [standing.grades.get(name) for name in exercises]
+    scores = ["" if grade is None or grade.score is None else number(grade.score) for grade in grades]
+    total = "" if standing.score is None else number(standing.score)
+    return [*scores, total, number(standing.points), "yes" if standing.late else "no"]
+
+
+def _cell(text: str) -> str:
+    return guard(" ".join(readable(text).split()))
+
+
+def _ungraded(standings: list[Standing]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(standing.learner for standing in standings if standing.score is None))

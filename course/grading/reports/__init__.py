@@ -1,0 +1,38 @@
+"""What people read: a page for each learner, one for the instructor, each a file that needs nothing else.
+
+folder/index.html              the class, for the instructor
+folder/learners/NAME.html      to hand out: hidden judges by title alone
+folder/instructor/NAME.html    the same with everything the judges said, and the answers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from course.grading.gradebook import Gradebook, Policy
+from course.grading.reports.classroom import read
+from course.grading.reports.files import write_if_changed
+from course.grading.reports.learner import learner_page
+from course.grading.reports.overview import class_page
+
+__all__ = ["write_reports"]
+
+
+def write_reports(
+    gradebook: Gradebook, folder: Path, *, policy: Policy = "last", references: Mapping[str, str] | None = None
+) -> Path:
+    """Write the pages of all learners and of the class; the path of the class's page.
+
+    `policy` says which submission counts. `references`, the solutions' sources by exercise id, are what every right
+    answer shares, so that it is not taken for copied. A page that says the same as before is left alone. Raises
+    GradingError where the folder cannot be written.
+    """
+    classroom = read(gradebook, policy)
+    for learner in classroom.learners:
+        for name, everything in (("learners", False), ("instructor", True)):
+            page = learner_page(learner, policy, everything=everything)
+            write_if_changed(folder / name / f"{learner.file}.html", page)
+    index = folder / "index.html"
+    write_if_changed(index, class_page(classroom, references or {}))
+    return index

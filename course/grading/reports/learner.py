@@ -1,0 +1,91 @@
+"""The page of one learner: what passed, what did not and why, and what to do next.
+
+There are two of each: one for the learner, in which a hidden judge is a title that passed or did not, and one for the
+instructor, with everything. What the first must not show is taken out here, before any template sees it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from course.grading.gradebook import Policy, Standing
+from course.grading.records import MACHINERY, Grade
+from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, notebook_title
+from course.grading.reports.pages import render
+from course.grading.reports.words import ISOLATION, SOLVED, STATUS, Words, standing_of
+from course.judging.results import Outcome
+
+
+@dataclass(frozen=True)
+class ExercisePart:
+    """One exercise on a page."""
+
+    id: str
+    title: str
+    status: str
+    words: Words
+    grade: Grade | None
+    outcomes: tuple[Outcome, ...]
+    message: str  # why nothing could be judged, said once
+    hints: tuple[str, ...]
+    isolation: str
+
+
+@dataclass(frozen=True)
+class NotebookPart:
+    """One notebook on a page: the submission that counts, its exercises, and all attempts at it."""
+
+    title: str
+    standing: Standing
+    exercises: list[ExercisePart]
+    attempts: list[Attempt]
+
+    @property
+    def score(self) -> float:
+        return sum(grade.score or 0.0 for grade in self.standing.grades.values())
+
+
+def learner_page(learner: Learner, policy: Policy, *, everything: bool) -> str:
+    """The page as text; with `everything` it is the instructor's."""
+    notebooks = [
+        NotebookPart(
+            notebook_title(standing.notebook),
+            standing,
+            [_exercise(name, standing.grades.get(name), everything) for name in _names(standing)],
+            learner.history.get(standing.notebook, []),
+        )
+        for standing in learner.standings
+    ]
+    return render("learner.html.j2", learner=learner, notebooks=notebooks, policy=policy, everything=everything)
+
+
+def _names(standing: Standing) -> list[str]:
+    return list(dict.fromkeys((*standing.submission.exercises, *standing.grades)))
+
+
+def _exercise(name: str, grade: Grade | None, everything: bool) -> ExercisePart:
+    exercise, status = exercise_or_none(name), standing_of(grade)
+    message = grade.failure.message if grade and grade.failure else ""
+    outcomes = grade.outcomes if grade else ()
+    if not everything:
+        outcomes = tuple(map(_as_learners_see_it, outcomes))
+        message = "" if status == MACHINERY else message  # it may tell of the machine, and helps no learner
+    return ExercisePart(
+        name,
+        exercise.title if exercise else "",
+        status,
+        STATUS[status],
+        grade,
+        tuple(replace(outcome, because="") if outcome.because == message else outcome for outcome in outcomes),
+        message,
+        exercise.hints if exercise and status != SOLVED else (),
+        ISOLATION.get(grade.isolation, f"It ran at the isolation level {grade.isolation}.")
+        if grade and grade.score is not None
+        else "",
+    )
+
+
+def _as_learners_see_it(outcome: Outcome) -> Outcome:
+    if not outcome.hidden:
+        return outcome
+    return Outcome(outcome.name, outcome.claim, outcome.points, outcome.passed, hidden=True)

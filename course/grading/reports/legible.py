@@ -1,0 +1,69 @@
+"""Text from anywhere, made fit to be read: what a terminal or a browser would obey is dropped or shown as a sign."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from markupsafe import Markup, escape
+
+MAX_MESSAGE = 2_000  # characters of one message, and of a traceback or printed output
+MAX_TEXT = 6_000
+_ANSI = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor movements
+    r"|\x1b[\]PX^_][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)"  # titles, links: up to their end
+    r"|\x1b[ -/]*[0-Z\\^-~]"
+)
+_CONTROL = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+_FORMAT = [
+    *(0x061C, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF),  # marks of direction, line ends, invisible spaces
+    *range(0x202A, 0x202F),  # embeddings and overrides of direction
+    *range(0x2060, 0x2070),  # isolates of direction, invisible operators
+    *range(0xFFF9, 0xFFFC),  # annotations
+    *range(0xE0000, 0xE0080),  # invisible letters
+]
+_SIGNS: dict[int, int | str] = {
+    **{code: sign for code, sign in _CONTROL.items() if chr(code) not in "\n\t"},
+    **{code: f"[U+{code:04X}]" for code in _FORMAT},
+    **dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], "\N{REPLACEMENT CHARACTER}"),
+}
+_ODD = re.compile("[" + "".join(f"\\U{code:08x}" for code in _SIGNS) + "]")
+# More than a few accents on one letter are there to paint over the lines around it.
+_ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_PILE = re.compile(f"({_ACCENT}{{4}}){_ACCENT}+")
+_CODE = re.compile(r"`([^`\n]+)`")
+
+
+def legible(text: str) -> str:
+    """The text with terminal escapes dropped, control characters shown as signs, and marks that change the direction
+    of reading spelled out. Line ends and tabs stay."""
+    if text.isascii() and (text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable()):
+        return text
+    text = _ANSI.sub("", text.replace("\r\n", "\n"))
+    return _PILE.sub(r"\1", _ODD.sub(lambda match: _sign(match[0]), text))
+
+
+def _sign(char: str) -> str:
+    sign = _SIGNS[ord(char)]
+    return chr(sign) if isinstance(sign, int) else str(sign)
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, or where it is longer its beginning and end with a line between that says how much is left out."""
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit * 2 // 3], text[-(limit // 3) :]
+    return f"{head}\n… {len(text) - len(head) - len(tail):,} characters left out …\n{tail}"
+
+
+def prose(text: str) -> Markup:
+    """The text as HTML, escaped, with what stands in backticks set as code."""
+    return _as_html(shortened(text, MAX_MESSAGE))
+
+
+@lru_cache(maxsize=2_000)  # claims, hints and advice stand on every page
+def _as_html(text: str) -> Markup:
+    parts = _CODE.split(legible(text))
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )

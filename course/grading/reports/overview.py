@@ -1,0 +1,225 @@
+"""The instructor's page: the class at a glance, what needs attention, and a table of everyone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from statistics import mean, median
+from urllib.parse import quote
+
+from course.grading.records import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
+from course.grading.reports.classroom import Classroom, Learner, exercise_or_none, notebook_title
+from course.grading.reports.legible import shortened
+from course.grading.reports.pages import number, render
+from course.grading.reports.pictures import Histogram, histogram
+from course.grading.reports.words import SOLVED, STATUS, WAITING, standing_of
+from course.grading.similarity import Similar, similar_answers
+
+MOST_MISTAKES, MOST_LISTED, MOST_GROUPS, MOST_SOURCES = 30, 100, 40, 3
+
+
+@dataclass(frozen=True)
+class JudgeLine:
+    """How many of those who attempted an exercise passed one of its judges."""
+
+    claim: str
+    hidden: bool
+    passed: int
+    tried: int
+
+
+@dataclass(frozen=True)
+class ExerciseSummary:
+    """One exercise over the class."""
+
+    id: str
+    title: str
+    points: float
+    learners: int
+    attempted: int
+    solved: int
+    mean: float | None
+    median: float | None
+    picture: Histogram
+    judges: list[JudgeLine]
+
+
+@dataclass
+class Mistake:
+    """A misconception: what a judge said, and to whom."""
+
+    exercise: str
+    because: str
+    claims: set[str] = field(default_factory=set)
+    learners: dict[str, Learner] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something to look at: whose, and what is known of it."""
+
+    learner: Learner
+    exercise: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Learners with nearly the same answer, and the first sources to compare."""
+
+    similar: Similar
+    learners: list[Learner]
+    sources: list[tuple[Learner, str]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A learner's line in the table: (text, class) a cell, and the words that the filter finds."""
+
+    learner: Learner
+    late: bool
+    percent: float | None
+    cells: list[tuple[str, str]]
+    found_by: str
+
+
+def class_page(classroom: Classroom, references: Mapping[str, str]) -> str:
+    """The page as text. It is the same for the same gradebook: no time of writing stands in it."""
+    learners = classroom.learners
+    groups = list(_similar(learners, references))
+    grades = [grade for learner in learners for grade in learner.grades.values()]
+    return render(
+        "class.html.j2",
+        script=True,
+        classroom=classroom,
+        submissions=sum(len(attempts) for learner in learners for attempts in learner.history.values()),
+        judged=sum(grade.score is not None for grade in grades),
+        newest=max((grade.graded_at for grade in grades if grade.graded_at), default=None),
+        levels=sorted({grade.isolation for grade in grades}),
+        totals=histogram([_percent(learner) for learner in learners], 100, unit="percent or more", width=460),
+        summaries=[_summary(name, learners) for name in classroom.exercises],
+        mistakes=_mistakes(learners),
+        incidents=_incidents(learners),
+        same_files=_same_files(learners),
+        groups=groups[:MOST_GROUPS],
+        groups_left=max(0, len(groups) - MOST_GROUPS),
+        rows=[_row(learner, classroom.exercises) for learner in learners],
+        most=MOST_LISTED,
+        href=lambda learner, folder: f"{folder}/{quote(learner.file)}.html",
+    )
+
+
+def _percent(learner: Learner) -> float | None:
+    attempted = any(grade.status not in (NOT_ATTEMPTED, MACHINERY) for grade in learner.grades.values())
+    return 100 * learner.score / learner.points if attempted and learner.points else None
+
+
+def _summary(exercise_id: str, learners: Iterable[Learner]) -> ExerciseSummary:
+    grades = [learner.grades[exercise_id] for learner in learners if exercise_id in learner.grades]
+    tried = [grade for grade in grades if grade.score is not None and grade.status != NOT_ATTEMPTED]
+    scores = [grade.score for grade in tried if grade.score is not None]
+    absent = sum(grade.status == NOT_ATTEMPTED for grade in grades)
+    points = max((grade.points for grade in grades), default=0.0)
+    exercise = exercise_or_none(exercise_id)
+    return ExerciseSummary(
+        exercise_id,
+        exercise.title if exercise else "",
+        points,
+        len(grades),
+        len(tried),
+        sum(standing_of(grade) == SOLVED for grade in tried),
+        mean(scores) if scores else None,
+        median(scores) if scores else None,
+        histogram([*scores, *[None] * absent], points, unit="points" if points < 11 else "percent or more"),
+        _judge_lines(tried),
+    )
+
+
+def _judge_lines(grades: Iterable[Grade]) -> list[JudgeLine]:
+    counts: dict[tuple[str, bool], list[bool]] = defaultdict(list)
+    for grade in grades:
+        for outcome in grade.outcomes:
+            counts[outcome.claim, outcome.hidden].append(outcome.passed)
+    return [JudgeLine(*judge, sum(passed), len(passed)) for judge, passed in counts.items()]
+
+
+def _mistakes(learners: Iterable[Learner]) -> list[Mistake]:
+    """What the judges said, the commonest first; what stopped an answer altogether stands with no claim."""
+    found: dict[tuple[str, str], Mistake] = {}
+    for learner in learners:
+        for name, grade in learner.grades.items():
+            if grade.status not in (GRADED, ERROR):
+                continue
+            stopped = grade.failure.message if grade.failure else ""
+            for outcome in grade.outcomes:
+                if outcome.because and not outcome.passed:
+                    because = shortened(outcome.because, 400)
+                    mistake = found.setdefault((name, because), Mistake(name, because))
+                    mistake.learners[learner.name] = learner
+                    if outcome.because != stopped:
+                        mistake.claims.add(outcome.claim)
+    ordered = sorted(found.values(), key=lambda mistake: (-len(mistake.learners), mistake.exercise, mistake.because))
+    return ordered[:MOST_MISTAKES]
+
+
+def _incidents(learners: Iterable[Learner]) -> dict[str, list[Incident]]:
+    """What needs a person: by kind, each with its learners."""
+    found: dict[str, list[Incident]] = {
+        kind: [] for kind in ("unreadable", TAMPERED, MACHINERY, WAITING, CRASHED, TIMEOUT, "trusted")
+    }
+    for learner in learners:
+        for attempts in learner.history.values():
+            unread = [attempt.submission for attempt in attempts if attempt.submission.problem]
+            found["unreadable"] += [Incident(learner, "", submission.problem) for submission in unread]
+        for name, grade in learner.grades.items():
+            if grade.status in found:
+                found[grade.status].append(Incident(learner, name, grade.failure.message if grade.failure else ""))
+            if grade.isolation == "trusted":
+                found["trusted"].append(Incident(learner, name, ""))
+        waiting = [name for name in learner.missing if name not in learner.grades]
+        found[WAITING] += [Incident(learner, name, "") for name in waiting]
+    return {kind: incidents for kind, incidents in found.items() if incidents}
+
+
+def _same_files(learners: Iterable[Learner]) -> list[tuple[str, list[Learner]]]:
+    """Learners who handed in the same notebook, byte for byte, with something in it; with the notebook's title."""
+    holders: dict[tuple[str, str], list[Learner]] = defaultdict(list)
+    for learner in learners:
+        for standing in learner.standings:
+            if any(grade.status not in (NOT_ATTEMPTED, MACHINERY) for grade in standing.grades.values()):
+                holders[standing.notebook, standing.submission.digest].append(learner)
+    return [(notebook_title(number), group) for (number, _), group in holders.items() if len(group) > 1]
+
+
+def _similar(learners: Iterable[Learner], references: Mapping[str, str]) -> Iterator[Group]:
+    by_name = {learner.name: learner for learner in learners}
+    answers = [
+        (learner.name, name, grade.source)
+        for learner in by_name.values()
+        for name, grade in learner.grades.items()
+        if grade.source and grade.status != NOT_ATTEMPTED
+    ]
+    for similar in similar_answers(answers, references=references):
+        members = [by_name[name] for name in similar.learners]
+        shown = [(learner, learner.grades[similar.exercise].source) for learner in members[:MOST_SOURCES]]
+        yield Group(similar, members, shown)
+
+
+def _row(learner: Learner, exercises: Iterable[str]) -> Row:
+    cells, found_by = [], set()
+    for name in exercises:
+        grade = learner.grades.get(name)
+        status = standing_of(grade) if grade or name in learner.missing else ""
+        cells.append((_cell(grade, status), status.replace(" ", "-")))
+        found_by.add(f"{status} {STATUS[status].label.lower()}" if status else "")
+    late = any(standing.late for standing in learner.standings)
+    found_by |= {"late"} if late else set()
+    return Row(learner, late, _percent(learner), cells, ", ".join(sorted(found_by - {""})))
+
+
+def _cell(grade: Grade | None, status: str) -> str:
+    if not status or status == NOT_ATTEMPTED:
+        return STATUS[status].short if status else ""
+    short = STATUS[status].short
+    return short if grade is None or grade.score is None else f"{number(grade.score)} {short}".rstrip()

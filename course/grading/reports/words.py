@@ -1,0 +1,86 @@
+"""What a status means, in words that say what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from course.grading.records import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
+
+SOLVED, PARTLY, WRONG, WAITING = "solved", "partly", "wrong", "waiting"
+
+
+@dataclass(frozen=True)
+class Words:
+    """One status: `mark` and `label` are read together, `short` stands in a table, `advice` is for the learner."""
+
+    mark: str
+    label: str
+    short: str
+    advice: str
+
+
+STATUS = {
+    SOLVED: Words("✓", "Solved", "✓", ""),
+    PARTLY: Words(
+        "◐", "Partly solved", "", "Some checks pass. Read what the others tried and expected, and try again."
+    ),
+    WRONG: Words("✗", "Not solved yet", "✗", "Your code ran, but no check passed. Begin with the first one below."),
+    NOT_ATTEMPTED: Words(
+        "○",
+        "Not attempted",
+        "–",
+        "The cell of this exercise is missing or still as you got it. Write your answer there in place of "
+        "`raise NotImplementedError`, save the notebook and hand it in again.",
+    ),
+    ERROR: Words(
+        "✗",
+        "Error",
+        "error",
+        "Nothing could be checked: your code raised an error, or what it returned cannot be judged. The message says "
+        "which. Run the cell and the check after it in a fresh kernel to see it yourself.",
+    ),
+    TIMEOUT: Words(
+        "✗",
+        "Took too long",
+        "time",
+        "Your code did not come back in time. Look for a loop that never ends, or for work done again and again.",
+    ),
+    CRASHED: Words(
+        "✗",
+        "Crashed",
+        "crash",
+        "The process that ran your code ended, or it wanted more memory or more processes than it may have. Look for a "
+        "call of exit(), a very large tensor, or a list that keeps growing.",
+    ),
+    TAMPERED: Words(
+        "✗",
+        "Not accepted",
+        "tamper",
+        "What came back was not what the exercise's own code sends. An answer should only compute and return. If you "
+        "did nothing else, tell your instructor.",
+    ),
+    MACHINERY: Words(
+        "…",
+        "No score yet: our fault",
+        "retry",
+        "The grader failed here, not your code. It has cost you nothing and will be graded again.",
+    ),
+    WAITING: Words("…", "Not graded yet", "…", "This exercise is waiting to be graded."),
+}
+
+ISOLATION = {
+    "sandbox": "It ran in a sandbox of its own.",
+    "container": "It ran in a container that holds this submission alone.",
+    "trusted": "It ran without a sandbox, because the submissions were trusted.",
+}
+
+
+def standing_of(grade: Grade | None) -> str:
+    """The key into STATUS: a grade's status, and for one that was judged how it went."""
+    if grade is None:
+        return WAITING
+    if grade.status != GRADED:
+        return grade.status
+    if (grade.score or 0.0) >= grade.points:
+        return SOLVED
+    return PARTLY if grade.score else WRONG

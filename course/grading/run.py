@@ -1,0 +1,73 @@
+"""From what was handed in to grades and reports, in one call: what `course grade` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from course.grading.grade import CLONE, OnProgress, Summary, grade, settings_for
+from course.grading.gradebook import Gradebook, Policy
+from course.grading.pools import DaskPool, LocalPool, Pool
+from course.grading.submissions import collect
+
+GRADEBOOK = "gradebook.sqlite"
+
+
+def grade_class(
+    sources: Sequence[str | Path],
+    out: Path,
+    *,
+    gradebook: str = "",
+    notebook: str = "",
+    hidden: Path | None = None,
+    solutions: Path | None = None,
+    roster: Path | None = None,
+    due: datetime | None = None,
+    jobs: int = 0,
+    scheduler: str = "",
+    level: str = "sandbox",
+    policy: Policy = "last",
+    tell: Callable[[str], Any] = print,
+    on_begin: Callable[[int], Any] = lambda total: None,
+    on_progress: OnProgress = lambda done, summary: None,
+) -> Summary:
+    """Grade what is new in `sources`, write the reports to `out`, and say what was done.
+
+    `gradebook` is a file or a SQLAlchemy address, by default a file in `out`; `jobs` the processes of this machine, by
+    default one a core; `scheduler` the address of a Dask cluster to use instead. Raises GradingError kin; whatever was
+    graded by then is kept.
+    """
+    submissions = collect(sources, roster=roster, due=due, tell=tell)
+    on_begin(len(submissions))
+    out.mkdir(parents=True, exist_ok=True)
+    private = [out, *(Path(source) for source in sources)]
+    with Gradebook.open(gradebook or out / GRADEBOOK) as book:
+        settings = settings_for(book, level=level, hidden=hidden, solutions=solutions, private=private)
+        pool: Pool = DaskPool(scheduler) if scheduler else LocalPool(jobs or _cores())
+        try:
+            summary = grade(submissions, book, pool, settings, notebook=notebook, on_progress=on_progress)
+        finally:
+            pool.close()
+        report(book, out, policy=policy, solutions=solutions)
+    return summary
+
+
+def _cores() -> int:
+    """The cores that this process may use, which a container or a batch system may have made fewer."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def report(book: Gradebook, out: Path, *, policy: Policy = "last", solutions: Path | None = None) -> Path:
+    """Write the reports on a gradebook; the path of the class's page."""
+    from course.grading.reports import write_reports
+    from course.judging.answers import find_answers, read_notebook
+
+    references = {
+        answer.exercise.id: answer.source
+        for path in sorted((solutions or CLONE / "solutions").glob("[0-9][0-9]_*.ipynb"))
+        for answer in find_answers(read_notebook(path))
+    }
+    return write_reports(book, out, policy=policy, references=references)

@@ -1,0 +1,202 @@
+"""`collect`: from folders, globs, zips and notebooks to one Submission for each notebook that a learner handed in.
+
+roster  the learners of a class, from a CSV file
+found   the files of a folder or zip, nothing extracted, followed or opened
+naming  what the names of files and folders say
+owners  whose each file is
+
+Nothing that was handed in is imported, executed or unpickled. What this cannot know: dates of files, of members of zips
+and in nbgrader's timestamp.txt are what a learner's own computer may have written, and those in a download of Canvas,
+Moodle or GitHub are the download's: there `due` is not applied, and late is what the export marks as late.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from course.errors import SubmissionError
+from course.grading.records import Submission
+from course.grading.submissions.found import Found, Source, common_folder, in_folder, in_zip
+from course.grading.submissions.naming import Owner, is_receipt, presentable
+from course.grading.submissions.owners import Owned, by_label, names_at_top, owned, owned_by_one
+from course.grading.submissions.roster import Learner, Roster, read_roster
+
+__all__ = ["Learner", "Roster", "collect", "read_roster"]
+
+MAX_NOTEBOOKS = 100  # of one learner in one source: 12 chapters, each handed in some times
+
+
+def collect(
+    sources: Sequence[str | Path],
+    *,
+    roster: Path | None = None,
+    due: datetime | None = None,
+    tell: Callable[[str], Any] = print,
+) -> list[Submission]:
+    """The submissions in these sources, by learner; one that cannot be read has a `problem` that says why.
+
+    A source is a folder, a glob, a zip or a notebook. A learner is found in the roster, else is the folder's name, else
+    the file's. `due` without a time zone is local time. `tell` gets a line about what should be looked at.
+    Raises SubmissionError for a source that matches nothing, and for a roster that cannot be read.
+    """
+    known = read_roster(roster) if roster is not None else None
+    skipped = roster.resolve() if roster is not None else None
+    read = [_without(source, skipped) for source in _sources(sources)]
+    found: dict[tuple[str, Path, str], Submission] = {}
+    for source, pairs in _owned(read):
+        submissions = _submissions(pairs, known, due)
+        if not submissions:
+            raise SubmissionError(f"{source.path} holds no notebook of any learner; is it the right one?")
+        for submission in submissions:
+            found.setdefault((submission.learner, submission.path, submission.member), submission)
+        if due is not None and not all(owner.dated or owner.late or _submitted(owner, known) for _, owner in pairs):
+            tell(f"{source.path}: its dates are those of the download; only what is marked LATE counts as late")
+    _tell_of_strangers(found.values(), known, tell)
+    return sorted(found.values(), key=lambda one: (one.learner.casefold(), one.learner, str(one.path), one.member))
+
+
+def _sources(sources: Sequence[str | Path]) -> list[Source]:
+    """What was named, read: zips each for itself, folders and files that lie side by side together."""
+    paths = [path for given in sources for path in _matches(given, alone=len(sources) == 1)]
+    paths = list(dict.fromkeys(paths))
+    folders = [path for path in paths if path.is_dir() and not path.is_symlink()]
+    zips = [path for path in paths if path.suffix.lower() == ".zip" and path.is_file() and not path.is_symlink()]
+    read = [in_zip(path) for path in zips] + _folders(folders)
+    single = [path for path in paths if path not in {*folders, *zips}]
+    return read + (_single(single) if single else [])
+
+
+def _folders(folders: list[Path]) -> list[Source]:
+    """Folders, each for itself or, if most of them look like one learner's, those side by side as one class."""
+    beside: dict[Path, list[Source]] = defaultdict(list)
+    for folder in folders:
+        beside[folder.parent].append(in_folder(folder))
+    read = []
+    for parent, listed in beside.items():
+        if len(listed) > 1 and 2 * sum(map(_is_a_class, listed)) <= len(listed):
+            read.append(_together(parent, (in_folder(parent, source.path) for source in listed)))
+        else:
+            read += listed
+    return read
+
+
+def _is_a_class(source: Source) -> bool:
+    deeper = any(found.is_notebook and len(found.parts) > 1 for found in source.files)
+    return deeper or len(names_at_top(source)) > 1
+
+
+def _together(path: Path, parts: Iterable[Source]) -> Source:
+    parts = list(parts)
+    files = sorted((found for part in parts for found in part.files), key=lambda found: found.parts)
+    return Source(path, files, frozenset().union(*(part.clones for part in parts)))
+
+
+def _single(paths: list[Path]) -> list[Source]:
+    """Notebooks named one by one: by their names if these differ, else by the folders that they lie in."""
+    listed = [
+        _together(parent, [in_folder(parent, path) for path in paths if path.parent == parent])
+        for parent in dict.fromkeys(path.parent for path in paths)
+    ]
+    names = [name for source in listed for name in names_at_top(source)]
+    if len(listed) == 1 or (names and len(set(names)) == len(names)):
+        return listed
+    base = common_folder(source.path for source in listed)
+    return [_together(base, (in_folder(base, path) for path in paths))]
+
+
+def _owned(read: list[Source]) -> list[tuple[Source, Owned]]:
+    """Each source with whose its files are; several zips, if most hold one learner's files, are a learner each."""
+    names = [name for source in read for name in names_at_top(source)]
+    shared = frozenset(name for name in names if names.count(name) > 1)
+    pairs = [(source, owned(source, shared)) for source in read]
+    zips = [len(by_label(found)) for source, found in pairs if source.path.is_file()]
+    personal = len(zips) > 1 and 2 * sum(count <= 1 for count in zips) >= len(zips)
+    return [(source, owned_by_one(source) if personal and source.path.is_file() else found) for source, found in pairs]
+
+
+def _matches(given: str | Path, *, alone: bool) -> list[Path]:
+    """The paths that a source stands for; a link is followed if it is the one source. Raises SubmissionError."""
+    text = os.path.expanduser(os.fspath(given))
+    try:
+        if os.path.lexists(text):
+            return [Path(os.path.realpath(text)) if alone else _in_real_folder(text)]
+        matched = sorted(glob.glob(text, recursive=True))
+    except (OSError, ValueError) as error:  # a NUL in it
+        raise SubmissionError(f"{text!r} cannot be a source ({error}); name a folder, a zip or a notebook") from error
+    if not matched:
+        raise SubmissionError(f"{text} matches nothing; name a folder, a zip or a notebook that exists")
+    return [_in_real_folder(path) for path in matched]
+
+
+def _in_real_folder(text: str) -> Path:
+    folder, name = os.path.split(os.path.abspath(text))
+    return Path(os.path.realpath(folder), name)
+
+
+def _without(source: Source, skipped: Path | None) -> Source:
+    return Source(source.path, [found for found in source.files if found.path != skipped], source.clones)
+
+
+def _submissions(pairs: Owned, known: Roster | None, due: datetime | None) -> list[Submission]:
+    submissions = []
+    for group in by_label(pairs).values():
+        notebooks = [pair for pair in group if pair[0].is_notebook]
+        others = [pair for pair in group if not is_receipt(pair[0].parts[-1])]
+        if len(notebooks) > MAX_NOTEBOOKS:
+            problem = f"{len(notebooks)} notebooks came from one learner; ask which one counts"
+            submissions.append(_submission(*notebooks[0], known, due, problem))
+        elif notebooks:
+            submissions += [_submission(*pair, known, due, _problem(pair[0])) for pair in notebooks]
+        elif others:
+            submissions.append(_submission(*others[0], known, due, _no_notebook([found for found, _ in others])))
+    return submissions
+
+
+def _problem(found: Found) -> str:
+    return f"{presentable(found.parts[-1])}: {found.problem}; ask for it again" if found.problem else ""
+
+
+def _no_notebook(files: list[Found]) -> str:
+    names = ", ".join(presentable(found.parts[-1]) for found in files[:3])
+    names += f" and {len(files) - 3} more" if len(files) > 3 else ""
+    because = next((f" ({found.problem})" for found in files if found.problem), "")
+    if any(found.parts[-1].lower().endswith((".zip", ".rar", ".7z", ".gz", ".tar")) for found in files):
+        because = because or " (an archive within what was handed in is not opened)"
+    return f"no notebook came, only {names}{because}; ask for the .ipynb file"
+
+
+def _submission(found: Found, owner: Owner, known: Roster | None, due: datetime | None, problem: str) -> Submission:
+    learner = _look_up(owner, known)
+    told = owner.handed_in or _submitted(owner, known)
+    handed_in = told or found.changed
+    late = bool(due and handed_in and (told or owner.dated) and handed_in > due.astimezone(UTC))
+    name = presentable(learner.learner if learner else owner.label)
+    return Submission(name, found.path, found.member, handed_in, owner.late or late, problem)
+
+
+def _look_up(owner: Owner, known: Roster | None) -> Learner | None:
+    if known is None:
+        return None
+    learner = known.find(*owner.names, number=owner.number)
+    return known.find_inside(owner.label) if learner is None and owner.inside else learner
+
+
+def _submitted(owner: Owner, known: Roster | None) -> datetime | None:
+    learner = _look_up(owner, known)
+    return learner.submitted if learner else None
+
+
+def _tell_of_strangers(found: Iterable[Submission], known: Roster | None, tell: Callable[[str], Any]) -> None:
+    if known is None:
+        return
+    learners = {learner.learner for learner in known.learners}
+    strangers = sorted({submission.learner for submission in found} - set(map(presentable, learners)))
+    if strangers:
+        shown = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else "")
+        tell(f"not in the roster: {shown}; graded under the names that their files have")

@@ -1,0 +1,137 @@
+"""Whose a file is, by the names that Canvas, Moodle, Blackboard and people give to files and folders.
+
+Canvas      doejane_LATE_1234_56789_name.ipynb (user, file; without the name if anonymous; canvas-lms content_zipper.rb)
+Moodle      Jane Doe_1234_assignsubmission_file/name.ipynb, or flat with _ (moodle mod/assign/classes/downloader.php)
+Blackboard  Essay_jdoe_attempt_2025-03-01-23-59-59_name.ipynb
+people      jdoe.ipynb, jdoe_02.ipynb, 02_freeze_the_backbone_jdoe (1).ipynb
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pkgutil
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+import course.exercises
+
+_CANVAS = re.compile(
+    r"(?:(?!LATE_)(?P<name>\w+?)_)?(?P<late>LATE_)?(?P<user>[1-9]\d*|anon_[^\W_]+)_"
+    r"(?:[1-9]\d*_(?P<original>.+)|text\.html|link\.html)",
+    re.DOTALL,
+)
+_MOODLE = re.compile(
+    r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?P<plugin>[a-z]+)(?:_(?P<original>.*))?", re.DOTALL
+)
+_BLACKBOARD = re.compile(
+    r".+_(?P<login>[^_]+)_attempt_(?P<date>\d{4}(?:-\d\d){5})(?:_(?P<original>.+)|\.txt)", re.DOTALL
+)  # fmt: skip
+_COPY = re.compile(r"(?: \(\d+\)|[ _-]+copy ?\d*|_autosave)$", re.IGNORECASE)
+# Says what it is, not whose.
+_GENERIC = re.compile(
+    r"(?:notebook|untitled|homework|hw|assignment|exercises?|submission|solutions?|answers?|chapter|final|week|lab|ps)"
+    r"[\s_-]*\d*",
+    re.IGNORECASE,
+)
+_ENDING = re.compile(r"(?:\.ipynb(?:\.txt|\.json)?|\.[a-z0-9]{1,5})$", re.IGNORECASE)
+_EDGES = " _.,-"  # the hyphen last, where it stands for itself in a pattern
+_LONGEST = 120  # characters of a learner's name
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who handed a file in. `label` is their name without a roster, `names` and `number` find them in one."""
+
+    label: str
+    names: tuple[str, ...] = ()
+    number: str = ""
+    late: bool = False
+    handed_in: datetime | None = None  # in UTC, where the name or the export says it
+    dated: bool = True  # False where a file's date is that of the download
+    inside: bool = False  # whether the label may hold more than the learner's name
+
+
+def by_export(name: str) -> Owner | None:
+    """The owner, of a file or folder that Canvas, Moodle or Blackboard named; None for any other name."""
+    if match := _MOODLE.fullmatch(name):
+        label = match["name"].strip()
+        return Owner(f"{label}_{match['number']}", (label,), match["number"], dated=False)
+    if match := _BLACKBOARD.fullmatch(name):
+        return Owner(match["login"], (match["login"],), handed_in=_blackboard_date(match["date"]))
+    if match := _CANVAS.fullmatch(name):
+        label = "_".join(part for part in (match["name"], match["user"]) if part)
+        names = (match["name"],) if match["name"] else ()
+        return Owner(label, names, match["user"], bool(match["late"]), dated=False)
+    return None
+
+
+def is_receipt(name: str) -> bool:
+    """True for the text file that Blackboard adds to each submission."""
+    match = _BLACKBOARD.fullmatch(name)
+    return match is not None and match["original"] is None
+
+
+def _blackboard_date(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d-%H-%M-%S").astimezone(UTC)  # it names no time zone
+    except (ValueError, OverflowError):
+        return None
+
+
+def by_file_name(name: str) -> tuple[str, str]:
+    """(learner, chapter) that a file's name holds, each empty where it holds none: `jdoe_02.ipynb` is ("jdoe", "02").
+
+    The chapter is that of a number at the end, which may be the learner's own after all ("student_02").
+    """
+    stem = _COPY.sub("", _ENDING.sub("", name)).strip(_EDGES)
+    for release in _released():
+        if found := re.search(rf"(?:^|[{_EDGES}]){release}(?:$|[{_EDGES}])", stem, re.IGNORECASE):
+            rest = f"{stem[: found.start()]}_{stem[found.end() :]}".strip(_EDGES)
+            return ("" if _GENERIC.fullmatch(rest) else rest), ""
+    if _GENERIC.fullmatch(stem) or re.fullmatch(r"\d\d", stem):
+        return "", ""
+    match = re.fullmatch(r"(?P<rest>.+)[_ -](?P<number>\d\d)", stem) or re.fullmatch(
+        r"(?P<number>\d\d)[_ -](?P<rest>.+)", stem
+    )
+    if match and match["number"] in _chapters():
+        return match["rest"].strip(_EDGES), match["number"]
+    return stem, ""
+
+
+@cache
+def _released() -> tuple[str, ...]:
+    """The names that the notebooks are released under: "02_freeze_the_backbone"."""
+    names = [module.name for module in pkgutil.iter_modules(course.exercises.__path__)]
+    return tuple(name.removeprefix("nb") for name in names if re.match(r"nb\d\d_", name))
+
+
+@cache
+def _chapters() -> frozenset[str]:
+    return frozenset(name[:2] for name in _released())
+
+
+def stem_of(name: str) -> str:
+    """A file's name without its ending."""
+    return _ENDING.sub("", name)
+
+
+def presentable(text: str) -> str:
+    """A learner's name as plain text: composed, on one line, without control characters, of bearable length.
+
+    What cannot be shown becomes �; such a name and one that is cut end in a digest, so that two of them stay two.
+    """
+    shown = " ".join(unicodedata.normalize("NFC", text).split())
+    shown = "".join("�" if _is_unshown(char) else char for char in shown)
+    if "�" in shown or len(shown) > _LONGEST:
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        shown = f"{shown[:_LONGEST]}…{digest}"
+    return shown or "(no name)"
+
+
+def _is_unshown(char: str) -> bool:
+    """Control characters, lone surrogates, and the marks that turn the direction of the text after them."""
+    turns = "\u200e\u200f\u061c" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in turns

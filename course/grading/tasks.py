@@ -1,0 +1,75 @@
+"""The work that is handed to other processes and machines, as plain data and functions that they can find by name.
+
+Without torch, which the process that hands out work, and keeps the gradebook, has no use for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from course.grading.records import Grade
+
+TRIES = 3  # of work that failed on our side
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One exercise of a notebook: the answer's cell, and the statements that it needs. Not attempted: no statements."""
+
+    exercise: str
+    points: float = 0.0
+    source: str = ""
+    statements: tuple[tuple[str, int], ...] = ()  # cell, and which of its statements
+    problem: str = ""  # what keeps it from running, a syntax error say
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a notebook holds. `problem` says why it holds nothing that can be graded."""
+
+    notebook: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a worker must know, as plain data that travels to other machines. The secret stays outside the sandbox."""
+
+    secret: str
+    level: str = "sandbox"
+    hidden: tuple[tuple[str, str], ...] = ()  # (file name, source) of each file of hidden judges
+    canary: tuple[tuple[str, bytes], ...] = ()  # (number, notebook) of each reference solution
+    private: tuple[str, ...] = field(default=())  # folders that the sandbox must not show
+
+
+def judges_digest(notebook: str, hidden: Sequence[tuple[str, str]]) -> str:
+    """What decides on a notebook's exercises: a hash of the sources of its probes and judges, hidden ones too."""
+    folder = Path(__file__).resolve().parents[1] / "exercises"
+    sources = [path.read_bytes() for path in sorted(folder.glob(f"nb{notebook}_*/*.py"))]
+    sources += [(folder / "narrow.py").read_bytes()]
+    sources += [source.encode() for name, source in sorted(hidden) if name.startswith(f"nb{notebook}_")]
+    return hashlib.sha256(b"\0".join(sources)).hexdigest()
+
+
+def seed_digest(secret: str, submission: str) -> str:
+    """What the inputs of a submission are drawn from; the next submission gets others, so answers can't be kept."""
+    return hashlib.sha256(f"{secret}/{submission}".encode()).hexdigest()
+
+
+def read(content: bytes, notebook: str = "") -> Reading:
+    """What a notebook holds, read as data; see `worker.read`."""
+    from course.grading import worker
+
+    return worker.read(content, notebook)
+
+
+def grade(settings: Settings, submission: str, attempt: Attempt, judges: str) -> Grade:
+    """The grade of one exercise; see `worker.grade`."""
+    from course.grading import worker
+
+    return worker.grade(settings, submission, attempt, judges)
