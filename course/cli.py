@@ -67,10 +67,18 @@ def lab(context: typer.Context) -> None:
 @app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, for a program or a bug report.")] = False,
+    print_dockerfile: Annotated[
+        bool, typer.Option("--print-dockerfile", help="Print a container to grade in, where there is no sandbox.")
+    ] = False,
 ) -> None:
     """Look at this machine, and say for each problem which command mends it. Exit code 1: something is broken."""
     from course import doctor as module
 
+    if print_dockerfile:
+        from course.grading.proof import DOCKERFILE
+
+        print(DOCKERFILE, end="")
+        return
     findings = module.diagnose()
     if as_json:
         print(module.as_json(findings))

@@ -29,6 +29,7 @@ HUBS = ("huggingface.co", "download.pytorch.org")
 NETWORK_TIMEOUT_S = 3.0
 NEWEST_PYTHON = (3, 13)
 # The quick profile keeps about 200 MB of features and weights; pip's own packages are there already.
+_CONTAINER = "course doctor --print-dockerfile > Dockerfile"
 DISK_ENOUGH_MIB, DISK_LEAST_MIB = 2048, 200
 
 
@@ -226,7 +227,20 @@ def _sandbox() -> Iterator[Finding]:
         found = f"bubblewrap may not make namespaces ({failure.splitlines()[-1]}); only graders need it"
         yield Finding("sandbox", WARNING, found, "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
     else:
-        yield Finding("sandbox", OK, f"{program} runs")
+        yield _proved(program)
+
+
+def _proved(program: str) -> Finding:
+    """Whether answers that attack the sandbox get anywhere."""
+    try:
+        from course.grading.proof import breaches
+
+        found = breaches()
+    except Exception as error:  # torch that doesn't load is reported above
+        return Finding("sandbox", WARNING, f"{program} runs, but {error}; only graders need it", _CONTAINER)
+    if found:
+        return Finding("sandbox", PROBLEM, f"an answer could {', '.join(found)}: grade nothing here", _CONTAINER)
+    return Finding("sandbox", OK, f"{program} runs, and the attacks on it got nowhere")
 
 
 def _python_name() -> str:

@@ -62,6 +62,7 @@ ABOVE = [
     "grading.bubblewrap",
     "grading.warm",
     "grading.sandbox",
+    "grading.proof",
     "grading.tasks",
     "grading.worker",
     "grading.pools",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from course.errors import SandboxMissing
 from course.grading import seccomp
+from course.grading.limits import NOBODY
 
 # What a dynamically linked Python needs beside itself; those that are missing are left out.
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
@@ -77,8 +78,12 @@ def _program() -> str:
 
 def _ways() -> list[list[str]]:
     """The rights that the warm process keeps, to make a child's namespaces; root's also to make it nobody."""
-    inside = ["--unshare-user", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
+    # As uid 0 of its namespace, which is the caller outside: else bubblewrap puts a second one around the program, in
+    # which it may not make namespaces.
+    inside = ["--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
+    inside += ["--cap-add", "CAP_SETFCAP"]  # which the kernel wants of whoever maps a uid 0, in a child's namespace too
     as_root = ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    as_root += ["--setenv", "COURSE_BECOME", str(NOBODY)]
     # Root may be root of a container only, which can make a user namespace and nothing else.
     return [as_root, inside] if os.getuid() == 0 else [inside]
 

@@ -25,7 +25,6 @@ _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
 _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 
-NOBODY = 65534
 INSIDE_UID = 1000  # what the answer believes to be
 _libc = ctypes.CDLL(None, use_errno=True)
 

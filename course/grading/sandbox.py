@@ -32,7 +32,7 @@ from typing import Any
 
 from course.errors import SandboxMissing, WireError
 from course.grading import bubblewrap, talk
-from course.grading.limits import Limits
+from course.grading.limits import NOBODY, Limits
 from course.grading.probes import write_probes
 from course.judging.definitions import Statement
 from course.judging.exercise import Exercise
@@ -77,7 +77,7 @@ class Sandbox:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            env=bubblewrap.environment() | ({} if around else {"COURSE_PROBES": str(self._folder)}),
+            env=bubblewrap.environment() | ({} if around else self._without_bubblewrap()),
             cwd="/",
         )
         theirs.close()
@@ -91,6 +91,10 @@ class Sandbox:
             self.close()
             raise SandboxMissing(f"the process behind the sandbox did not start: {said or 'it said nothing'}")
         self._control.settimeout(None)
+
+    def _without_bubblewrap(self) -> dict[str, str]:
+        user = {"COURSE_BECOME": str(NOBODY)} if self.level == "container" else {}
+        return {"COURSE_PROBES": str(self._folder), "HOME": "/tmp", "TMPDIR": "/tmp", **user}
 
     def _said(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -171,6 +175,19 @@ class _Child:
             count -= len(part)
         return b"".join(parts)
 
+    def wait_until_confined(self) -> None:
+        """Return when the child is ready for an answer. Raises MachineryFailure with its reason where it is not."""
+        self.deadline = time.monotonic() + START_S
+        said = b""
+        with contextlib.suppress(EOFError, TimeoutError):
+            said = self.read(1)
+            if said == b"k":
+                return
+            while len(said) < 1000:
+                said += self.read(1)
+        self.ending(kill=True)
+        raise MachineryFailure(f"the child of an exercise could not be confined: {said[1:].decode(errors='replace')}")
+
     def ending(self, *, kill: bool) -> dict[str, Any]:
         """How the child ended, in the guard's words. Raises MachineryFailure if the guard is silent."""
         for wait_s in (GRACE_S, 10.0):
@@ -210,14 +227,7 @@ class SandboxedStudent:
                 "cells": self._cells,
                 "statements": self._statements,
             }
-            child.deadline = time.monotonic() + START_S
-            try:
-                started = child.read(1)
-            except (EOFError, TimeoutError):
-                started = b""
-            if started != b"k":
-                child.ending(kill=True)
-                raise MachineryFailure("the child of an exercise did not start")
+            child.wait_until_confined()
             child.send(talk.pack(request) + b"".join(talk.pack({}, case) for case in cases))
             try:
                 return self._replies(child, exercise, len(cases))

@@ -24,7 +24,7 @@ from typing import Any
 
 import course.exercises
 from course.grading import confine, talk
-from course.grading.limits import Limits
+from course.grading.limits import NOBODY, Limits
 from course.judging import definitions
 from course.judging.definitions import Statement
 from course.judging.exercise import exercises_of, find_exercise, notebook_numbers
@@ -80,7 +80,7 @@ def _guarded(
     conversation.close()
     why = _watch(child, leash, limits)
     if level == "container":
-        _end_all_of(confine.NOBODY)
+        _end_all_of(NOBODY)
     _, status = os.waitpid(child, 0)
     return {"failure": "", "ended": why, "exit": os.waitstatus_to_exitcode(status)}
 
@@ -124,25 +124,33 @@ def _end_all_of(uid: int) -> None:
 def _child(conversation: socket.socket, limits: Limits, level: str) -> None:
     """Confine this process, then run the probes of one exercise beside its answer. Never returns."""
     try:
-        os.setsid()
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000")  # the first to go where memory runs out
-        confine.close_all_but(conversation.fileno())
-        if os.getuid() == 0 and level != "trusted":
-            confine.become(confine.NOBODY)
-        if level == "sandbox":
-            confine.enter_namespaces()
-        confine.die_with_parent()
-        confine.limit_resources(limits)
-        if level == "sandbox":
-            confine.mount_private_folders(limits, os.environ["COURSE_WRITABLE"].split(":"))
-            confine.drop_rights()
-        elif level == "container":
-            confine.drop_rights_of_a_plain_user()
+        try:
+            _confine(conversation, limits, level)
+        except BaseException as error:  # no answer has run yet, so this is said by us
+            conversation.sendall(f"x{type(error).__name__}: {error}".encode())
+            return
         conversation.sendall(b"k")
         _answer(conversation)
     finally:
         os._exit(0)
+
+
+def _confine(conversation: socket.socket, limits: Limits, level: str) -> None:
+    os.setsid()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # the first to go where memory runs out
+    confine.close_all_but(conversation.fileno())
+    if user := os.environ.get("COURSE_BECOME"):
+        confine.become(int(user))
+    if level == "sandbox":
+        confine.enter_namespaces()
+    confine.die_with_parent()
+    confine.limit_resources(limits)
+    if level == "sandbox":
+        confine.mount_private_folders(limits, os.environ["COURSE_WRITABLE"].split(":"))
+        confine.drop_rights()
+    elif level == "container":
+        confine.drop_rights_of_a_plain_user()
 
 
 def _answer(conversation: socket.socket) -> None:

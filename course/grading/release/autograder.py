@@ -1,8 +1,8 @@
 """Gradescope's autograder: a zip with setup.sh, run_autograder, the wheel, hidden judges and the reference solution.
 
-https://gradescope-autograders.readthedocs.io/en/latest/specs/ : it is unpacked to /autograder/source, setup.sh runs once
-as root when the image is built, run_autograder as root for each submission. The zip holds answers: it is for the
-instructor alone. What one submission's run protects against is in course/grading/gradescope.py.
+https://gradescope-autograders.readthedocs.io/en/latest/specs/: unpacked to /autograder/source; setup.sh runs once, when
+the image is built, run_autograder for each submission, both as root. The zip holds answers: it is for the instructor
+alone. What one submission's run protects against is in course/grading/gradescope.py.
 """
 
 from __future__ import annotations

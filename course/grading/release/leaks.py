@@ -54,10 +54,11 @@ def leaks(folder: Path, root: Path) -> list[str]:
 
 
 def _unpacked(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-    """All files, and those within archives, whatever these are called."""
+    """All files, those within archives instead of the archives, whatever these are called."""
     for name, content in files:
-        yield name, content
-        if name.endswith(_ARCHIVES) or zipfile.is_zipfile(io.BytesIO(content)):
+        if not name.endswith(_ARCHIVES) and not zipfile.is_zipfile(io.BytesIO(content)):
+            yield name, content
+        else:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 members = [member for member in archive.infolist() if not member.is_dir()]
                 yield from _unpacked((f"{name}/{member.filename}", archive.read(member)) for member in members)
@@ -76,10 +77,15 @@ def _in_file(name: str, content: bytes, secrets: list[Secret]) -> Iterator[str]:
     for secret in secrets:
         if is_code and not secret.everywhere:
             continue
-        by_text = secret.text and re.search(rf"(?<!\w){re.escape(secret.text)}(?!\w)", whole)
-        by_lines = secret.lines and seen.issuperset(secret.lines) and any(_holds(v, secret.lines) for v in versions)
-        if by_text or by_lines:
+        if _has_word(whole, secret.text) or (
+            secret.lines and seen.issuperset(secret.lines) and any(_holds(lines, secret.lines) for lines in versions)
+        ):
             yield f"{name} holds {secret.what}"
+
+
+def _has_word(text: str, word: str) -> bool:
+    # The first test is a hundred times faster, and nearly always enough.
+    return bool(word) and word in text and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
 def _texts(name: str, content: bytes) -> Iterator[str]:
@@ -104,7 +110,7 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
     elif isinstance(value, list):
         if value and all(isinstance(inner, str) for inner in value):
-            yield "".join(value)
+            yield from _strings("".join(value))
         else:
             for inner in value:
                 yield from _strings(inner)

@@ -212,7 +212,7 @@ def _row(learner: Learner, exercises: Iterable[str]) -> Row:
         grade = learner.grades.get(name)
         status = standing_of(grade) if grade or name in learner.missing else ""
         cells.append((_cell(grade, status), status.replace(" ", "-")))
-        found_by.add(f"{status} {STATUS[status].label.lower()}" if status else "")
+        found_by.add(status)
     late = any(standing.late for standing in learner.standings)
     found_by |= {"late"} if late else set()
     return Row(learner, late, _percent(learner), cells, ", ".join(sorted(found_by - {""})))
