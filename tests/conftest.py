@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def needs_program(*names: str) -> None:
     """Skip the test where a program is not installed; fail where `.ci/packages.txt` should have brought it."""
     missing = [name for name in names if shutil.which(name) is None]
-    if missing and os.environ.get("CI"):
+    if missing and os.environ.get("CI") and sys.platform == "linux":
         pytest.fail(f"{', '.join(missing)} not installed, which .ci/packages.txt is to bring")
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
