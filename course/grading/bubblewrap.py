@@ -83,6 +83,7 @@ def _ways() -> list[list[str]]:
     inside = ["--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
     inside += ["--cap-add", "CAP_SETFCAP"]  # which the kernel wants of whoever maps a uid 0, in a child's namespace too
     as_root = ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    as_root += ["--cap-add", "CAP_KILL"]  # what became nobody is to be ended
     as_root += ["--setenv", "COURSE_BECOME", str(NOBODY)]
     # Root may be root of a container only, which can make a user namespace and nothing else.
     return [as_root, inside] if os.getuid() == 0 else [inside]
@@ -95,6 +96,7 @@ def _mounts(probes: Path, private: Sequence[Path]) -> list[str]:
     if not any(package.is_relative_to(folder) for folder in folders):
         folders.append(package)
     options = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # first: Python itself may lie below /tmp
+    options += ["--dev-bind", "/dev/null", "/dev/zero"]  # mapped shared, it is memory that nobody accounts for
     above = {parent for folder in [*folders, Path(HOME)] for parent in folder.parents if parent != Path("/")}
     for folder in sorted(above - {Path("/tmp")}):  # bubblewrap would make them for its own user alone
         options += ["--perms", "0755", "--dir", str(folder)]

@@ -70,9 +70,10 @@ def mount_private_folders(limits: Limits, writable: Sequence[str]) -> None:
 def limit_resources(limits: Limits) -> None:
     """Limits that the kernel keeps for this process and those it starts."""
     mib = 2**20
-    data = _data_bytes() + limits.memory_mib * mib
+    most_bytes = limits.memory_mib * mib
     for what, most in (
-        (resource.RLIMIT_DATA, data),  # an allocation beyond fails politely, inside Python
+        (resource.RLIMIT_DATA, _bytes("VmData") + most_bytes),  # an allocation beyond fails politely, inside Python
+        (resource.RLIMIT_AS, _bytes("VmSize") + most_bytes + 4096 * mib),  # stacks and libraries take room, not memory
         (resource.RLIMIT_CPU, limits.cpu_s),
         (resource.RLIMIT_FSIZE, limits.file_mib * mib),
         (resource.RLIMIT_NOFILE, limits.open_files),
@@ -120,12 +121,12 @@ def close_all_but(keep: int) -> None:
     os.closerange(max(keep + 1, 3), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def memory_mib(first: int) -> float:
-    """MiB held by a process and all below it, beyond the first one's own share of what a fork has in common.
+def memory_mib(first: int, shared_mib: float) -> float:
+    """MiB held by a process and all below it, less what each of them has from the fork: `shared_mib`.
 
-    Counts anonymous and shared memory; files that are mapped, such as torch's own, are nobody's.
+    Counts anonymous and shared memory and page tables; files that are mapped, such as torch's own, are nobody's.
     """
-    return sum(map(_own_mib, [first, *_descendants(first)]))
+    return sum(max(0.0, held_mib(pid) - shared_mib) for pid in [first, *_descendants(first)])
 
 
 def _descendants(pid: int) -> list[int]:
@@ -140,19 +141,20 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def _own_mib(pid: int) -> float:
+def held_mib(pid: int) -> float:
+    """MiB that one process holds, what it shares with its parent too."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0.0
     held = dict(line.split(":", 1) for line in lines if ":" in line)
-    return sum(int(held.get(name, "0 kB").split()[0]) for name in ("RssAnon", "RssShmem")) / 1024
+    return sum(int(held.get(name, "0 kB").split()[0]) for name in ("RssAnon", "RssShmem", "VmPTE")) / 1024
 
 
-def _data_bytes() -> int:
-    """What RLIMIT_DATA counts of this process now."""
+def _bytes(what: str) -> int:
+    """A size of this process, as /proc calls it."""
     status = Path("/proc/self/status").read_text()
-    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData:")), 0)
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(f"{what}:")), 0)
 
 
 def _filter_system_calls() -> None:

@@ -17,7 +17,7 @@ EXERCISE = "02-freeze-backbone"  # any: its answer is replaced by the attacks
 ENVIRONMENT = "COURSE_GRADER_ONLY"
 
 # Runs inside, and says what it could do. `PATH` is a file of the grader, `NUMBER` its process.
-_ATTACKS = '''
+_ATTACKS = """
 def freeze(module):
     import ctypes, os, signal, socket, struct
     libc, done = ctypes.CDLL(None, use_errno=True), []
@@ -60,7 +60,7 @@ def freeze(module):
     tries("keep more than its memory", lambda: bytearray(2**32))
     tries("fill the disk", lambda: open("big", "wb").truncate(2**33))
     raise RuntimeError("could: " + "; ".join(done) + ".")
-'''
+"""
 
 
 def breaches() -> list[str]:

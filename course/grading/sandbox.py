@@ -228,17 +228,18 @@ class SandboxedStudent:
                 "statements": self._statements,
             }
             child.wait_until_confined()
-            child.send(talk.pack(request) + b"".join(talk.pack({}, case) for case in cases))
+            child.send(talk.pack(request))
             try:
-                return self._replies(child, exercise, len(cases))
+                return self._replies(child, exercise, cases)
             except (WireError, UnicodeError) as error:
                 child.ending(kill=True)
                 return [_tampered(str(error))]
 
-    def _replies(self, child: _Child, exercise: Exercise, count: int) -> list[Reply]:
+    def _replies(self, child: _Child, exercise: Exercise, cases: Sequence[bytes]) -> list[Reply]:
         replies: list[Reply] = []
         child.deadline = time.monotonic() + DEFINITIONS_S
-        for _ in range(count):
+        for case in cases:
+            child.send(talk.pack({}, case))
             child.deadline += exercise.time_limit_s + GRACE_S
             try:
                 replies.append(talk.unpack_reply(child.read))

@@ -13,10 +13,12 @@ import struct
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+_AND = 0x54
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 40
 _X32 = 0x40000000  # the other numbering of an x86-64 kernel
 _NAMESPACES = 0x7E020080  # CLONE_NEW*: user, pid, network, mount, ipc, uts, cgroup, time
 _AF_UNIX = 1
+_SHARED_ANONYMOUS = 0x21  # MAP_SHARED and MAP_ANONYMOUS: memory that is counted for no process and stays when unused
 
 # arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h
 DENIED = {
@@ -51,8 +53,8 @@ DENIED = {
     },
 }  # fmt: skip
 _SPECIAL = {
-    "x86_64": {"clone": 56, "clone3": 435, "socket": 41},
-    "aarch64": {"clone": 220, "clone3": 435, "socket": 198},
+    "x86_64": {"clone": 56, "clone3": 435, "socket": 41, "mmap": 9},
+    "aarch64": {"clone": 220, "clone3": 435, "socket": 198, "mmap": 222},
 }
 
 
@@ -74,6 +76,11 @@ def program(machine: str = "") -> bytes:
         # glibc makes threads with clone3, whose flags lie in memory that a filter can't read; without it, with clone.
         *_deny(special["clone3"], errno.ENOSYS),
         *(step for number in DENIED[machine].values() for step in _deny(number, errno.EPERM)),
+        _step(_EQUAL, special["mmap"], 0, 4),
+        _step(_LOAD, _FOURTH_ARGUMENT),
+        _step(_AND, _SHARED_ANONYMOUS),
+        _step(_EQUAL, _SHARED_ANONYMOUS, 8, 0),
+        _step(_RETURN, _ALLOW),
         _step(_EQUAL, special["clone"], 0, 3),
         _step(_LOAD, _FIRST_ARGUMENT),
         _step(_ANY_BIT, _NAMESPACES, 4, 0),

@@ -32,14 +32,15 @@ def judge(
     """
     judges = exercise.judges if judges is None else judges
     with plain_torch():
-        cases = {judge.case.name: judge.case for judge in judges}
-        sent = {name: wire.encode(case.inputs(exercise.id, secret)) for name, case in cases.items()}
+        # The visible ones first: what an answer has seen of a hidden case must not be printed in a visible one.
+        cases = [judge.case for judge in sorted(judges, key=lambda judge: judge.hidden)]
+        sent = {case: wire.encode(case.inputs(exercise.id, secret)) for case in dict.fromkeys(cases)}
         replies = student.run(exercise, list(sent.values()), seed)
         replies += [replies[-1]] * (len(sent) - len(replies))  # the last one's failure ended the run
         given = dict(zip(sent, replies, strict=True))
-        outcomes = tuple(_decide(judge, sent[judge.case.name], given[judge.case.name]) for judge in judges)
+        outcomes = tuple(_decide(judge, sent[judge.case], given[judge.case]) for judge in judges)
     # What a hidden case made an answer print, or raise, may hold its values.
-    shown = [given[judge.case.name] for judge in judges if not judge.hidden] or replies
+    shown = [given[judge.case] for judge in judges if not judge.hidden] or replies
     failure = next((reply.failure for reply in shown if reply.failure), None)
     status = _status(failure or next((reply.failure for reply in replies if reply.failure), None), outcomes)
     printed = next((reply.printed for reply in shown if reply.printed), "")
