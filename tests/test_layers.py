@@ -68,17 +68,16 @@ ABOVE = [
     "grading.pools",
     "grading.grade",
     "grading.run",
-    "grading.release.",
-    "grading.gradescope",
-    "grading.",
     "authoring.",
+    "grading.release.",
+    "grading.",
     "doctor",
     "cli_grading",
     "cli",
 ]
 ORDER = [*LIBRARY, *JUDGING, *ABOVE]
-# The one exception: a Result as text is its card, and a card is made from a Result.
-BACKWARDS = {("judging.results", "judging.card")}
+# Within functions: a Result as text is its card, and a card is made from a Result; a task's work is a worker's.
+BACKWARDS = {("judging.results", "judging.card"), ("grading.tasks", "grading.worker")}
 
 MODULES = {
     path.relative_to(ROOT / "course").with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): path

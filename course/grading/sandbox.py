@@ -20,6 +20,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from typing import Any
 
 from course.errors import SandboxMissing, WireError
 from course.grading import bubblewrap, talk
-from course.grading.limits import NOBODY, Limits
+from course.grading.limits import ALONE, Limits
 from course.grading.probes import write_probes
 from course.judging.definitions import Statement
 from course.judging.exercise import Exercise
@@ -93,7 +94,7 @@ class Sandbox:
         self._control.settimeout(None)
 
     def _without_bubblewrap(self) -> dict[str, str]:
-        user = {"COURSE_BECOME": str(NOBODY)} if self.level == "container" else {}
+        user = {"COURSE_BECOME": str(ALONE)} if self.level == "container" else {}
         return {"COURSE_PROBES": str(self._folder), "HOME": "/tmp", "TMPDIR": "/tmp", **user}
 
     def _said(self) -> str:
@@ -247,13 +248,26 @@ class SandboxedStudent:
                 said = child.ending(kill=True)
                 return [*replies, Reply(None, _too_long(exercise, said))]
             except EOFError:
-                return [*replies, Reply(None, _crashed(exercise, child.ending(kill=False), self.sandbox.limits))]
+                return [*replies, Reply(None, self._crashed(exercise, child.ending(kill=False)))]
             failure = replies[-1].failure
             if failure and failure.kind in FINAL:
                 child.ending(kill=True)
                 return replies
             child.deadline = time.monotonic()
         return replies if _is_over(child) else [_tampered("more came back than was asked for")]
+
+    def _crashed(self, exercise: Exercise, said: dict[str, Any]) -> Failure:
+        name, limits = f"`{exercise.answer}`", self.sandbox.limits
+        if said["ended"] == "memory":
+            return Failure("crashed", f"{name} took more than {limits.memory_mib:,} MiB of memory, and was ended")
+        killed = said["exit"] == -signal.SIGKILL and not said["ended"] and said["cpu_s"] < limits.cpu_s - 1
+        if killed and self.sandbox.level == "sandbox":  # no answer can kill the first process of its namespace
+            raise MachineryFailure("an answer was killed from outside; is the machine out of memory?")
+        what = f"by signal {-said['exit']}" if said["exit"] < 0 else f"with exit code {said['exit']}"
+        return Failure(
+            "crashed",
+            f"the process of {name} ended {what} before it returned; it must not leave Python, as os._exit does",
+        )
 
 
 def _is_over(child: _Child) -> bool:
@@ -279,15 +293,4 @@ def _too_long(exercise: Exercise, said: dict[str, Any]) -> Failure:
     return Failure(
         "timeout",
         f"`{exercise.answer}` did not return within {exercise.time_limit_s:g} s; is there an endless loop?",
-    )
-
-
-def _crashed(exercise: Exercise, said: dict[str, Any], limits: Limits) -> Failure:
-    name = f"`{exercise.answer}`"
-    if said["ended"] == "memory":
-        return Failure("crashed", f"{name} took more than {limits.memory_mib:,} MiB of memory, and was ended")
-    what = f"by signal {-said['exit']}" if said["exit"] < 0 else f"with exit code {said['exit']}"
-    return Failure(
-        "crashed",
-        f"the process of {name} ended {what} before it returned; it must not leave Python, as os._exit does",
     )

@@ -24,7 +24,7 @@ from typing import Any
 
 import course.exercises
 from course.grading import confine, talk
-from course.grading.limits import NOBODY, Limits
+from course.grading.limits import ALONE, Limits
 from course.judging import definitions
 from course.judging.definitions import Statement
 from course.judging.exercise import exercises_of, find_exercise, notebook_numbers
@@ -80,9 +80,10 @@ def _guarded(
     conversation.close()
     why = _watch(child, leash, limits)
     if level == "container":
-        _end_all_of(NOBODY)
-    _, status = os.waitpid(child, 0)
-    return {"failure": "", "ended": why, "exit": os.waitstatus_to_exitcode(status)}
+        _end_all_of(ALONE)
+    _, status, used = os.wait4(child, 0)
+    cpu_s = used.ru_utime + used.ru_stime
+    return {"failure": "", "ended": why, "exit": os.waitstatus_to_exitcode(status), "cpu_s": cpu_s}
 
 
 def _watch(child: int, leash: socket.socket, limits: Limits) -> str:

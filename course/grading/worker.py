@@ -5,11 +5,10 @@ from __future__ import annotations
 import socket
 import sys
 import tempfile
+import threading
 import time
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
-from threading import get_ident
 
 import torch
 
@@ -63,13 +62,18 @@ def _attempt(exercise: Exercise, answer: Answer | None, cells: list[dict]) -> At
 
 def grade(settings: Settings, submission: str, attempt: Attempt, judges: str) -> Grade:
     """The grade of one exercise. Raises CanaryFailed or SandboxMissing where this machine cannot grade at all."""
-    return _machine(settings, get_ident()).grade(submission, attempt, judges)
+    return _machine(settings).grade(submission, attempt, judges)
 
 
-@lru_cache(maxsize=32)
-def _machine(settings: Settings, thread: int) -> Machine:
-    """One for each thread that grades: a sandbox runs one exercise at a time."""
-    return Machine(settings)
+_here = threading.local()  # one machine for each thread that grades: a sandbox runs one exercise at a time
+
+
+def _machine(settings: Settings) -> Machine:
+    if getattr(_here, "settings", None) != settings:
+        if machine := getattr(_here, "machine", None):
+            machine.close()
+        _here.machine, _here.settings = Machine(settings), settings
+    return _here.machine
 
 
 class Machine:
