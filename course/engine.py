@@ -135,24 +135,22 @@ class Engine:
 
     def chunks(self, batches: list[Batch]) -> Iterator[Chunk]:
         """These batches on the device, in pieces that fit into memory."""
-        total = sum(batch.everywhere for batch in batches)
+        total = sum(batch.everywhere for batch in batches) or 1
         for batch in batches:
-            if self.chunk_size is None and self.processes == 1:  # as a rule; the rest is for when memory ran out
-                weight = batch.samples / total if batch.samples else 0.0
-                inputs, labels = self._move(batch.inputs), self._move(batch.labels)
-                yield Chunk(inputs, labels, batch.samples, weight, batch is batches[-1], batch.labels)
-                continue
-            length = max(batch.samples, 1)
-            size = self.chunk_size or length
-            for start in range(0, length, size):
-                stop = min(start + size, length)
-                whole = stop - start == length
-                inputs, labels = (
-                    self._move(value if whole else _part(value, start, stop)) for value in (batch.inputs, batch.labels)
+            size = self.chunk_size or batch.samples or 1  # padding without samples still takes part
+            for start in range(0, batch.samples or 1, size):
+                samples, is_last_part = min(size, batch.samples - start), start + size >= batch.samples
+                inputs, labels = batch.inputs, batch.labels
+                if size < batch.samples:
+                    inputs, labels = _part(inputs, start, start + samples), _part(labels, start, start + samples)
+                yield Chunk(
+                    self._move(inputs),
+                    self._move(labels),
+                    samples,
+                    weight=samples * self.processes / total,
+                    last=is_last_part and batch is batches[-1],
+                    given=batch.labels,
                 )
-                samples = min(stop, batch.samples) - start if batch.samples else 0
-                last = batch is batches[-1] and stop == length
-                yield Chunk(inputs, labels, samples, samples * self.processes / total, last, batch.labels)
 
     def shrink(self, batches: list[Batch], error: RuntimeError) -> None:
         """Half as many samples at once from now on, said in one line.

@@ -22,8 +22,10 @@ class Measured(NamedTuple):
     hits: torch.Tensor | None
 
 
-def measure(network: nn.Module, chunk: Chunk, loss_fn: Callable | None, engine: Engine) -> Measured:
-    """The loss and the hits of one chunk."""
+def measure(
+    network: nn.Module, chunk: Chunk, loss_fn: Callable | None, engine: Engine
+) -> tuple[torch.Tensor, Measured]:
+    """The loss of one chunk, to take the gradient of, and the numbers to keep."""
     loss_fn = loss_fn or F.cross_entropy
     with engine.autocast():
         outputs = network(**chunk.inputs) if isinstance(chunk.inputs, dict) else network(chunk.inputs)
@@ -39,10 +41,12 @@ def measure(network: nn.Module, chunk: Chunk, loss_fn: Callable | None, engine: 
                 _check_labels(chunk.given, classes, ignored)
             raise
     if not classes:
-        return Measured(chunk.samples, loss, None)
+        return loss, Measured(chunk.samples, loss.detach(), None)
     right = outputs.detach().argmax(1) == chunk.labels
-    hits = right.sum() if right.ndim == 1 else right.sum() / (chunk.labels != ignored).sum() * chunk.samples
-    return Measured(chunk.samples, loss, hits)
+    hits = torch.count_nonzero(right)
+    if right.ndim > 1:  # labels with parts, such as words: the fraction of those that count
+        hits = hits / torch.count_nonzero(chunk.labels != ignored) * chunk.samples
+    return loss, Measured(chunk.samples, loss.detach(), hits)
 
 
 def _classes(outputs: Any, labels: Any) -> int:
@@ -67,22 +71,25 @@ def _check_labels(labels: torch.Tensor, classes: int, ignored: int) -> None:
 
 
 class Tally:
-    """Sums over samples. Looking at a loss waits for the GPU, so there it is looked at once in 50 steps."""
+    """Sums over samples, made once in `EVERY` steps, because fetching a number waits for the GPU."""
+
+    EVERY = 50
 
     def __init__(self, engine: Engine, epoch: int | None = None) -> None:
         self._engine, self._epoch = engine, epoch
-        self._every = 1 if engine.device.type == "cpu" else 50
+        self._sees_at_once = epoch is not None and engine.device.type == "cpu"  # nothing to wait for
         self._pending: list[tuple[Measured, int, float]] = []
         self._batches = 0
         self._samples, self._loss, self._hits = 0, 0.0, 0.0
         self._has_accuracy = True
 
     def add(self, measured: list[Measured], batches: int, optimizer: torch.optim.Optimizer | None = None) -> None:
-        """Count a step of that many batches; NonFiniteLoss if a loss looked at now is NaN or infinite."""
+        """Count a step of that many batches; NonFiniteLoss if a loss seen now is NaN or infinite."""
         self._batches += batches
         rate = optimizer.param_groups[-1]["lr"] if optimizer else 0.0
         self._pending += [(one, self._batches, rate) for one in measured if one.samples]  # the rest is padding
-        if len(self._pending) >= self._every:
+        is_wrong = self._sees_at_once and not all(math.isfinite(one.loss.item()) for one in measured)
+        if is_wrong or len(self._pending) >= self.EVERY:
             self._settle()
 
     def _settle(self) -> None:
@@ -114,7 +121,7 @@ class Tally:
 
 def _numbers(tensors: list[torch.Tensor]) -> list[float]:
     """These single numbers, fetched from the device together."""
-    return torch.stack(tensors).tolist() if len(tensors) > 1 else [tensor.item() for tensor in tensors]
+    return torch.stack(tensors).tolist() if tensors else []
 
 
 def _non_finite(loss: float, epoch: int, batch: int, rate: float, precision: str) -> str:

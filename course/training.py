@@ -137,7 +137,7 @@ def evaluate(
     tally = Tally(engine)
     with evaluating(model), torch.inference_mode():
         for batch in bar(engine.batches(loader), "evaluating", total=length(loader)):
-            tally.add(_in_memory(engine, [batch], lambda chunk: measure(model, chunk, loss_fn, engine)), 1)
+            tally.add(_in_memory(engine, [batch], lambda chunk: measure(model, chunk, loss_fn, engine)[1]), 1)
     return tally.means()
 
 
@@ -148,10 +148,9 @@ def _gradients(
 
     def backward(chunk: Chunk) -> Measured:
         with engine.exchange(network, chunk):
-            measured = measure(network, chunk, loss_fn, engine)
-            loss = measured.loss if chunk.weight == 1 else measured.loss * chunk.weight
-            engine.scaler.scale(loss).backward()
-        return measured._replace(loss=measured.loss.detach())
+            loss, measured = measure(network, chunk, loss_fn, engine)
+            engine.scaler.scale(loss if chunk.weight == 1 else loss * chunk.weight).backward()
+        return measured
 
     return _in_memory(engine, step, backward, before=optimizer.zero_grad)
 

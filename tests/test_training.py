@@ -63,9 +63,10 @@ def test_fit_learns_and_leaves_the_model_in_eval_mode():
 
 def test_means_are_over_samples_not_over_batches():
     model = network()
-    whole, ragged = (evaluate(model, loader(21, batch_size=size), device="cpu") for size in (21, 20))
-    assert ragged["loss"] == pytest.approx(whole["loss"], abs=1e-6)
-    assert ragged["accuracy"] == whole["accuracy"] and ragged["samples"] == 21
+    whole, ragged, single = (evaluate(model, loader(121, batch_size=size), device="cpu") for size in (121, 120, 1))
+    for other in (ragged, single):
+        assert other["loss"] == pytest.approx(whole["loss"], abs=1e-6)
+        assert other["accuracy"] == whole["accuracy"] and other["samples"] == 121
 
 
 def test_evaluate_runs_in_eval_mode_and_restores_every_module():
@@ -141,12 +142,13 @@ def test_early_stopping_brings_the_best_weights_back():
     assert evaluate(model, loader(), device="cpu")["loss"] == pytest.approx(history.best["val_loss"])
 
 
-def test_a_loss_that_is_not_finite_names_epoch_batch_and_rate():
-    samples = data()
-    samples.tensors[0][17] = math.nan
+@pytest.mark.parametrize(("at", "batch_size", "batch"), [(17, 8, 3), (72, 1, 73)])
+def test_a_loss_that_is_not_finite_names_epoch_batch_and_rate(at, batch_size, batch):
+    samples = data(80)
+    samples.tensors[0][at] = math.nan
     model = network()
-    with pytest.raises(NonFiniteLoss, match=r"epoch 1, batch 3, at learning rate 0\.1; .*lr=0\.01"):
-        train(model, DataLoader(samples, batch_size=8), optimizer=sgd(model))
+    with pytest.raises(NonFiniteLoss, match=rf"epoch 1, batch {batch}, at learning rate 0\.1; .*lr=0\.01"):
+        train(model, DataLoader(samples, batch_size=batch_size), optimizer=sgd(model))
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
@@ -192,6 +194,14 @@ def test_a_loader_without_batches_is_an_error(options):
         train(network(), loader(**options))
     with pytest.raises(EmptyData):
         evaluate(network(), loader(**options), device="cpu")
+
+
+def test_a_batch_without_samples_counts_for_nothing():
+    nothing = (torch.zeros(0, 6), torch.zeros(0, dtype=torch.int64))
+    model = network()
+    assert evaluate(model, [nothing, *loader()], device="cpu") == evaluate(model, loader(), device="cpu")
+    with pytest.raises(EmptyData):
+        evaluate(model, [nothing], device="cpu")
 
 
 def test_labels_out_of_range_are_named_with_the_number_of_outputs():
