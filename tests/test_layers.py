@@ -48,6 +48,7 @@ JUDGING = [
 ABOVE = [
     "exercises.narrow",
     "exercises.",
+    "authoring.",
     "grading.records",
     "grading.submissions.",
     "grading.gradebook.",
@@ -68,7 +69,6 @@ ABOVE = [
     "grading.pools",
     "grading.grade",
     "grading.run",
-    "authoring.",
     "grading.release.",
     "grading.",
     "doctor",

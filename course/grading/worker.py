@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from course.authoring.setup_cell import PARAMETERS, setup_source
 from course.errors import CanaryFailed, ExerciseError, TimeLimitReached
 from course.grading.records import MACHINERY, Grade
 from course.grading.sandbox import MachineryFailure, Sandbox, SandboxedStudent
@@ -28,11 +29,15 @@ READ_LIMIT_S = 30.0
 
 
 def read(content: bytes, notebook: str = "") -> Reading:
-    """The attempts in a notebook, every exercise of it once; `notebook` is its number where that is known."""
+    """The attempts in a notebook, every exercise of it once; `notebook` is its number where that is known.
+
+    The setup cell is the released one, which a learner may have lost; what follows it, the learner's own.
+    """
     try:
         with time_limit(READ_LIMIT_S):
             cells = cells_of(content, "the notebook")
             answers = {answer.exercise.id: answer for answer in find_answers(cells)}
+            cells = [{"source": source} for source in (PARAMETERS, setup_source())] + cells
             numbers = [notebook] if notebook else sorted({exercise_id[:2] for exercise_id in answers})
             attempts = tuple(
                 _attempt(exercise, answers.get(exercise.id), cells)
