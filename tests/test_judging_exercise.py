@@ -27,7 +27,7 @@ def test_ids_are_unique_and_begin_with_their_notebook():
     ids = [(number, exercise.id) for number in notebook_numbers() for exercise in exercises_of(number)]
     assert len({exercise_id for _, exercise_id in ids}) == len(ids)
     assert all(exercise_id.startswith(f"{number}-") for number, exercise_id in ids)
-    assert exercises_of("98") == []
+    assert exercises_of("98") == ()
 
 
 def test_the_same_secret_draws_the_same_case_and_another_one_another():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import site
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,7 @@ def environment() -> dict[str, str]:
         "MPLBACKEND": "agg",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
+        "PYTHONUSERBASE": site.getuserbase(),  # below HOME anybody may write, and plant a module
         "CUDA_VISIBLE_DEVICES": "",
         "HF_HUB_OFFLINE": "1",
     }
@@ -78,11 +80,13 @@ def _program() -> str:
 
 def _ways() -> list[list[str]]:
     """The rights that the warm process keeps, to make a child's namespaces; root's also to make it nobody."""
+    # The second right is to see how much memory an answer holds.
+    may = ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SYS_PTRACE"]
     # As uid 0 of its namespace, which is the caller outside: else bubblewrap puts a second one around the program, in
     # which it may not make namespaces.
-    inside = ["--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
+    inside = ["--unshare-user", "--uid", "0", "--gid", "0", *may]
     inside += ["--cap-add", "CAP_SETFCAP"]  # which the kernel wants of whoever maps a uid 0, in a child's namespace too
-    as_root = ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    as_root = [*may, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     as_root += ["--cap-add", "CAP_KILL"]  # what became nobody is to be ended
     as_root += ["--setenv", "COURSE_BECOME", str(NOBODY)]
     # Root may be root of a container only, which can make a user namespace and nothing else.
@@ -104,17 +108,27 @@ def _mounts(probes: Path, private: Sequence[Path]) -> list[str]:
     for folder in folders:
         options += ["--ro-bind", str(folder.resolve()), str(folder)]
     # These may lie below Python's own folders: a clone within a virtual environment, say.
-    hidden = [Path(place).resolve() for place in private]
-    for folder in [*hidden, package.parent / "solutions", package.parent / "tests", package.parent / ".git"]:
-        if folder.is_dir() and any(folder.is_relative_to(mounted.resolve()) for mounted in folders):
-            options += ["--tmpfs", str(folder)]
+    for hidden in [*private, package.parent / "solutions", package.parent / "tests", package.parent / ".git"]:
+        for place in _seen_at(hidden.resolve(), folders):
+            options += ["--tmpfs", place, "--remount-ro", place]
     options += ["--ro-bind", str(probes), str(package / "exercises")]
+    options += ["--remount-ro", "/dev"]  # an ordinary user's children own it, and would find there what others left
     # The grader's own code is no secret; whoever has it still reaches nothing with it.
     if Path("/tmp") in above:  # then a child can't lay its own over it
         options += ["--remount-ro", "/tmp", "--setenv", "COURSE_WRITABLE", HOME]
     else:
         options += ["--setenv", "COURSE_WRITABLE", f"{HOME}:/tmp"]
     return [*options, "--chdir", HOME, "--remount-ro", "/"]
+
+
+def _seen_at(hidden: Path, folders: Sequence[Path]) -> list[str]:
+    """Where a folder would be seen inside, as these are mounted; some are symbolic links, and stand there twice."""
+    if not hidden.is_dir():
+        return []
+    mounted = {folder: folder.resolve() for folder in folders}
+    return [
+        str(folder / hidden.relative_to(source)) for folder, source in mounted.items() if hidden.is_relative_to(source)
+    ]
 
 
 def _python_folders() -> list[Path]:

@@ -121,12 +121,14 @@ def close_all_but(keep: int) -> None:
     os.closerange(max(keep + 1, 3), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def memory_mib(first: int, shared_mib: float) -> float:
-    """MiB held by a process and all below it, less what each of them has from the fork: `shared_mib`.
+def holds_over(mib: float, first: int) -> bool:
+    """True when a process and all below it hold more memory than that; what several of them share counts once.
 
     Counts anonymous and shared memory and page tables; files that are mapped, such as torch's own, are nobody's.
     """
-    return sum(max(0.0, held_mib(pid) - shared_mib) for pid in [first, *_descendants(first)])
+    everyone = [first, *_descendants(first)]
+    # The first sum takes no time, and counts what a fork shares for each.
+    return sum(map(held_mib, everyone)) > mib and sum(map(_share_mib, everyone)) > mib
 
 
 def _descendants(pid: int) -> list[int]:
@@ -143,12 +145,27 @@ def _descendants(pid: int) -> list[int]:
 
 def held_mib(pid: int) -> float:
     """MiB that one process holds, what it shares with its parent too."""
+    return _read_mib(f"/proc/{pid}/status", "RssAnon", "RssShmem", "VmPTE")
+
+
+def _share_mib(pid: int) -> float:
+    """MiB that one process holds, of each page its part among those that share it."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
+        return _read_mib(f"/proc/{pid}/smaps_rollup", "Pss_Anon", "Pss_Shmem") + _read_mib(
+            f"/proc/{pid}/status", "VmPTE"
+        )
+    except OSError:  # not allowed to look
+        return held_mib(pid)
+
+
+def _read_mib(path: str, *names: str) -> float:
+    """The sum of these lines of a file in /proc; 0 for a process that has ended."""
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
         return 0.0
     held = dict(line.split(":", 1) for line in lines if ":" in line)
-    return sum(int(held.get(name, "0 kB").split()[0]) for name in ("RssAnon", "RssShmem", "VmPTE")) / 1024
+    return sum(int(held.get(name, "0 kB").split()[0]) for name in names) / 1024
 
 
 def _bytes(what: str) -> int:

@@ -41,7 +41,7 @@ from course.judging.results import FINAL, Failure, Reply
 
 LEVELS = ("sandbox", "container", "trusted")
 START_S = 120.0  # importing torch on a cold disk
-DEFINITIONS_S = 20.0
+DEFINITIONS_S = 30.0  # imports too: seconds each where the machine is busy
 GRACE_S = 2.0  # between an exercise's own time limit, which speaks, and ours, which kills
 
 
@@ -60,42 +60,46 @@ class Sandbox:
         if level == "container" and os.getuid() != 0:
             raise SandboxMissing("the level container gives up root's rights for each answer; run it as root")
         self.level, self.limits = level, limits or Limits()
-        self._stack = contextlib.ExitStack()
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="course-probes-")))
-        write_probes(self._folder)
-        self._folder.chmod(0o755)
         self._private = tuple(private)
         self._start()
 
     def _start(self) -> None:
-        self._control, theirs = socket.socketpair()
-        python = [sys.executable, "-P", "-m", "course.grading.warm", str(theirs.fileno()), self.level]
-        around = bubblewrap.command(self._folder, self._private) if self.level == "sandbox" else []
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
-        self._process = subprocess.Popen(
-            [*around, *python],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            env=bubblewrap.environment() | ({} if around else self._without_bubblewrap()),
-            cwd="/",
-        )
-        theirs.close()
-        self._control.settimeout(START_S)
-        try:
-            ready = self._control.recv(5)
-        except TimeoutError:
-            ready = b""
+        # The probes are files until they are imported; a grader that is killed leaves none behind.
+        with tempfile.TemporaryDirectory(prefix="course-probes-") as folder:
+            probes = Path(folder)
+            probes.chmod(0o755)
+            write_probes(probes)
+            self._open(probes)
+            self._control.settimeout(START_S)
+            try:
+                ready = self._control.recv(5)
+            except TimeoutError:
+                ready = b""
         if ready != b"ready":
             said = self._said()
             self.close()
             raise SandboxMissing(f"the process behind the sandbox did not start: {said or 'it said nothing'}")
         self._control.settimeout(None)
 
-    def _without_bubblewrap(self) -> dict[str, str]:
+    def _open(self, probes: Path) -> None:
+        around = bubblewrap.command(probes, self._private) if self.level == "sandbox" else []
+        self._control, theirs = socket.socketpair()
+        python = [sys.executable, "-P", "-m", "course.grading.warm", str(theirs.fileno()), self.level]
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
+        with theirs:
+            self._process = subprocess.Popen(
+                [*around, *python],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                env=bubblewrap.environment() | ({} if around else self._without_bubblewrap(probes)),
+                cwd="/",
+            )
+
+    def _without_bubblewrap(self, probes: Path) -> dict[str, str]:
         user = {"COURSE_BECOME": str(ALONE)} if self.level == "container" else {}
-        return {"COURSE_PROBES": str(self._folder), "HOME": "/tmp", "TMPDIR": "/tmp", **user}
+        return {"COURSE_PROBES": str(probes), "HOME": "/tmp", "TMPDIR": "/tmp", **user}
 
     def _said(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -105,7 +109,7 @@ class Sandbox:
 
     def restart(self) -> None:
         """A new warm process instead of one that failed."""
-        self._end()
+        self.close()
         self._start()
 
     @property
@@ -131,10 +135,6 @@ class Sandbox:
 
     def close(self) -> None:
         """End the warm process and everything in it."""
-        self._end()
-        self._stack.close()
-
-    def _end(self) -> None:
         self._control.close()
         self._process.kill()
         self._process.wait()

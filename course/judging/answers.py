@@ -18,9 +18,15 @@ from course.judging.exercise import Exercise, exercises_of, notebook_numbers
 
 COMMENT = re.compile(r"^#\s*exercise:\s*(\d\d-[a-z0-9-]+)", re.MULTILINE)
 _MAX_BYTES = 50 * 2**20
+_MAX_CELLS, _MAX_CODE = 2_000, 5_000_000  # of code in a notebook; the latter in characters, as
+_MAX_CELL = 200_000  # of a cell that is parsed: its syntax tree takes a hundred times the memory
 # `%magic`, `!command`, `help?`, `lines = !command`, each with the lines that a backslash continues it on.
-_MAGIC = re.compile(r"^([ \t]*)(?:[%!?]|[\w.]+\?{1,2}[ \t]*$|[\w, ]+=[ \t]*[%!])(?:.*\\\n)*.*$", re.MULTILINE)
+_MAGIC = re.compile(
+    r"^([ \t]*+)(?:[%!?]|[\w.]++\?{1,2}[ \t]*+$|[\w, ]++=[ \t]*+[%!])(?:.*\\\n)*+.*$",  # possessive: linear in time
+    re.MULTILINE,
+)
 _OTHER_LANGUAGE = re.compile(r"\s*%%(?!time\b|timeit\b|capture\b|prun\b)")
+_DEFINED = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)", re.MULTILINE)
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -61,7 +67,11 @@ def cells_of(content: bytes, name: str) -> list[dict[str, Any]]:
             [] if "cells" in notebook else [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
         )
         cells = notebook.get("cells", nbformat_3)
-        return [_code_cell(cell) for cell in cells if cell.get("cell_type") == "code"]
+        found = [_code_cell(cell) for cell in cells if cell.get("cell_type") == "code"]
+        if len(found) > _MAX_CELLS or sum(len(cell["source"]) for cell in found) > _MAX_CODE:
+            most = f"{_MAX_CELLS:,} cells or {_MAX_CODE:,} characters of code"
+            raise ExerciseError(f"{name} holds over {most}; take out what is no answer and save it again")
+        return found
     except json.JSONDecodeError as error:
         place = f"it is damaged or no notebook: the JSON ends or breaks in line {error.lineno}"
         raise ExerciseError(f"{name} cannot be read, {place}; open it in Jupyter and save it again") from error
@@ -84,6 +94,7 @@ def find_answers(cells: list[dict[str, Any]]) -> list[Answer]:
     exercises = [exercise for number in notebook_numbers() for exercise in exercises_of(number)]
     known = {exercise.id for exercise in exercises}
     claims = [_claim(cell, known) for cell in cells]
+    bound = {source: _names_at_top(source) for source in {cell["source"] for cell in cells}}
     numbers = {claim[:2] for claim in claims if claim} or _checked_numbers(cells)
     answers = []
     for exercise in exercises:
@@ -91,8 +102,8 @@ def find_answers(cells: list[dict[str, Any]]) -> list[Answer]:
             continue
         claimed = [cell["source"] for cell, claim in zip(cells, claims, strict=True) if claim == exercise.id]
         # A cell that was split keeps its id and comment in the part without the answer.
-        named = [source for source in claimed if binds(source, exercise.answer) or syntax_error(source)]
-        sources = named or [cell["source"] for cell in cells if binds(cell["source"], exercise.answer)] or claimed
+        named = [source for source in claimed if exercise.answer in bound[source][0] or bound[source][1]]
+        sources = named or [cell["source"] for cell in cells if exercise.answer in bound[cell["source"]][0]] or claimed
         if sources:
             answers.append(Answer(exercise, sources[-1], len(sources)))
     return answers
@@ -112,10 +123,18 @@ def _checked_numbers(cells: list[dict[str, Any]]) -> set[str]:
 
 def binds(source: str, name: str) -> bool:
     """True when a cell defines or assigns this name at its top, or seems to in spite of a syntax error."""
-    if syntax_error(source):
-        return bool(re.search(rf"^(?:async\s+def|def|class)\s+{re.escape(name)}\b", source, re.MULTILINE))
-    nodes = [node for node in parse(source).body if not isinstance(node, (ast.Import, ast.ImportFrom))]
-    return any(name in names_bound(node) for node in nodes)
+    return name in _names_at_top(source)[0]
+
+
+def _names_at_top(source: str) -> tuple[set[str], bool]:
+    """The names that a cell defines or assigns at its top, imports apart; and whether it has a syntax error."""
+    try:
+        nodes = _parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(_DEFINED.findall(source)), True
+    return {
+        name for node in nodes if not isinstance(node, (ast.Import, ast.ImportFrom)) for name in names_bound(node)
+    }, False
 
 
 def names_bound(node: ast.stmt) -> set[str]:
@@ -168,6 +187,8 @@ def syntax_error(source: str) -> str:
 def _parse(source: str) -> ast.Module:
     if _OTHER_LANGUAGE.match(source):
         return ast.Module([], [])
+    if len(source) > _MAX_CELL:
+        raise ValueError(f"it has over {_MAX_CELL:,} characters")
     try:
         return ast.parse(source)
     except SyntaxError:  # only now, since a line of Python may begin with % too, within brackets

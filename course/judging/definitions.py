@@ -45,17 +45,19 @@ def needed_statements(cells: list[dict[str, Any]], answers: Iterable[Answer]) ->
     sources = [answer.source for answer in answers]
     rest = [cell["source"] for cell in cells if cell["source"] not in sources]
     places = [
-        (Statement(source, index), node)
+        (Statement(source, index), about)
         for source in [*rest, *sources]
-        for index, node in enumerate(parse(source).body)
+        for index, about in enumerate(_about_statements(source))
     ]
-    needed = _needed_names(places, {answer.exercise.answer for answer in answers})
-    return [place for place, node in places if _is_definition(node) or names_bound(node) & (needed | {"*"})]
+    needed = _needed_names([about for _, about in places], {answer.exercise.answer for answer in answers})
+    return [place for place, about in places if about.is_definition or about.binds & (needed | {"*"})]
 
 
 def execute(statements: Iterable[Statement], *, limit_s: float = STATEMENT_LIMIT_S) -> dict[str, Any]:
     """The namespace after these statements. One that fails, or takes over `limit_s`, leaves its names undefined."""
-    nodes = [(statement.cell, parse(statement.cell).body[statement.index]) for statement in statements]
+    statements = list(statements)
+    trees = {cell: parse(cell).body for cell in {statement.cell for statement in statements}}
+    nodes = [(statement.cell, trees[statement.cell][statement.index]) for statement in statements]
     flags = __future__.annotations.compiler_flag if any(_postpones_annotations(node) for _, node in nodes) else 0
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with captured(), own_generators(0), plain_torch():
@@ -75,12 +77,12 @@ def _postpones_annotations(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
-def _needed_names(places: list[tuple[Statement, ast.stmt]], wanted: set[str]) -> set[str]:
+def _needed_names(statements: list[_About], wanted: set[str]) -> set[str]:
     """The names that the wanted definitions read, and what those read, and so on."""
     reads: dict[str, set[str]] = {}
-    for place, node in places:
-        for name in names_bound(node):
-            reads.setdefault(name, set()).update(_reads(place.cell)[place.index])
+    for about in statements:
+        for name in about.binds:
+            reads.setdefault(name, set()).update(about.reads)
     needed, waiting = set(wanted), list(wanted)
     while waiting:
         for name in reads.get(waiting.pop(), set()) - needed:
@@ -89,10 +91,25 @@ def _needed_names(places: list[tuple[Statement, ast.stmt]], wanted: set[str]) ->
     return needed
 
 
-@lru_cache(maxsize=4096)  # most cells of a class are the released ones
-def _reads(cell: str) -> tuple[frozenset[str], ...]:
-    """For each statement of a cell the global names that it reads; a function's own variables are not among them."""
-    return tuple(frozenset(_read_by(node)) for node in parse(cell).body)
+@dataclass(frozen=True)
+class _About:
+    """What a statement binds, and the global names that it reads; a function's own variables are not among them."""
+
+    is_definition: bool
+    binds: frozenset[str]
+    reads: frozenset[str]
+
+
+@lru_cache(maxsize=1024)  # most cells of a class are the released ones
+def _about_statements(cell: str) -> tuple[_About, ...]:
+    return tuple(map(_about, parse(cell).body))
+
+
+def _about(node: ast.stmt) -> _About:
+    binds = frozenset(names_bound(node))
+    is_constant = isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and len(binds) == 1
+    reads = frozenset() if is_constant or not binds else frozenset(_read_by(node))  # only what binds is asked
+    return _About(_is_definition(node), binds, reads)
 
 
 def _read_by(node: ast.stmt) -> set[str]:

@@ -20,6 +20,7 @@ import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +111,14 @@ def _judge(exercise_id: str, decide: Decide, case: Case, points: int, *, hidden:
     return Judge(exercise_id, decide.__name__, claim, points, case, decide, hidden)
 
 
-def exercises_of(notebook: str) -> list[Exercise]:
+@lru_cache
+def exercises_of(notebook: str) -> tuple[Exercise, ...]:
     """The exercises of a notebook, by its number ("02"), in the order in which they are written."""
     for module in pkgutil.iter_modules(importlib.import_module("course.exercises").__path__):
         if module.name.startswith(f"nb{notebook}_"):
             content = importlib.import_module(f"course.exercises.{module.name}")
-            return [value for value in vars(content).values() if isinstance(value, Exercise)]
-    return []
+            return tuple(value for value in vars(content).values() if isinstance(value, Exercise))
+    return ()
 
 
 def notebook_numbers() -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-import tomllib
 import zipfile
 from pathlib import Path
 
@@ -38,7 +37,7 @@ if [ -z "$python" ]; then
 fi
 "$python" -m venv /opt/course
 /opt/course/bin/python -m pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu torch torchvision
-/opt/course/bin/python -m pip install --no-cache-dir "/autograder/source/@WHEEL@@EXTRA@"
+/opt/course/bin/python -m pip install --no-cache-dir "/autograder/source/@WHEEL@[grade]"
 chmod -R go= /autograder/source
 /opt/course/bin/python -I -m course.grading.gradescope --prove
 """
@@ -90,7 +89,6 @@ def release_gradescope(out: str | Path, notebook: str, *, root: Path | None = No
         files[wheel.name] = wheel.read_bytes()
     fill = {
         "@WHEEL@": wheel.name,
-        "@EXTRA@": "[grading]" if _has_grading_extra(root) else "",
         "@LIMIT@": str(TIME_LIMIT_S),
         "@NUMBER@": number,
         "@POINTS@": str(_points(number, hidden)),
@@ -116,11 +114,6 @@ def _secret_files(solutions: Path, hidden: Path, number: str) -> dict[str, bytes
 def _points(number: str, hidden: Path) -> int:
     exercises = {exercise.id: exercise.points for exercise in exercises_of(number)}
     return sum(exercises.values()) + sum(j.points for j in hidden_judges(hidden) if j.exercise_id in exercises)
-
-
-def _has_grading_extra(root: Path) -> bool:
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
-    return "grading" in project.get("optional-dependencies", {})
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:

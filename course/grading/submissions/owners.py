@@ -25,8 +25,9 @@ _METADATA = "submission_metadata.yml"  # in Gradescope's export
 _MAX_METADATA = 20 * 2**20  # bytes
 _WRAPPERS = re.compile(r"submissions?|submitted|.+[-_]submissions|assignment_\d+_export", re.IGNORECASE)
 # At the top of a source, files of these endings are taken for a learner's, unless they have such a name.
-_HANDED_IN = tuple(
-    ".py .txt .md .pdf .html .htm .doc .docx .odt .rtf .zip .rar .7z .gz .tar .json .r .rmd .qmd".split()  # noqa: SIM905
+_HANDED_IN = (
+    *(".py", ".txt", ".md", ".pdf", ".html", ".htm", ".doc", ".docx", ".odt", ".rtf", ".json", ".r", ".rmd", ".qmd"),
+    *(".zip", ".rar", ".7z", ".gz", ".tar"),
 )
 _NOBODYS = {"readme", "license", "requirements", "conftest", "sitecustomize", "usercustomize", "setup", "notes"}
 _NOBODYS |= {"course", "torch", "torchvision", "numpy", "timm", "transformers", *sys.stdlib_module_names}
