@@ -26,6 +26,11 @@ def command(probes: Path, private: Sequence[Path] = ()) -> list[str]:
 
     `probes` replaces the exercises of the course; `private` are folders that stay empty inside.
     """
+    return [*namespaces(), *_mounts(probes, private), "--"]
+
+
+def namespaces() -> list[str]:
+    """bubblewrap with the namespaces and rights that it may give here; as `command`, without what is seen inside."""
     program = _program()
     for user in _ways():
         base = [program, "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
@@ -34,7 +39,7 @@ def command(probes: Path, private: Sequence[Path] = ()) -> list[str]:
             [*base, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"], capture_output=True, text=True
         )
         if tried.returncode == 0:
-            return [*base, *_mounts(probes, private), "--"]
+            return base
     reason = (tried.stderr.strip() or f"it ended with {tried.returncode}").splitlines()[-1]
     raise SandboxMissing(
         f"bubblewrap may not make namespaces here ({reason}); allow them "

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from course.grading.bubblewrap import namespaces
 from course.grading.grade import CLONE, OnProgress, Summary, grade, settings_for
 from course.grading.gradebook import Gradebook, Policy
 from course.grading.pools import DaskPool, LocalPool, Pool
@@ -40,6 +41,8 @@ def grade_class(
     default one a core; `scheduler` the address of a Dask cluster to use instead. Raises GradingError kin; whatever was
     graded by then is kept.
     """
+    if level == "sandbox" and not scheduler:
+        namespaces()  # else each worker would load torch before it could say what is missing
     submissions = collect(sources, roster=roster, due=due, tell=tell)
     on_begin(len(submissions))
     out.mkdir(parents=True, exist_ok=True)
