@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from course import doctor, weights
+from course.errors import SandboxMissing
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs shell scripts")
 
@@ -34,7 +35,7 @@ def a_program(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def test_a_machine_that_runs_these_tests_has_no_problem_and_all_is_looked_at(home):
+def test_a_machine_that_runs_these_tests_has_no_problem_and_all_is_looked_at(home, attacks):
     findings = doctor.diagnose()
     assert [finding for finding in findings if finding.status == doctor.PROBLEM] == []
     names = {finding.name for finding in findings}
@@ -127,16 +128,33 @@ def test_a_silent_network_is_not_waited_for(monkeypatch):
     assert time.monotonic() - started < 2
 
 
+@pytest.fixture
+def attacks(monkeypatch):
+    """What the attacks on the sandbox come to here, instead of running them; test_grading_proof runs them."""
+    from course.grading import proof
+
+    def come_to(found):
+        def breaches():
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        monkeypatch.setattr(proof, "breaches", breaches)
+
+    come_to([])
+    return come_to
+
+
 @POSIX
 @pytest.mark.parametrize(
     "script, status, said",
     [
         (None, "warning", "no bubblewrap"),
-        ("exit 0", "ok", "bwrap runs"),
+        ("exit 0", "ok", "bwrap runs, and the attacks on it got nowhere"),
         ("echo 'bwrap: setting up uid map: Permission denied' >&2; exit 1", "warning", "Permission denied"),
     ],
 )
-def test_sandbox_is_tried_not_only_found(tmp_path, monkeypatch, script, status, said):
+def test_sandbox_is_tried_not_only_found(tmp_path, monkeypatch, attacks, script, status, said):
     monkeypatch.setattr(sys, "platform", "linux")
     if script:
         a_program(tmp_path / "bin", "bwrap", script)
@@ -144,6 +162,34 @@ def test_sandbox_is_tried_not_only_found(tmp_path, monkeypatch, script, status, 
     finding = only(doctor._sandbox())
     assert (finding.status, bool(finding.mend)) == (status, status != "ok")
     assert said in finding.found
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "found, status, said",
+    [
+        (["mount", "write to /usr"], "problem", "an answer could mount, write to /usr: grade nothing here"),
+        (SandboxMissing("the sandbox cannot run an answer: no clone"), "warning", "cannot run an answer: no clone"),
+        (ImportError("libtorch.so"), "warning", "libtorch.so"),
+    ],
+)
+def test_a_sandbox_that_does_not_hold_is_a_problem_and_a_container_the_remedy(
+    tmp_path, monkeypatch, attacks, found, status, said
+):
+    monkeypatch.setattr(sys, "platform", "linux")
+    a_program(tmp_path / "bin", "bwrap", "exit 0")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    attacks(found)
+    finding = only(doctor._sandbox())
+    assert finding.status == status and said in finding.found
+    assert "--print-dockerfile" in finding.mend
+
+
+def test_elsewhere_than_on_linux_a_sandbox_is_no_problem_and_nothing_is_attacked(monkeypatch, attacks):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    attacks(AssertionError("attacked"))
+    finding = only(doctor._sandbox())
+    assert finding.status == doctor.WARNING and "Linux" in finding.found
 
 
 @POSIX

@@ -22,7 +22,7 @@ def run(answer, *, time_limit_s=5.0, withholds=(), **case):
     probe = {}
     exec(compile("def probe(answer, case): return answer(case['x'])", course.errors.__file__, "exec"), probe)
     exercise.run_probe = probe["probe"]  # stands in the course, as every probe does
-    return LocalStudent({"solve": answer}).run(exercise, wire.encode({"x": torch.zeros(2), **case}))
+    return LocalStudent({"solve": answer}).run_case(exercise, wire.encode({"x": torch.zeros(2), **case}))
 
 
 def own(source):
@@ -93,7 +93,7 @@ def test_a_failure_has_a_kind_and_a_readable_message(answer, expected):
 
 def test_a_name_that_is_not_there_is_missing():
     exercise = Exercise("02-x", "solve", "solve(x)", "t")
-    assert LocalStudent({}).run(exercise, wire.encode({})).failure.kind == "missing"
+    assert LocalStudent({}).run_case(exercise, wire.encode({})).failure.kind == "missing"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """A result has points for what was right, and a reason for what was not."""
 
+import time
+
 import pytest
 import torch
 
+from course.judging import verdict, wire
 from course.judging.exercise import Exercise
 from course.judging.expectations import expect, need
+from course.judging.results import Failure, Reply
 from course.judging.student import LocalStudent
 from course.judging.verdict import judge, unattempted, unreadable
 
@@ -128,3 +132,164 @@ def test_a_mistake_of_ours_in_a_case_is_not_the_learners(exercise):
     exercise.judge(broken)(lambda case, result: None)
     with pytest.raises(ZeroDivisionError):
         judged(exercise, lambda x: x * 2)
+
+
+SECRET_VALUE = "7351"
+
+
+@pytest.fixture
+def with_hidden(exercise):
+    """(visible, visible and hidden) judges; the hidden case's input holds a value that nobody may be told."""
+
+    @exercise.case
+    def secret_case(rng):
+        return {"x": torch.full((3,), float(SECRET_VALUE))}
+
+    @exercise.hidden_judge(secret_case, points=3)
+    def hidden_one(case, result):
+        """It works for others too."""
+        expect(torch.equal(result, case["x"] * 2), tried="a hidden x", got=result, expected=case["x"] * 2)
+
+    return exercise.judges, [*exercise.judges, hidden_one]
+
+
+def is_hidden(x):
+    return x[0] == float(SECRET_VALUE)
+
+
+def tells_and_doubles(x):
+    print("x is", x.tolist())
+    return x * 2
+
+
+def tells_the_hidden_alone(x):
+    if is_hidden(x):
+        print("x is", x.tolist())
+    return x * 2
+
+
+def raises_the_hidden(x):
+    if is_hidden(x):
+        raise ValueError(str(x.tolist()))
+    return x * 2
+
+
+def returns_the_hidden_as_no_tensor(x):
+    return str(x.tolist()) if is_hidden(x) else x * 2
+
+
+def loops_over_the_hidden(x):
+    print("x is", x.tolist()) if is_hidden(x) else None
+    while is_hidden(x):
+        pass
+    return x * 2
+
+
+def interrupts_at_the_hidden(x):
+    if is_hidden(x):
+        raise KeyboardInterrupt(str(x.tolist()))
+    return x * 2
+
+
+HIDDEN_FAILS = [raises_the_hidden, returns_the_hidden_as_no_tensor, loops_over_the_hidden, interrupts_at_the_hidden]
+
+
+@pytest.mark.parametrize("answer", [tells_and_doubles, tells_the_hidden_alone, *HIDDEN_FAILS])
+def test_what_a_hidden_case_brings_about_is_not_in_what_a_learner_reads(exercise, with_hidden, answer):
+    result = judged(exercise, answer, judges=with_hidden[1])
+    assert SECRET_VALUE not in f"{result.failure} {result.printed}"
+    shown = [outcome for outcome in result.outcomes if not outcome.hidden]
+    assert SECRET_VALUE not in str(shown)
+    assert [outcome.passed for outcome in shown] == [True] * 3
+    assert result.status == "graded"
+    assert result.points == 7 and result.score == (4 if answer in HIDDEN_FAILS else 7)
+
+
+def test_what_the_visible_cases_printed_and_raised_is_shown(exercise, with_hidden):
+    result = judged(exercise, lambda x: (print("hello"), 1 / 0), judges=with_hidden[1])
+    assert "ZeroDivisionError" in result.failure.message and result.printed == "hello\n"
+    assert result.status == "error"
+
+
+def test_a_failure_in_the_hidden_case_alone_is_none_in_the_result(exercise, with_hidden):
+    result = judged(exercise, raises_the_hidden, judges=with_hidden[1])
+    assert result.failure is None and not result.passed
+    assert not result.outcomes[-1].passed and result.outcomes[-1].hidden
+
+
+class Replying:
+    """A student whose replies are given, as a sandbox may give them."""
+
+    def __init__(self, *replies):
+        self.replies = replies
+
+    def run(self, exercise, cases, seed=0):
+        self.cases = cases
+        return list(self.replies)
+
+
+RIGHT_FOR_NOBODY = Reply(wire.encode(torch.zeros(3)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("tampered", "tampered"), ("crashed", "crashed"), ("timeout", "timeout"), ("missing", "not attempted")],
+)
+def test_a_final_failure_at_once_fails_every_judge_and_names_the_status(exercise, with_hidden, kind, status):
+    result = judge(exercise, Replying(Reply(None, Failure(kind, "the reason"))), judges=with_hidden[1])
+    assert (result.status, result.score, result.points) == (status, 0, 7)
+    assert {outcome.because for outcome in result.outcomes} == {"the reason"}
+
+
+def test_what_came_before_a_final_failure_is_judged_and_the_rest_fails(exercise, with_hidden):
+    asked = Replying()
+    with pytest.raises(IndexError):
+        judge(exercise, asked, judges=with_hidden[1])
+    first = wire.encode(wire.decode(asked.cases[0])["x"] * 2)
+    replies = [Reply(first, None, "printed"), Reply(None, Failure("crashed", "gone"))]
+    result = judge(exercise, Replying(*replies), judges=with_hidden[1])
+    assert [outcome.passed for outcome in result.outcomes] == [True, True, False, False]
+    assert (result.status, result.failure.kind, result.printed) == ("graded", "crashed", "printed")
+
+
+def test_tampering_is_the_status_even_if_something_passed(exercise, with_hidden):
+    asked = Replying()
+    with pytest.raises(IndexError):
+        judge(exercise, asked, judges=with_hidden[1])
+    first = wire.encode(wire.decode(asked.cases[0])["x"] * 2)
+    result = judge(exercise, Replying(Reply(first), Reply(None, Failure("tampered", "forged"))), judges=with_hidden[1])
+    assert result.status == "tampered" and not result.passed
+
+
+def test_artefacts_that_cannot_be_read_fail_the_judge_and_nothing_else(exercise):
+    result = judge(exercise, Replying(Reply(b"\0" * 20), RIGHT_FOR_NOBODY))
+    assert [outcome.passed for outcome in result.outcomes] == [False] * 3
+    assert "the reply" in result.outcomes[0].because
+    assert result.status == "graded"
+
+
+def test_a_judge_that_is_kept_busy_by_what_came_back_ends_in_time(exercise, monkeypatch):
+    monkeypatch.setattr(verdict, "JUDGE_LIMIT_S", 0.2)
+
+    @exercise.judge(exercise.judges[0].case)
+    def patient(case, result):
+        """It ends."""
+        while True:
+            pass
+
+    started = time.monotonic()
+    result = judged(exercise, lambda x: x * 2)
+    assert time.monotonic() - started < 5
+    assert [outcome.passed for outcome in result.outcomes] == [True, True, True, False]
+    assert "keeps a judge busy" in result.outcomes[-1].because
+
+
+def test_judges_of_one_case_each_get_a_copy_of_what_came_back(exercise):
+    @exercise.judge(exercise.judges[0].case)
+    def spoils(case, result):
+        """It spoils."""
+        result.zero_()
+        case["x"].zero_()
+
+    exercise.judges.insert(0, exercise.judges.pop())
+    assert judged(exercise, lambda x: x * 2).passed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from course.errors import WireError
+from course.errors import TimeLimitReached, WireError
 from course.judging import wire
-from course.judging.exercise import Exercise, Judge
+from course.judging.exercise import Case, Exercise, Judge
 from course.judging.expectations import Wrong, show
 from course.judging.results import Failure, Outcome, Reply, Result
 from course.judging.student import Student
@@ -14,7 +14,8 @@ from course.judging.surroundings import plain_torch
 from course.judging.timelimit import time_limit
 
 OPEN_SECRET = "open"  # draws the cases that a learner sees
-JUDGE_LIMIT_S = 30.0  # what comes back may be made to keep a judge busy
+JUDGE_LIMIT_S = 10.0  # judges take milliseconds; what comes back may be made to keep one busy
+_KEPT_BUSY = f"what came back keeps a judge busy for over {JUDGE_LIMIT_S:g} s"
 
 
 def judge(
@@ -38,7 +39,7 @@ def judge(
         replies = student.run(exercise, list(sent.values()), seed)
         replies += [replies[-1]] * (len(sent) - len(replies))  # the last one's failure ended the run
         given = dict(zip(sent, replies, strict=True))
-        outcomes = tuple(_decide(judge, sent[judge.case], given[judge.case]) for judge in judges)
+        outcomes = _decisions(judges, sent, given)
     # What a hidden case made an answer print, or raise, may hold its values.
     shown = [given[judge.case] for judge in judges if not judge.hidden] or replies
     failure = next((reply.failure for reply in shown if reply.failure), None)
@@ -60,9 +61,7 @@ def unreadable(exercise: Exercise, message: str, judges: Sequence[Judge] | None 
 
 def _all_failed(exercise: Exercise, judges: Sequence[Judge] | None, because: str) -> tuple[Outcome, ...]:
     judges = exercise.judges if judges is None else judges
-    return tuple(
-        Outcome(judge.name, judge.claim, judge.points, False, because=because, hidden=judge.hidden) for judge in judges
-    )
+    return tuple(_failed(judge, because) for judge in judges)
 
 
 def _status(failure: Failure | None, outcomes: Sequence[Outcome]) -> str:
@@ -74,20 +73,35 @@ def _status(failure: Failure | None, outcomes: Sequence[Outcome]) -> str:
     return "graded"
 
 
+def _decisions(judges: Sequence[Judge], sent: dict[Case, bytes], given: dict[Case, Reply]) -> tuple[Outcome, ...]:
+    """What every judge decides; after one that was kept busy until its time limit, the others are not asked."""
+    outcomes: list[Outcome] = []
+    for judge in judges:
+        late = next((outcome for outcome in outcomes if outcome.because == _KEPT_BUSY), None)
+        outcomes.append(_failed(judge, _KEPT_BUSY) if late else _decide(judge, sent[judge.case], given[judge.case]))
+    return tuple(outcomes)
+
+
+def _failed(judge: Judge, because: str) -> Outcome:
+    return Outcome(judge.name, judge.claim, judge.points, False, because=because, hidden=judge.hidden)
+
+
 def _decide(judge: Judge, sent: bytes, reply: Reply) -> Outcome:
     about = judge.name, judge.claim, judge.points
     if reply.failure:
-        return Outcome(*about, False, because=reply.failure.message, hidden=judge.hidden)
+        return _failed(judge, reply.failure.message)
     assert reply.artefacts is not None  # a reply without a failure has them
     try:
         artefacts = wire.decode(reply.artefacts)
     except WireError as error:
-        return Outcome(*about, False, because=str(error), hidden=judge.hidden)
+        return _failed(judge, str(error))
     try:
         with time_limit(JUDGE_LIMIT_S):
             judge.decide(wire.decode(sent), artefacts)  # a copy of its own for each judge
     except Wrong as wrong:
         return Outcome(*about, False, wrong.tried, wrong.got, show(wrong.expected), wrong.because, hidden=judge.hidden)
+    except TimeLimitReached:
+        return _failed(judge, _KEPT_BUSY)
     except Exception as error:  # the artefacts have a shape that no right answer gives
         because = f"what came back cannot be judged ({type(error).__name__}: {str(error)[:200]})"
         return Outcome(*about, False, because=because, hidden=judge.hidden)
