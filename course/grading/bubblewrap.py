@@ -36,7 +36,11 @@ def namespaces() -> list[str]:
         base = [program, "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
         base += ["--unshare-uts", "--hostname", "sandbox", *user]
         tried = subprocess.run(
-            [*base, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"], capture_output=True, text=True
+            [*base, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
         )
         if tried.returncode == 0:
             return base

@@ -102,6 +102,8 @@ def _decide(judge: Judge, sent: bytes, reply: Reply) -> Outcome:
         return Outcome(*about, False, wrong.tried, wrong.got, show(wrong.expected), wrong.because, hidden=judge.hidden)
     except TimeLimitReached:
         return _failed(judge, _KEPT_BUSY)
+    except MemoryError:  # this machine's, not the answer's: what comes back is limited
+        raise
     except Exception as error:  # the artefacts have a shape that no right answer gives
         because = f"what came back cannot be judged ({type(error).__name__}: {str(error)[:200]})"
         return Outcome(*about, False, because=because, hidden=judge.hidden)
