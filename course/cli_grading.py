@@ -179,13 +179,11 @@ def _open(gradebook: str, out: Path):
 
 def _number(notebook: str) -> str:
     """The notebook's number, from "2", "02" or its whole name."""
-    from course.judging.exercise import notebook_numbers
+    from course.grading.tasks import graded_notebooks
 
     number = Path(notebook).name[:2].rstrip("_.").zfill(2) if notebook else ""
-    if number and number not in notebook_numbers():
-        raise GradingError(
-            f"there is no notebook {notebook} with exercises; use one of {', '.join(notebook_numbers())}"
-        )
+    if number and number not in (known := graded_notebooks()):
+        raise GradingError(f"there is no notebook {notebook} with exercises; use one of {', '.join(known)}")
     return number
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from course.grading.records import Grade
 
+_EXERCISES = Path(__file__).resolve().parents[1] / "exercises"
 TRIES = 3  # of work that failed on our side
 
 
@@ -47,11 +48,15 @@ class Settings:
     private: tuple[str, ...] = field(default=())  # folders that the sandbox must not show
 
 
+def graded_notebooks() -> list[str]:
+    """The numbers of the notebooks that have exercises."""
+    return sorted(path.name[2:4] for path in _EXERCISES.glob("nb[0-9][0-9]_*"))
+
+
 def judges_digest(notebook: str, hidden: Sequence[tuple[str, str]]) -> str:
     """What decides on a notebook's exercises: a hash of the sources of its probes and judges, hidden ones too."""
-    folder = Path(__file__).resolve().parents[1] / "exercises"
-    sources = [path.read_bytes() for path in sorted(folder.glob(f"nb{notebook}_*/*.py"))]
-    sources += [path.read_bytes() for path in sorted(folder.glob("*.py"))]  # what several of them use
+    sources = [path.read_bytes() for path in sorted(_EXERCISES.glob(f"nb{notebook}_*/*.py"))]
+    sources += [path.read_bytes() for path in sorted(_EXERCISES.glob("*.py"))]  # what several of them use
     sources += [source.encode() for name, source in sorted(hidden) if name.startswith(f"nb{notebook}_")]
     return hashlib.sha256(b"\0".join(sources)).hexdigest()
 

@@ -33,7 +33,7 @@ def enlarges_a_tiny_picture(case: dict[str, Any], result: dict[str, Any]) -> Non
 
 @measure_accuracy.exercise.case
 def wholly_asleep(rng: torch.Generator) -> dict[str, Any]:
-    return measure_accuracy.accuracy_case(rng, asleep=[""], count=17, batch=5)
+    return measure_accuracy.accuracy_case(rng, asleep=[""], loaders=4)
 
 
 @measure_accuracy.exercise.hidden_judge(wholly_asleep, points=1)
@@ -44,7 +44,7 @@ def eval_mode_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @measure_accuracy.exercise.hidden_judge(wholly_asleep, points=1)
 def other_batch_sizes(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The accuracy is right for another number of pictures and another batch size."""
+    """The accuracy is right for other numbers of pictures and other batch sizes."""
     measure_accuracy.weighed_by_pictures.decide(case, result)
 
 

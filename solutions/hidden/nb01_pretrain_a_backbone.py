@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from course.exercises.nb01_pretrain_a_backbone import mask_tokens, score_collapse, train_step, write_nt_xent
-from course.judging import expect
 
 
 @train_step.exercise.case
@@ -23,12 +22,12 @@ def moves_what_the_optimiser_holds(case: dict[str, Any], result: dict[str, Any])
 
 @write_nt_xent.exercise.case
 def cold(rng: torch.Generator) -> dict[str, Any]:
-    return write_nt_xent.views_case(rng, 9, 5, 0.07)
+    return write_nt_xent.views_case(rng, 9, 5, 0.07, batches=2)
 
 
 @write_nt_xent.exercise.hidden_judge(cold, points=1)
 def holds_at_a_low_temperature(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The loss and its gradient are right at temperature 0.07, with more rows than columns."""
+    """The loss and its gradient are right at temperatures near 0.07, with more rows than columns."""
     write_nt_xent.equal_to_the_formula.decide(case, result)
     write_nt_xent.the_gradient_reaches_z.decide(case, result)
 
@@ -48,19 +47,12 @@ def reads_the_special_ids(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @score_collapse.exercise.case
 def other_size(rng: torch.Generator) -> dict[str, Any]:
-    return {**score_collapse.clouds_case(rng, 3000, 96), "dead": torch.zeros(50, 8)}
+    return score_collapse.clouds_case(rng, 600, 96, dead=True)
 
 
 @score_collapse.exercise.hidden_judge(other_size, points=1)
-def holds_for_other_sizes(case: dict[str, Any], result: dict[str, float]) -> None:
+def holds_for_other_sizes(case: dict[str, Any], result: dict[str, list[float]]) -> None:
     """The score needs no particular size, and a dead embedding (all zeros) scores 0."""
     score_collapse.near_zero_when_collapsed.decide(case, result)
     score_collapse.near_one_when_spread_out.decide(case, result)
     score_collapse.between_for_the_rest.decide(case, result)
-    expect(
-        abs(result["dead"]) < 0.005,
-        tried="embeddings of zeros alone",
-        got=result["dead"],
-        expected="0",
-        because="0 / 0 is not a number; F.normalize divides by at least a tiny number",
-    )

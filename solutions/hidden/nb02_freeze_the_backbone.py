@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from course.exercises import narrow
 from course.exercises.nb02_freeze_the_backbone import (
     cache_features,
     freeze_backbone,
@@ -40,13 +39,9 @@ def keeps_a_residual_stage_still(case: dict[str, Any], result: dict[str, Any]) -
 
 @list_trainable.exercise.case
 def shared_weight(rng: torch.Generator) -> dict[str, Any]:
-    names = [name for name, _ in narrow.build("resnet").named_parameters()]
-    return {
-        "architecture": "resnet",
-        "state": narrow.drawn_state("resnet", rng),
-        "requires_grad": {name: not name.startswith("conv1") for name in names},
-        "tie": ["layer1.0.conv2", "layer1.0.conv1"],
-    }
+    case = list_trainable.flags_case("resnet", rng)
+    case["requires_grad"]["layer1.0.conv1.weight"] = True
+    return {**case, "tie": ["layer1.0.conv2", "layer1.0.conv1"]}
 
 
 @list_trainable.exercise.hidden_judge(shared_weight, points=1)

@@ -22,7 +22,7 @@ def head_of_an_unknown_architecture(case: dict[str, Any], result: dict[str, Any]
 
 @replace_head.exercise.case
 def two_classes(rng: torch.Generator) -> dict[str, Any]:
-    return {**old_head.head_case("vgg", rng), "num_classes": 2}
+    return old_head.head_case("vgg", rng, num_classes=2)
 
 
 @replace_head.exercise.hidden_judge(two_classes, points=1)
@@ -33,7 +33,7 @@ def fewer_classes_than_before(case: dict[str, Any], result: dict[str, Any]) -> N
 
 @build_optimizer.exercise.case
 def a_vgg(rng: torch.Generator) -> dict[str, Any]:
-    return build_optimizer.build_case("vgg", rng)
+    return old_head.head_case("vgg", rng)
 
 
 @build_optimizer.exercise.hidden_judge(a_vgg, points=1)

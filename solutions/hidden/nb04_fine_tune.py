@@ -21,7 +21,7 @@ def two_stages_frozen(rng: torch.Generator) -> dict[str, Any]:
 
 
 @group_by_depth.exercise.hidden_judge(two_stages_frozen, points=1)
-def rates_fall_on_a_longer_model(case: dict[str, Any], result: list[dict[str, Any]]) -> None:
+def rates_fall_on_a_longer_model(case: dict[str, Any], result: dict[str, Any]) -> None:
     """On a longer model with frozen stages every trainable parameter is there once, at the rate of its depth."""
     group_by_depth.every_parameter_once.decide(case, result)
     group_by_depth.rates_fall_with_depth.decide(case, result)

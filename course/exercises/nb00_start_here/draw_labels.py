@@ -32,7 +32,7 @@ def uneven_classes(rng: torch.Generator) -> dict[str, Any]:
 
 
 def labels_case(rng: torch.Generator, *, k: int) -> dict[str, Any]:
-    sizes = [k + 2, k + 6, k + 3, k + 4]
+    sizes = (torch.randint(2, 6, (int(torch.randint(9, 13, (), generator=rng)),), generator=rng) + k).tolist()
     labels = torch.cat([torch.full((size,), label) for label, size in enumerate(sizes)])
     return {"labels": labels[torch.randperm(len(labels), generator=rng)], "k": k}
 
@@ -60,26 +60,42 @@ def probe_label_subset(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 @exercise.judge(uneven_classes, points=2)
 def exactly_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Every draw holds exactly k indices of each class, none of them twice."""
+    _expect_k_of_each_class(case, result)
+    for seed, index in enumerate(result["draws"]):
+        repeats = len(index) - len(index.unique())
+        expect(
+            repeats == 0,
+            tried=_tried(case, seed),
+            got=f"{repeats} repeats",
+            expected="0 repeats",
+            because="drawn with replacement: a label twice is one label less. Shuffle, and take the first k",
+        )
+
+
+def _expect_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless all draws hold k indices of each class, one perhaps twice: only these labels tell which."""
     labels, k = case["labels"], case["k"]
-    classes = int(labels.max()) + 1
-    for seed, index in enumerate(result["draws"][:SEEDS]):
-        tried = f"{k} a class out of {len(labels)} labels, seed {seed}"
+    classes, draws = int(labels.max()) + 1, result["draws"]
+    expect(len(draws) == SEEDS + 1, tried="counting the draws", got=len(draws), expected=SEEDS + 1)
+    for seed, index in enumerate(draws):
         inside = bool(((index >= 0) & (index < len(labels))).all())
-        expect(inside, tried=tried, got=index, expected=f"indices from 0 to {len(labels) - 1}", because="no such label")
+        within = f"indices from 0 to {len(labels) - 1}"
+        expect(inside, tried=_tried(case, seed), got=index, expected=within, because="no such label")
         counts = torch.bincount(labels[index], minlength=classes).tolist()
         because = "some class is short, another has too many: draw class by class"
         if sum(counts) == k:
             because = "k labels were drawn in all: draw k of each class, so that none is missing"
         expect(
             counts == [k] * classes,
-            tried=f"{tried}: how many labels of each class",
+            tried=f"{_tried(case, seed)}: how many labels of each class",
             got=counts,
             expected=[k] * classes,
             because=because,
         )
-        repeats = len(index) - len(index.unique())
-        because = "drawn with replacement: a label twice is one label less. Shuffle, and take the first k"
-        expect(repeats == 0, tried=tried, got=f"{repeats} repeats", expected="0 repeats", because=because)
+
+
+def _tried(case: dict[str, Any], seed: int) -> str:
+    return f"{case['k']} a class out of {len(case['labels'])} labels, seed {seed % SEEDS}"
 
 
 @exercise.judge(uneven_classes, points=1)
@@ -93,6 +109,7 @@ def the_same_seed_draws_the_same(case: dict[str, Any], result: dict[str, Any]) -
         expected=first,
         because="the draw doesn't come from `seed` alone: make a generator from it, and give it to whatever draws",
     )
+    _expect_k_of_each_class(case, result)
 
 
 @exercise.judge(uneven_classes, points=1)
@@ -111,3 +128,4 @@ def every_label_has_its_chance(case: dict[str, Any], result: dict[str, Any]) -> 
         expected="every label drawn at least once",
         because=because,
     )
+    _expect_k_of_each_class(case, result)

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from course.exercises import narrow
+from course.exercises.following import astray
 from course.judging import Exercise, Unusable, Wrong, expect, expect_close, need
 
 exercise = Exercise(
@@ -38,69 +40,140 @@ def partly_asleep(rng: torch.Generator) -> dict[str, Any]:
     return accuracy_case(rng, asleep=["backbone"])
 
 
-def accuracy_case(rng: torch.Generator, *, asleep: list[str], count: int = 21, batch: int = 8) -> dict[str, Any]:
-    """`asleep` are the modules in eval mode. The short last batch is right as often as the others are wrong."""
+def accuracy_case(rng: torch.Generator, *, asleep: list[str], loaders: int = 3) -> dict[str, Any]:
+    """Pictures for a few loaders, and some to watch the model with afterwards. `asleep` are modules in eval mode."""
     state = narrow.drawn_state("cnn", rng)
-    x = narrow.pictures(rng, count)
     model = narrow.restore("cnn", state).eval()
+    return {
+        "architecture": "cnn",
+        "state": state,
+        "loaders": [_drawn_loader(model, rng) for _ in range(loaders)],
+        "asleep": asleep,
+        "watched": narrow.pictures(rng, 6),
+    }
+
+
+def _drawn_loader(model: nn.Module, rng: torch.Generator) -> dict[str, Any]:
+    """Pictures, labels and a batch size. The short last batch is right as often as the others are wrong."""
+    batch = int(torch.randint(5, 10, (), generator=rng))
+    last = int(torch.randint(2, batch, (), generator=rng))
+    count = batch * int(torch.randint(2, 5, (), generator=rng)) + last
+    x = narrow.pictures(rng, count)
     with torch.no_grad():
         guesses = model(x).argmax(1)
-    last = count // batch * batch
     hit = torch.rand(count, generator=rng) < 0.4
-    hit[:2], hit[last:] = torch.tensor([True, False]), True
+    hit[:2], hit[-last:] = torch.tensor([True, False]), True
     wrong = (guesses + torch.randint(1, 5, (count,), generator=rng)) % 5
-    y = torch.where(hit, guesses, wrong)
-    return {"architecture": "cnn", "state": state, "x": x, "y": y, "batch": batch, "asleep": asleep}
+    return {"x": x, "y": torch.where(hit, guesses, wrong), "batch": batch}
 
 
 @exercise.probe
 def probe_accuracy(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model = _handed_over(case)
+    modes: list[bool] = []
+    watch = model.register_forward_pre_hook(
+        lambda module, _: modes.append(any(part.training for part in module.modules()))
+    )
+    values = []
+    for part in case["loaders"]:
+        loader = DataLoader(TensorDataset(part["x"], part["y"]), batch_size=part["batch"])
+        value = need(answer(model, loader), (int, float, torch.Tensor, np.number), "a number: `return right / seen`")
+        if isinstance(value, torch.Tensor) and value.numel() != 1:
+            raise Unusable(f"your answer returned a tensor of shape {tuple(value.shape)}; return one number")
+        values.append(float(value))
+    watch.remove()
+    training = {name: module.training for name, module in model.named_modules()}
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    return {
+        "values": values,
+        "train_mode": any(modes),
+        "training": training,
+        "state": state,
+        "afterwards": _watched(model, case),
+    }
+
+
+def _handed_over(case: dict[str, Any]) -> nn.Module:
     model = narrow.restore(case["architecture"], case["state"]).train()
     for name in case["asleep"]:
         model.get_submodule(name).eval()
-    modes: list[bool] = []
-    model.register_forward_pre_hook(lambda module, _: modes.append(any(part.training for part in module.modules())))
-    loader = DataLoader(TensorDataset(case["x"], case["y"]), batch_size=case["batch"])
-    value = need(answer(model, loader), (int, float, torch.Tensor, np.number), "a number: `return right / seen`")
-    if isinstance(value, torch.Tensor) and value.numel() != 1:
-        raise Unusable(f"your answer returned a tensor of shape {tuple(value.shape)}; return one number")
-    return {
-        "value": float(value),
-        "train_mode": any(modes),
-        "training": {name: module.training for name, module in model.named_modules()},
-        "state": dict(model.state_dict()),
-    }
+    return model
+
+
+def _watched(model: nn.Module, case: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """What a few more pictures bring about in the modes that the model has now: outputs, and statistics that move."""
+    with torch.no_grad():
+        outputs = narrow.show_modes(model)(case["watched"])
+    return {"outputs": outputs, **model.state_dict()}
 
 
 @exercise.judge(in_train_mode, points=2)
 def weighed_by_pictures(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The accuracy is right answers over pictures, however the loader cuts its batches."""
+    right = _right(case)
+    for got, batches, part in zip(result["values"], right, case["loaders"], strict=True):
+        hits = torch.cat(batches)
+        tried = f"{len(hits)} pictures in batches of {part['batch']}, {int(hits.sum())} of them right"
+        expected = float(hits.mean())
+        if result["train_mode"] and not abs(got - expected) <= 1e-6:
+            raise Wrong(
+                tried=tried,
+                got=got,
+                expected=expected,
+                because="the model ran in train mode: dropout and the batch's own statistics change its answers",
+            )
+        mistakes = {because: formula(batches) for because, formula in MISTAKES.items()}
+        expect_close(got, expected, tried=tried, atol=1e-6, rtol=0, mistakes=mistakes)
+
+
+LAST_BATCH = "this is the accuracy of the last batch alone"
+MISTAKES = {
+    "this is the mean of the batches' accuracies: the short last batch counts for too much": (
+        lambda batches: sum(float(part.mean()) for part in batches) / len(batches)
+    ),
+    LAST_BATCH: lambda batches: float(batches[-1].mean()),
+    "this counts right answers a batch; divide by the number of pictures": (
+        lambda batches: _count(batches) / len(batches)
+    ),
+    "this is a percentage; return a fraction between 0 and 1": (lambda batches: 100 * float(torch.cat(batches).mean())),
+    "this is the number of right answers; divide by the number of pictures": lambda batches: _count(batches),
+    "this is the fraction of wrong answers": lambda batches: 1 - float(torch.cat(batches).mean()),
+    "divide by the number of pictures, not by number of batches times batch size": (
+        lambda batches: _count(batches) / (len(batches) * len(batches[0]))
+    ),
+}
+
+
+def _count(batches: list[torch.Tensor]) -> float:
+    return float(torch.cat(batches).sum())
+
+
+def _right(case: dict[str, Any]) -> list[list[torch.Tensor]]:
+    """For each loader its batches: 1.0 where the model in eval mode is right, else 0.0."""
     model = narrow.restore(case["architecture"], case["state"]).eval()
     with torch.no_grad():
-        right = (model(case["x"]).argmax(1) == case["y"]).double()
-    batches = right.split(case["batch"])
-    count, expected = len(right), float(right.mean())
-    mistakes = {
-        "this is the mean of the batches' accuracies: the short last batch counts for too much": float(
-            torch.stack([part.mean() for part in batches]).mean()
-        ),
-        "this is the accuracy of the last batch alone": float(batches[-1].mean()),
-        "this counts right answers a batch; divide by the number of pictures": float(right.sum()) / len(batches),
-        "this is a percentage; return a fraction between 0 and 1": 100 * expected,
-        "this is the number of right answers; divide by the number of pictures": float(right.sum()),
-        "this is the fraction of wrong answers": 1 - expected,
-        "divide by the number of pictures, not by number of batches times batch size": float(right.sum())
-        / (len(batches) * case["batch"]),
-    }
-    tried = f"{count} pictures in batches of {case['batch']}, {int(right.sum())} of them right"
-    if result["train_mode"] and abs(result["value"] - expected) > 1e-6:
-        raise Wrong(
-            tried=tried,
-            got=result["value"],
-            expected=expected,
-            because="the model ran in train mode: dropout and the batch's own statistics change its answers",
-        )
-    expect_close(result["value"], expected, tried=tried, atol=1e-6, rtol=0, mistakes=mistakes)
+        return [
+            list((model(part["x"]).argmax(1) == part["y"]).double().split(part["batch"])) for part in case["loaders"]
+        ]
+
+
+def _expect_a_measurement(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless what came back was counted in eval mode on these pictures, if perhaps divided wrongly."""
+    right = _right(case)
+    # The last batch is all right, so its share alone could be written down.
+    formulas = [formula for because, formula in MISTAKES.items() if because != LAST_BATCH]
+    formulas += [lambda batches: float(torch.cat(batches).mean())]
+    counted = any(
+        all(abs(got - formula(part)) <= 1e-4 for got, part in zip(result["values"], right, strict=True))
+        for formula in formulas
+    )
+    expect(
+        counted,
+        tried="looking for the model's answers in eval mode in what came back",
+        got=result["values"],
+        expected=[float(torch.cat(part).mean()) for part in right],
+        because="modes count once the answers are counted: this is no count of them in eval mode",
+    )
 
 
 @exercise.judge(in_train_mode, points=1)
@@ -121,6 +194,7 @@ def measured_in_eval_mode(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="0 moved",
         because="measuring must leave the model as it was",
     )
+    _expect_a_measurement(case, result)
 
 
 @exercise.judge(in_train_mode, points=1)
@@ -136,10 +210,8 @@ def what_slept_still_sleeps(case: dict[str, Any], result: dict[str, Any]) -> Non
 
 
 def judge_modes(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless every module is in the mode in which the probe handed it over."""
-    model = narrow.build(case["architecture"]).train()
-    for name in case["asleep"]:
-        model.get_submodule(name).eval()
+    """Raise Wrong unless the model was measured and every module is in the mode in which it was handed over."""
+    model = _handed_over(case)
     before = {name: module.training for name, module in model.named_modules()}
     left = [name for name, mode in before.items() if mode and not result["training"][name]]
     woken = [name for name, mode in before.items() if not mode and result["training"][name]]
@@ -153,5 +225,18 @@ def judge_modes(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="reading `.training` of every module before and after",
         got=f"{len(left)} modules left in eval mode, {len(woken)} woken into train mode",
         expected="every module in the mode that it had",
+        because=because,
+    )
+    _expect_a_measurement(case, result)
+    # From the state that came back: where measuring moved statistics, that is told by another judge.
+    model.load_state_dict(result["state"])
+    start = {"outputs": torch.zeros(()), **result["state"]}
+    expected = _watched(model, case)
+    other = astray(result["afterwards"], expected, start, expected)
+    expect(
+        not other,
+        tried="a few more pictures through the model after your function",
+        got=f"{len(other)} of its statistics and outputs are others",
+        expected="those of a model whose modules are all in the mode that they had",
         because=because,
     )

@@ -69,6 +69,21 @@ def a_float_tensor_of_the_right_shape(case: dict[str, Any], result: dict[str, An
     dtype = str(result["x"].dtype).removeprefix("torch.")
     because = "the model computes in float32, and whole numbers can't be normalised"
     expect(dtype == "float32", tried=tried, got=dtype, expected="float32", because=because)
+    likeness = max(_likeness(result["x"], cut) for cut in [reference_cut(case["pixels"]), *_other_cuts(case["pixels"])])
+    expect(
+        likeness > 0.9,
+        tried=f"{tried}: light and dark beside those of the picture",
+        got=f"a correlation of {likeness:.2f}",
+        expected="above 0.90",
+        because="a tensor of the right shape, but not of this picture",
+    )
+
+
+def _likeness(x: torch.Tensor, cut: torch.Tensor) -> float:
+    """The correlation of two pictures in grey, however each is normalised; 0 where one of them is constant."""
+    grey, other = (picture.double().mean(0).flatten() for picture in (x, cut))
+    grey, other = grey - grey.mean(), other - other.mean()
+    return float(grey @ other / (grey.norm() * other.norm()).clamp_min(1e-9))
 
 
 @exercise.judge(plain_colour, points=2)
@@ -99,42 +114,60 @@ def the_middle_of_the_picture(case: dict[str, Any], result: dict[str, Any]) -> N
     judge_cut(case["pixels"], result["x"])
 
 
+def reference_cut(pixels: torch.Tensor, size: Any = RESIZED, filtered: str = "bicubic") -> torch.Tensor:
+    """The middle of the picture, resized to `size` before, as the weights' own transform gives it, in [-1, 1]."""
+    from torchvision.transforms import InterpolationMode, Resize
+    from torchvision.transforms.functional import center_crop, to_tensor
+
+    resized = Resize(size, interpolation=InterpolationMode(filtered))(Image.fromarray(np.asarray(pixels)))
+    return to_tensor(center_crop(resized, [CROPPED, CROPPED])) * 2 - 1
+
+
+def _other_cuts(pixels: torch.Tensor) -> list[torch.Tensor]:
+    return [cut(pixels) for cut in CUTS.values()]
+
+
+def _corner(pixels: torch.Tensor) -> torch.Tensor:
+    from torchvision.transforms import InterpolationMode, Resize
+    from torchvision.transforms.functional import crop, to_tensor
+
+    resized = Resize(RESIZED, interpolation=InterpolationMode.BICUBIC)(Image.fromarray(np.asarray(pixels)))
+    return to_tensor(crop(resized, 0, 0, CROPPED, CROPPED)) * 2 - 1
+
+
+CUTS = {
+    "the picture was squashed: Resize((h, w)) changes its proportions, Resize(256) keeps them": (
+        lambda pixels: reference_cut(pixels, (CROPPED, CROPPED))
+    ),
+    "the picture was squashed to 256 x 256: Resize(256), one number, keeps the proportions": (
+        lambda pixels: reference_cut(pixels, (RESIZED, RESIZED))
+    ),
+    "the shorter side was resized to 224: these weights saw pictures resized to 256 with the rim cut off": (
+        lambda pixels: reference_cut(pixels, CROPPED)
+    ),
+    "the corner was cut out and not the middle": _corner,
+    "another filter: these weights want bicubic, and Resize is bilinear unless told": (
+        lambda pixels: reference_cut(pixels, filtered="bilinear")
+    ),
+    "another filter: these weights want bicubic, not the nearest pixel": (
+        lambda pixels: reference_cut(pixels, filtered="nearest")
+    ),
+}
+
+
 def judge_cut(pixels: torch.Tensor, x: torch.Tensor) -> None:
     """Raise Wrong unless `x` shows the part of the picture that the weights' own transform cuts out."""
-    from torchvision.transforms import InterpolationMode, Resize
-    from torchvision.transforms.functional import center_crop, crop, to_tensor
-
-    image = Image.fromarray(np.asarray(pixels))
-
-    def cut(size: Any, how: InterpolationMode = InterpolationMode.BICUBIC) -> torch.Tensor:
-        return to_tensor(center_crop(Resize(size, interpolation=how)(image), [CROPPED, CROPPED])) * 2 - 1
-
-    corner = to_tensor(crop(Resize(RESIZED, interpolation=InterpolationMode.BICUBIC)(image), 0, 0, CROPPED, CROPPED))
-    mistakes = {
-        "the picture was squashed: Resize((h, w)) changes its proportions, Resize(256) keeps them": cut(
-            (CROPPED, CROPPED)
-        ),
-        "the picture was squashed to 256 x 256: Resize(256), one number, keeps the proportions": cut(
-            (RESIZED, RESIZED)
-        ),
-        "the shorter side was resized to 224: these weights saw pictures resized to 256 with the rim cut off": cut(
-            CROPPED
-        ),
-        "the corner was cut out and not the middle": corner * 2 - 1,
-        "another filter: these weights want bicubic, and Resize is bilinear unless told": cut(
-            RESIZED, InterpolationMode.BILINEAR
-        ),
-        "another filter: these weights want bicubic, not the nearest pixel": cut(RESIZED, InterpolationMode.NEAREST),
-    }
     tried = (
         f"a picture of {pixels.shape[0]} x {pixels.shape[1]} pixels: the mean distance to the weights' own transform"
     )
-    reference = cut(RESIZED)
+    reference = reference_cut(pixels)
     if x.shape != reference.shape:
         raise Wrong(tried=tried, got=f"the shape {tuple(x.shape)}", expected=tuple(reference.shape))
-    distance = _distance(x, reference)
-    nearest = min(mistakes, key=lambda name: _distance(x, mistakes[name]))
-    because = nearest if _distance(x, mistakes[nearest]) < 0.012 else ""
+    distance, because = _distance(x, reference), ""
+    if not distance < 0.012:
+        distances = {mistake: _distance(x, cut(pixels)) for mistake, cut in CUTS.items()}
+        nearest = min(distances, key=lambda mistake: distances[mistake])
+        because = nearest if distances[nearest] < 0.012 else ""
     expect(distance < 0.012, tried=tried, got=distance, expected="below 0.012 (rounding)", because=because)
 
 

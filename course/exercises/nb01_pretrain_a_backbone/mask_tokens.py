@@ -85,6 +85,21 @@ def special_tokens_are_never_chosen(case: dict[str, Any], result: dict[str, Any]
             if name == "padding"
             else "special tokens say nothing about the sentence; choose among words only",
         )
+    _expect_words_are_chosen(case, run)
+
+
+def _expect_words_are_chosen(case: dict[str, Any], run: dict[str, Any]) -> None:
+    """Raise Wrong unless these sentences came back with some of their words chosen: else nothing was left alone."""
+    words = ~torch.isin(case["ids"], torch.tensor(case["special"]["ids"]))
+    kept = float((run["inputs"] == case["ids"])[words].double().mean())
+    chosen = float((run["labels"] != -100)[words].double().mean())
+    expect(
+        kept > 0.5 and chosen > case["p"] / 4,
+        tried=f"p = {case['p']:g}: reading what came back for {int(words.sum())} words",
+        got=f"{kept:.0%} of the words in their places, {chosen:.1%} of them with a label",
+        expected=f"most of the words in their places, about {case['p']:.0%} of them with a label",
+        because="special tokens are left alone, and some of the words are not",
+    )
 
 
 @exercise.judge(padded_sentences, points=1)
@@ -178,12 +193,15 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected=f"ids from 0 to {case['special']['vocab_size'] - 1}",
         because="an id outside the vocabulary has no embedding",
     )
+    _expect_words_are_chosen(case, run)
 
 
 @exercise.judge(padded_sentences, points=1)
 def only_the_generator_decides(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The generator alone decides: the same seed hides the same words, another seed others; ids stays as it was."""
     first, again, other = result["runs"]
+    for run in result["runs"]:
+        _expect_words_are_chosen(case, run)
     expect(
         torch.equal(first["given"], case["ids"]),
         tried="comparing `ids` before and after the call",

@@ -24,67 +24,107 @@ exercise = Exercise(
 )
 
 
+COLLAPSED, SPREAD = 0.01, 0.95  # what scores less has collapsed, what scores more points in all directions
+
+
 @exercise.case
 def four_clouds(rng: torch.Generator) -> dict[str, Any]:
-    return clouds_case(rng, 2000, 32)
+    return clouds_case(rng, 500, 32)
 
 
-def clouds_case(rng: torch.Generator, rows: int, size: int) -> dict[str, Any]:
-    """Embeddings that are collapsed or not, in kinds that a learner can imagine."""
-    noise = torch.randn(rows, size, generator=rng)
-    point = torch.randn(1, size, generator=rng) * 3
-    return {
-        "constant": point.expand(rows, size).clone(),
-        "nearly": point + 0.01 * noise,
-        "isotropic": noise,
-        "long": noise * 7.0,
-        "partly": noise + 0.3 * point,
-    }
+def clouds_case(rng: torch.Generator, rows: int, size: int, *, dead: bool = False) -> dict[str, Any]:
+    """Embeddings that are collapsed or not, in kinds that a learner can imagine and in an order that is drawn."""
+    clouds = [torch.randn(1, size, generator=rng).expand(rows, size) * 3 for _ in range(2)]
+    clouds += [
+        3 * torch.randn(1, size, generator=rng) + 0.01 * torch.randn(rows, size, generator=rng) for _ in range(3)
+    ]
+    clouds += [torch.randn(rows, size, generator=rng) * length for length in (1.0, 1.0, 0.2, 4.0, 7.0)]
+    for score in (0.2 + 0.65 * torch.rand(6, generator=rng)).tolist():
+        direction = torch.randn(1, size, generator=rng)
+        lean = size**0.5 * (1 / score**2 - 1) ** 0.5  # beside noise of length sqrt(size), for about this score
+        clouds.append(torch.randn(rows, size, generator=rng) + lean * direction / direction.norm())
+    clouds += [torch.zeros(50, 8)] * dead
+    return {"clouds": [clouds[i].clone() for i in torch.randperm(len(clouds), generator=rng)]}
 
 
 @exercise.probe
-def probe_collapse_score(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    scores = {}
-    for name, z in case.items():
+def probe_collapse_score(answer: Any, case: dict[str, Any]) -> dict[str, list[float]]:
+    scores = []
+    for z in case["clouds"]:
         value = need(answer(z.clone()), (int, float, torch.Tensor), "the score, a float")
         if isinstance(value, torch.Tensor) and value.numel() != 1:
             raise Unusable(f"your answer returned a tensor of shape {tuple(value.shape)}; the score is one number")
-        scores[name] = float(value)
-    return scores
+        scores.append(float(value))
+    return {"scores": scores}
 
 
 @exercise.judge(four_clouds, points=2)
-def near_zero_when_collapsed(case: dict[str, Any], result: dict[str, float]) -> None:
+def near_zero_when_collapsed(case: dict[str, Any], result: dict[str, list[float]]) -> None:
     """The same embedding for every picture scores 0, and nearly the same one nearly 0."""
-    _expect_score(case, result, "constant", "2,000 times the same row", 0.005)
-    _expect_score(case, result, "nearly", "2,000 rows that differ by a little noise", 0.005)
+    others = _expect_scores(case, result, 0.0, COLLAPSED, 0.005)
+    low = sum(not got > COLLAPSED for got in others)
+    expect(
+        not low,
+        tried=f"{len(others)} sets of embeddings that have not collapsed",
+        got=f"{low} of them score nearly 0 too",
+        expected="0 for collapsed ones alone",
+        because=_mistake(case, result) or "a score tells collapsed embeddings from others",
+    )
 
 
 @exercise.judge(four_clouds, points=1)
-def near_one_when_spread_out(case: dict[str, Any], result: dict[str, float]) -> None:
+def near_one_when_spread_out(case: dict[str, Any], result: dict[str, list[float]]) -> None:
     """Rows that point in all directions alike score 1, however long they are."""
-    _expect_score(case, result, "isotropic", "2,000 rows that point in all directions", 0.02)
-    _expect_score(case, result, "long", "the same rows, 7 times as long", 0.02)
+    others = _expect_scores(case, result, SPREAD, math.inf, 0.02)
+    high = sum(not got < SPREAD for got in others)
+    expect(
+        not high,
+        tried=f"{len(others)} sets of embeddings that collapsed or lean in one direction",
+        got=f"{high} of them score 1 or more",
+        expected="1 for rows that point in all directions alone",
+        because=_mistake(case, result) or "a score tells embeddings that are spread out from others",
+    )
 
 
 @exercise.judge(four_clouds, points=1)
-def between_for_the_rest(case: dict[str, Any], result: dict[str, float]) -> None:
+def between_for_the_rest(case: dict[str, Any], result: dict[str, list[float]]) -> None:
     """Rows that lean in one direction score what the formula says."""
-    _expect_score(case, result, "partly", "2,000 rows that lean in one direction", 0.02)
+    _expect_scores(case, result, COLLAPSED, SPREAD, 0.02)
 
 
-def _expect_score(case: dict[str, Any], result: dict[str, float], name: str, tried: str, atol: float) -> None:
-    got, expected = result[name], collapse(case[name])
-    because = "not a number: was something divided by zero?" if got != got else _mistake(case, result)
-    expect(abs(got - expected) <= atol, tried=tried, got=got, expected=f"about {expected:.2f}", because=because)
+def _expect_scores(
+    case: dict[str, Any], result: dict[str, list[float]], low: float, high: float, atol: float
+) -> list[float]:
+    """The scores given to other embeddings. Raises Wrong unless those that should score in [low, high) do so."""
+    others = []
+    for z, got in zip(case["clouds"], result["scores"], strict=True):
+        expected = collapse(z)
+        if not low <= expected < high:
+            others.append(got)
+            continue
+        because = "not a number: was something divided by zero?" if got != got else _mistake(case, result)
+        tried, right = f"{len(z):,} {_kind(z, expected)}", abs(got - expected) <= atol
+        expect(right, tried=tried, got=got, expected=f"about {expected:.2f}", because=because)
+    return others
 
 
-def _mistake(case: dict[str, Any], result: dict[str, float]) -> str:
+def _kind(z: torch.Tensor, score: float) -> str:
+    if (z == z[0]).all():
+        return "rows of zeros" if not z.any() else "times the same row"
+    if score < COLLAPSED:
+        return "rows that differ by a little noise"
+    length = float(z.norm(dim=1).mean())
+    return (
+        f"rows of length {length:.1f} that {'point in all directions' if score > SPREAD else 'lean in one direction'}"
+    )
+
+
+def _mistake(case: dict[str, Any], result: dict[str, list[float]]) -> str:
     """The misconception that explains all scores at once, or nothing: a single score may have many explanations."""
-    clouds = ("nearly", "isotropic", "long", "partly")
+    varied = [(z, got) for z, got in zip(case["clouds"], result["scores"], strict=True) if (z != z[0]).any()]
     for because, score in MISTAKES.items():
-        values = {name: float(score(case[name])) for name in clouds}
-        if all(abs(result[name] - value) <= 0.01 * max(1.0, abs(value)) for name, value in values.items()):
+        values = [float(score(z)) for z, _ in varied]
+        if all(abs(got - value) <= 0.01 * max(1.0, abs(value)) for (_, got), value in zip(varied, values, strict=True)):
             return because
     return ""
 

@@ -59,8 +59,7 @@ def probe_train_step(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     for x, y in case["batches"]:
         returned.append(answer(model, (x, y), optimizer))
         weights.append(_weights(model))
-    kinds = [type(value).__name__ for value in returned]
-    return {"returned": returned, "kinds": kinds, "weights": weights}
+    return {"returned": returned, "weights": weights}
 
 
 def _weights(model: nn.Module) -> torch.Tensor:
@@ -122,26 +121,30 @@ def gradients_do_not_pile_up(case: dict[str, Any], result: dict[str, Any]) -> No
 @exercise.judge(three_batches, points=1)
 def returns_the_loss_as_a_float(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The loss of the batch comes back as a Python float."""
-    kind = result["kinds"][0]
+    first = result["returned"][0]
     because = "return the loss"
-    if kind == "Tensor":
+    if isinstance(first, torch.Tensor):
         because = (
             "a tensor keeps the graph of its batch in memory for as long as you keep the loss; .item() gives a float"
         )
     tried = "looking at what one call returns"
-    expect(kind in ("float", "float64", "float32"), tried=tried, got=f"a {kind}", expected="a float", because=because)
-    expect_close(
-        result["returned"][0],
-        steps(case)[1][0],
-        tried="the loss that the first call returns",
-        rtol=1e-3,
-        mistakes={
-            "this is the loss after the step; return the one whose gradient was used": _loss(
-                case, result["weights"][0]
-            ),
-            "softmax before cross_entropy": _loss(case, _weights(_start(case)[0]), softmax=True),
-        },
-    )
+    kind = "None" if first is None else type(first).__name__
+    expect(isinstance(first, float), tried=tried, got=f"a {kind}", expected="a float", because=because)
+    before = [_weights(_start(case)[0]), *result["weights"]]
+    for i, got in enumerate(result["returned"]):
+        expect_close(
+            got,
+            _loss(case, before[i], i),  # with your weights, so that a step in the wrong direction counts elsewhere
+            tried=f"the loss that call {i + 1} returns",
+            rtol=1e-3,
+            mistakes={
+                "this is the loss after the step; return the one whose gradient was used": _loss(
+                    case, before[i + 1], i
+                ),
+                "softmax before cross_entropy": _loss(case, before[i], i, softmax=True),
+            },
+        )
+    expect(len(result["returned"]) == len(case["batches"]), tried=tried, got="too few losses", expected="one a call")
 
 
 def steps(
@@ -162,9 +165,9 @@ def steps(
     return weights, losses
 
 
-def _loss(case: dict[str, Any], weights: torch.Tensor, *, softmax: bool = False) -> float:
-    """The loss on the first batch in train mode, with these weights."""
-    model, (x, y) = _start(case)[0], case["batches"][0]
+def _loss(case: dict[str, Any], weights: torch.Tensor, batch: int = 0, *, softmax: bool = False) -> float:
+    """The loss on a batch in train mode, with these weights."""
+    model, (x, y) = _start(case)[0], case["batches"][batch]
     nn.utils.vector_to_parameters(weights.clone(), model.parameters())
     with torch.no_grad():
         logits = model(x)

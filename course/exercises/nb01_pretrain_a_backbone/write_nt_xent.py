@@ -29,66 +29,85 @@ def six_pictures(rng: torch.Generator) -> dict[str, Any]:
     return views_case(rng, 6, 16, 0.5)
 
 
-def views_case(rng: torch.Generator, pictures: int, size: int, temperature: float) -> dict[str, Any]:
-    """Embeddings of two views of each picture, alike but not equal, of lengths other than 1."""
-    base = torch.randn(pictures, size, generator=rng)
-    views = torch.cat([base + 0.7 * torch.randn(pictures, size, generator=rng) for _ in range(2)])
+def views_case(
+    rng: torch.Generator, pictures: int, size: int, temperature: float, *, batches: int = 3
+) -> dict[str, Any]:
+    """Batches of embeddings of two views of each picture, alike but not equal, of lengths other than 1."""
+    drawn = []
+    for _ in range(batches):
+        base = torch.randn(pictures, size, generator=rng)
+        views = torch.cat([base + 0.7 * torch.randn(pictures, size, generator=rng) for _ in range(2)])
+        drawn.append(views * (0.5 + 2 * torch.rand(2 * pictures, 1, generator=rng)))
     return {
-        "z": views * (0.5 + 2 * torch.rand(2 * pictures, 1, generator=rng)),
-        "temperature": temperature,
+        "batches": drawn,
+        "temperature": temperature * (0.9 + 0.2 * float(torch.rand((), generator=rng))),
         "scale": 3.0 + torch.rand(2 * pictures, 1, generator=rng),
     }
 
 
 @exercise.probe
 def probe_nt_xent(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    z = case["z"].clone().requires_grad_()
-    loss = need(answer(z, case["temperature"]), torch.Tensor, "the loss, a tensor of one number")
-    if loss.numel() != 1:
-        raise Unusable(f"your answer returned a tensor of shape {tuple(loss.shape)}; return the mean over all rows")
-    gradient = None
-    if loss.requires_grad:
-        loss.reshape(()).backward()
-        gradient = z.grad
-    with torch.no_grad():
-        scaled = answer(case["z"] * case["scale"], case["temperature"])
-    return {"loss": loss.reshape(()), "gradient": gradient, "scaled": scaled.reshape(())}
+    found: dict[str, Any] = {"losses": [], "gradients": [], "scaled": []}
+    for batch in case["batches"]:
+        z = batch.clone().requires_grad_()
+        loss = need(answer(z, case["temperature"]), torch.Tensor, "the loss, a tensor of one number")
+        if loss.numel() != 1:
+            raise Unusable(f"your answer returned a tensor of shape {tuple(loss.shape)}; return the mean over all rows")
+        if loss.requires_grad:
+            loss.reshape(()).backward()
+        found["losses"].append(loss.reshape(()))
+        found["gradients"].append(z.grad)
+        with torch.no_grad():
+            found["scaled"].append(answer(batch * case["scale"], case["temperature"]).reshape(()))
+    return found
 
 
 @exercise.judge(six_pictures, points=2)
 def equal_to_the_formula(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The loss is the one of the formula, written as two plain loops."""
-    z, temperature = case["z"], case["temperature"]
+    temperature = case["temperature"]
+    for z, got in zip(case["batches"], result["losses"], strict=True):
+        expect_close(
+            got,
+            by_loops(z, temperature),
+            tried=f"{len(z) // 2} pictures in two views, at temperature {temperature:.3g}",
+            rtol=1e-3,
+            mistakes={**_wrong_losses(z, temperature), **_wrong_losses_by_length(z, temperature)},
+        )
+
+
+def _wrong_losses(z: torch.Tensor, temperature: float) -> dict[str, torch.Tensor]:
+    """Misconceptions to the losses that they give, of those that take lengths out."""
     expected = by_loops(z, temperature)
-    expect_close(
-        result["loss"],
-        expected,
-        tried=f"{len(z) // 2} pictures in two views, at temperature {temperature:g}",
-        rtol=1e-3,
-        mistakes={
-            "self-pairs are in the denominator: every row is most similar to itself, so leave k = i out": by_loops(
-                z, temperature, with_self=True
-            ),
-            "z is not normalised: without it these are dot products, and longer rows look more alike": by_loops(
-                z, temperature, normalise=False
-            ),
-            "self-pairs are in the denominator, and z is not normalised": by_loops(
-                z, temperature, with_self=True, normalise=False
-            ),
-            "the second view of row i is row i + N; you paired neighbours": by_loops(_neighbours(z), temperature),
-            "the positive pair belongs in the denominator too: it is the right class among all the others": by_loops(
-                z, temperature, with_positive=False
-            ),
-            "the similarities were multiplied by the temperature; divide": by_loops(z, 1 / temperature),
-            "the temperature is missing": by_loops(z, 1.0),
-            "the sign is turned round: the loss is minus the log of the fraction": -expected,
-            "the rows were summed; take the mean over all 2N": expected * len(z),
-            "the mean is over all 2N rows, not over N pictures": expected * 2,
-            "only the first N rows were asked; the second views are asked as well": by_loops(
-                z, temperature, rows=len(z) // 2
-            ),
-        },
-    )
+    return {
+        "self-pairs are in the denominator: every row is most similar to itself, so leave k = i out": by_loops(
+            z, temperature, with_self=True
+        ),
+        "the second view of row i is row i + N; you paired neighbours": by_loops(_neighbours(z), temperature),
+        "the positive pair belongs in the denominator too: it is the right class among all the others": by_loops(
+            z, temperature, with_positive=False
+        ),
+        "the similarities were multiplied by the temperature; divide": by_loops(z, 1 / temperature),
+        "the temperature is missing": by_loops(z, 1.0),
+        "the sign is turned round: the loss is minus the log of the fraction": -expected,
+        "the rows were summed; take the mean over all 2N": expected * len(z),
+        "the mean is over all 2N rows, not over N pictures": expected * 2,
+        "only the first N rows were asked; the second views are asked as well": by_loops(
+            z, temperature, rows=len(z) // 2
+        ),
+    }
+
+
+def _wrong_losses_by_length(z: torch.Tensor, temperature: float) -> dict[str, torch.Tensor]:
+    """Misconceptions to the losses that they give, of those in which longer rows count for more."""
+    return {
+        "z is not normalised: without it these are dot products, and longer rows look more alike": by_loops(
+            z, temperature, normalise=False
+        ),
+        "self-pairs are in the denominator, and z is not normalised": by_loops(
+            z, temperature, with_self=True, normalise=False
+        ),
+    }
 
 
 def _neighbours(z: torch.Tensor) -> torch.Tensor:
@@ -99,28 +118,44 @@ def _neighbours(z: torch.Tensor) -> torch.Tensor:
 @exercise.judge(six_pictures, points=1)
 def only_directions_count(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Making rows longer or shorter changes nothing: only their directions count."""
-    expect_close(
-        result["scaled"],
-        result["loss"],
-        tried="the same rows, each made 3 to 4 times as long",
-        rtol=1e-3,
-        mistakes={"z is not normalised": by_loops(case["z"] * case["scale"], case["temperature"], normalise=False)},
+    temperature = case["temperature"]
+    for z, loss, scaled in zip(case["batches"], result["losses"], result["scaled"], strict=True):
+        expect_close(
+            scaled,
+            loss,
+            tried="the same rows, each made 3 to 4 times as long",
+            rtol=1e-3,
+            mistakes={"z is not normalised": by_loops(z * case["scale"], temperature, normalise=False)},
+        )
+    # Any constant is the same for longer rows, so the loss must be one of these rows, if perhaps a wrong one.
+    formulas = [[by_loops(z, temperature), *_wrong_losses(z, temperature).values()] for z in case["batches"]]
+    known = any(
+        all(torch.allclose(got, value, rtol=1e-3) for got, value in zip(result["losses"], values, strict=True))
+        for values in zip(*formulas, strict=True)
+    )
+    expect(
+        known,
+        tried="the rows as they are and made longer",
+        got=f"{float(result['losses'][0]):.4g} both times",
+        expected=f"{float(formulas[0][0]):.4g} both times",
+        because="the same number both times, but not the loss of these rows",
     )
 
 
 @exercise.judge(six_pictures, points=1)
 def the_gradient_reaches_z(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The loss is differentiable: its gradient with respect to z is the right one."""
-    expect(
-        result["gradient"] is not None,
-        tried="loss.backward()",
-        got="a loss without a graph",
-        expected="a gradient for z",
-        because="detach(), .item(), no_grad() and torch.tensor(...) cut the graph, and then nothing can be learned",
-    )
-    z = case["z"].clone().requires_grad_()
-    by_loops(z, case["temperature"]).backward()
-    expect_close(result["gradient"], z.grad, tried="the gradient of the loss", rtol=1e-3, atol=1e-5)
+    for batch, gradient in zip(case["batches"], result["gradients"], strict=True):
+        expect(
+            gradient is not None,
+            tried="loss.backward()",
+            got="a loss without a graph",
+            expected="a gradient for z",
+            because="detach(), .item(), no_grad() and torch.tensor(...) cut the graph, and then nothing can be learned",
+        )
+        z = batch.clone().requires_grad_()
+        by_loops(z, case["temperature"]).backward()
+        expect_close(gradient, z.grad, tried="the gradient of the loss", rtol=1e-3, atol=1e-5)
 
 
 def by_loops(

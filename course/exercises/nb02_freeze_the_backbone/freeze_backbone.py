@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from course.exercises import narrow
+from course.exercises.following import astray
 from course.exercises.nb02_freeze_the_backbone.training_cases import training_case
 from course.judging import Exercise, expect
 
@@ -26,9 +27,18 @@ exercise = Exercise(
 )
 
 
+STEPS = 2  # by the second, what is outside has felt whether the frozen module moved in the first
+
+
 @exercise.case
 def convolutional(rng: torch.Generator) -> dict[str, Any]:
     return training_case("cnn", rng)
+
+
+@exercise.case
+def a_part_of_it(rng: torch.Generator) -> dict[str, Any]:
+    parts = ["backbone.stage1", "backbone.stage2", "head"]
+    return training_case("cnn", rng, parts[int(torch.randint(len(parts), (), generator=rng))])
 
 
 @exercise.probe
@@ -36,19 +46,30 @@ def probe_freeze(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = narrow.restore(case["architecture"], case["state"])
     module = model.get_submodule(case["frozen"])
     answer(module)
-    return {
-        "requires_grad": {name: parameter.requires_grad for name, parameter in model.named_parameters()},
-        "state": dict(model.state_dict()),
-        "typo": any("require_grad" in vars(part) for part in (*module.modules(), *module.parameters())),
-        "on_module": any("requires_grad" in vars(part) for part in module.modules()),
-    }
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    typo = any("require_grad" in vars(part) for part in (*module.modules(), *module.parameters()))
+    on_module = any("requires_grad" in vars(part) for part in module.modules())
+    _train(model, case)
+    return {"before": before, "after": dict(model.state_dict()), "typo": typo, "on_module": on_module}
+
+
+def _train(model: nn.Module, case: dict[str, Any]) -> None:
+    """A few steps of SGD over all parameters in eval mode."""
+    model.eval()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(case["x"]), case["y"])
+        if loss.requires_grad:
+            loss.backward()
+        optimizer.step()
 
 
 @exercise.judge(convolutional, points=2)
 def no_parameter_of_the_module_moves(case: dict[str, Any], result: dict[str, Any]) -> None:
     """An optimiser step leaves every parameter of the frozen module as it was."""
-    before, after = _after_a_step(case, result["requires_grad"])
-    inside = [name for name in before if name.startswith(case["frozen"] + ".")]
+    before, after = result["before"], result["after"]
+    inside = [name for name in _parameters(case) if name.startswith(case["frozen"] + ".")]
     moved = [name for name in inside if not torch.equal(before[name], after[name])]
     because = "some parameters were reached and others were not: go through module.parameters(), not the children"
     if len(moved) == len(inside):
@@ -61,24 +82,36 @@ def no_parameter_of_the_module_moves(case: dict[str, Any], result: dict[str, Any
         because = "`module.requires_grad = False` only sets an attribute on the module; its parameters never see it"
     expect(
         not moved,
-        tried=f"one SGD step on a model whose `{case['frozen']}` you froze",
+        tried=f"{STEPS} SGD steps on a model whose `{case['frozen']}` you froze",
         got=f"{len(moved)} of its {len(inside)} parameters moved",
         expected="none moved",
         because=because,
     )
+    _expect_the_values_kept(case, result)
+    _expect_the_rest_to_train(case, result)
 
 
-@exercise.judge(convolutional, points=1)
+@exercise.judge(a_part_of_it, points=1)
 def the_rest_still_trains(case: dict[str, Any], result: dict[str, Any]) -> None:
     """What lies outside the module still trains, and no weight was changed by freezing."""
+    moved = [name for name in case["state"] if not torch.equal(result["before"][name], result["after"][name])]
     expect(
-        not all(result["requires_grad"].values()),
-        tried="reading `.requires_grad` of every parameter",
-        got="True everywhere",
-        expected="False inside the module",
+        not all(name in moved for name in _parameters(case)),
+        tried=f"{STEPS} SGD steps on a model whose `{case['frozen']}` you froze",
+        got="every parameter moved",
+        expected="those outside the module move, and no others",
         because="nothing was frozen, so there is nothing to tell apart",
     )
-    changed = [name for name, value in case["state"].items() if not torch.equal(result["state"][name], value)]
+    _expect_the_values_kept(case, result)
+    _expect_the_rest_to_train(case, result)
+
+
+def _parameters(case: dict[str, Any]) -> list[str]:
+    return [name for name, _ in narrow.build(case["architecture"]).named_parameters()]
+
+
+def _expect_the_values_kept(case: dict[str, Any], result: dict[str, Any]) -> None:
+    changed = [name for name, value in case["state"].items() if not torch.equal(result["before"][name], value)]
     expect(
         not changed,
         tried="comparing every weight and buffer before and after your function",
@@ -86,26 +119,28 @@ def the_rest_still_trains(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="all as they were",
         because="freezing keeps the values; it only stops them from being trained",
     )
-    before, after = _after_a_step(case, result["requires_grad"])
-    outside = [name for name in before if not name.startswith(case["frozen"] + ".")]
-    still = [name for name in outside if torch.equal(before[name], after[name])]
+
+
+def _expect_the_rest_to_train(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless every parameter is where training leads with this module, and no other, standing still."""
+    model = narrow.restore(case["architecture"], case["state"])
+    model.get_submodule(case["frozen"]).requires_grad_(False)
+    _train(model, case)
+    outside = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    still = [name for name in outside if torch.equal(result["after"][name], case["state"][name])]
+    tried = f"{STEPS} SGD steps on a model whose `{case['frozen']}` you froze"
     expect(
         not still,
-        tried="one SGD step",
+        tried=tried,
         got=f"{len(still)} of the {len(outside)} parameters outside the module stayed as they were",
         expected="all of them move",
         because="only the module that was passed in should be frozen",
     )
-
-
-def _after_a_step(case: dict[str, Any], flags: dict[str, bool]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(before, after) parameters of a fresh model with these requires_grad flags around one SGD step."""
-    model = narrow.restore(case["architecture"], case["state"]).eval()
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(bool(flags[name]))
-    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    loss = nn.functional.cross_entropy(model(case["x"]), case["y"])
-    if loss.requires_grad:
-        loss.backward()
-        torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9).step()
-    return before, {name: parameter.detach() for name, parameter in model.named_parameters()}
+    other = astray(result["after"], model.state_dict(), case["state"], case["state"])
+    expect(
+        not other,
+        tried=tried,
+        got=f"{len(other)} weights and buffers of the model came elsewhere, {', '.join(other[:2])} among them",
+        expected="the steps of a model with this module frozen, and nothing else",
+        because="part of the module is not frozen, and what lies behind it trains beside a moving target",
+    )

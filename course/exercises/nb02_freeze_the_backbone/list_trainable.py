@@ -27,12 +27,18 @@ exercise = Exercise(
 
 @exercise.case
 def one_stage_frozen(rng: torch.Generator) -> dict[str, Any]:
-    architecture = "cnn"
+    return flags_case("cnn", rng)
+
+
+def flags_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
+    """Each parameter is frozen or not by itself, so that a list of names fits no other case."""
     names = [name for name, _ in narrow.build(architecture).named_parameters()]
+    flags = (torch.rand(len(names), generator=rng) < 0.6).tolist()
+    flags[:2], flags[-2:] = [False, True], [False, True]  # of weights and of the rest, some are trainable, some not
     return {
         "architecture": architecture,
         "state": narrow.drawn_state(architecture, rng),
-        "requires_grad": {name: not name.startswith("backbone.stage1") and name != "head.1.weight" for name in names},
+        "requires_grad": dict(zip(names, flags, strict=True)),
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
 from course.exercises import narrow
+from course.exercises.following import astray
 from course.exercises.nb02_freeze_the_backbone.training_cases import training_case
 from course.judging import Exercise, expect
 
@@ -32,7 +34,7 @@ def frozen_backbone(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.case
 def half_frozen(rng: torch.Generator) -> dict[str, Any]:
-    return {**training_case("cnn", rng), "frozen": "backbone.stage1"}
+    return training_case("cnn", rng, "backbone.stage1")
 
 
 @exercise.probe
@@ -41,25 +43,33 @@ def probe_set_train(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model.get_submodule(case["frozen"]).requires_grad_(False)
     model.eval()
     answer(model)
-    return {
-        "training": {name: module.training for name, module in model.named_modules()},
-        "requires_grad": {name: parameter.requires_grad for name, parameter in model.named_parameters()},
-    }
+    training = {name: module.training for name, module in model.named_modules()}
+    requires_grad = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    return {"training": training, "requires_grad": requires_grad, "pass": _after_a_pass(model, case)}
+
+
+def _after_a_pass(model: nn.Module, case: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Outputs for pictures that are brighter than the pretraining ones, and what state they leave."""
+    # A Dropout of the frozen module has nothing that could be frozen, so either mode is right for it.
+    narrow.show_modes(model, silent=case["frozen"])
+    with torch.no_grad():
+        outputs = model(case["x"] + 2.0)
+    return {"outputs": outputs, **model.state_dict()}
 
 
 @exercise.judge(frozen_backbone, points=2)
 def frozen_statistics_stay(case: dict[str, Any], result: dict[str, Any]) -> None:
     """BatchNorm statistics of the frozen module are bit-identical after a forward pass on shifted data."""
+    start, after, learning = case["state"], result["pass"], _learning(case)
     expect(
-        any(result["training"].values()),
-        tried="reading `.training` of every module; your function got the model in eval mode",
-        got="eval mode everywhere",
+        not all(torch.equal(start[name], after[name]) for name in _statistics(case)),
+        tried="one forward pass after your function, which got the model in eval mode",
+        got="no statistic in the model moved",
         expected="train mode for what trains",
         because="no module was put into train mode, so nothing could drift",
     )
-    before, after = _buffers_around_a_pass(case, result["training"])
-    inside = [name for name in before if name.startswith(case["frozen"] + ".")]
-    moved = [name for name in inside if not torch.equal(before[name], after[name])]
+    inside = [name for name in _statistics(case) if name.startswith(case["frozen"] + ".")]
+    moved = [name for name in inside if not torch.equal(start[name], after[name])]
     expect(
         not moved,
         tried="one forward pass on pictures that are brighter than the pretraining ones",
@@ -67,6 +77,14 @@ def frozen_statistics_stay(case: dict[str, Any], result: dict[str, Any]) -> None
         expected="0 moved",
         because="your BatchNorm statistics moved: frozen weights are not a frozen layer. `model.train()` reaches the "
         "frozen modules too, so eval() on them must come after it",
+    )
+    other = astray(after, _expected(case), start, learning)
+    expect(
+        not other,
+        tried="the same pass: the statistics of what is not frozen",
+        got=f"{len(other)} of {len(learning)} are not what this pass gives, {', '.join(other[:2])} among them",
+        expected="they move with these pictures",
+        because="train mode belongs to every module that still trains",
     )
 
 
@@ -97,34 +115,56 @@ def the_head_is_in_train_mode(case: dict[str, Any], result: dict[str, Any]) -> N
         expected="all still on",
         because="set_train chooses modes; it freezes nothing",
     )
+    _expect_the_pass(case, result)
 
 
 @exercise.judge(half_frozen, points=1)
 def unfrozen_stages_train(case: dict[str, Any], result: dict[str, Any]) -> None:
     """With only the first stage frozen, the second stage's BatchNorm still learns."""
-    before, after = _buffers_around_a_pass(case, result["training"])
-    moved = {name for name in before if not torch.equal(before[name], after[name])}
-    frozen = sorted(name for name in moved if name.startswith(case["frozen"]))
+    tried = "one forward pass with only `backbone.stage1` frozen"
+    moved = [name for name in _statistics(case) if not torch.equal(result["pass"][name], case["state"][name])]
+    frozen = [name for name in moved if name.startswith(case["frozen"] + ".")]
     expect(
         not frozen,
-        tried="one forward pass with only `backbone.stage1` frozen",
+        tried=tried,
         got=f"{len(frozen)} buffers of the frozen stage moved",
         expected="0 moved",
         because="find frozen modules by their parameters, at any depth",
     )
     expect(
         any(name.startswith("backbone.stage2") for name in moved),
-        tried="one forward pass with only `backbone.stage1` frozen",
+        tried=tried,
         got="no buffer of `backbone.stage2` moved",
         expected="its running mean and variance move",
         because="the whole backbone was put into eval mode; decide module by module, by requires_grad",
     )
+    _expect_the_pass(case, result)
 
 
-def _buffers_around_a_pass(case: dict[str, Any], modes: dict[str, bool]) -> tuple[dict[str, Any], dict[str, Any]]:
-    model = narrow.restore(case["architecture"], case["state"])
-    for name, module in model.named_modules():
-        module.training = bool(modes[name])
-    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    model(case["x"] + 2.0)
-    return before, dict(model.named_buffers())
+def _statistics(case: dict[str, Any]) -> list[str]:
+    return [name for name, _ in narrow.build(case["architecture"]).named_buffers()]
+
+
+def _learning(case: dict[str, Any]) -> list[str]:
+    return [name for name in _statistics(case) if not name.startswith(case["frozen"] + ".")]
+
+
+def _expected(case: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """What the pass leaves when the frozen module sleeps and nothing else does."""
+    model = narrow.restore(case["architecture"], case["state"]).train()
+    model.get_submodule(case["frozen"]).eval()
+    return _after_a_pass(model, case)
+
+
+def _expect_the_pass(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless outputs and statistics are those of a model in which the frozen module alone sleeps."""
+    expected = _expected(case)
+    start = {**case["state"], "outputs": torch.zeros(())}
+    other = astray(result["pass"], expected, start, expected)
+    expect(
+        not other,
+        tried="one forward pass on brighter pictures",
+        got=f"{len(other)} statistics and outputs of the model are others, {', '.join(other[:2])} among them",
+        expected="those of a model in train mode, its frozen modules in eval mode",
+        because="train mode for what trains, its dropout too, and eval mode for what is frozen",
+    )

@@ -9,11 +9,12 @@ import torch
 from course.exercises import narrow
 
 
-def training_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
+def training_case(architecture: str, rng: torch.Generator, frozen: str = "") -> dict[str, Any]:
+    """`frozen` is the submodule to freeze: what plays the backbone, unless another is named."""
     return {
         "architecture": architecture,
         "state": narrow.drawn_state(architecture, rng),
-        "frozen": _trunk(architecture),
+        "frozen": frozen or _trunk(architecture),
         "x": narrow.pictures(rng, 8),
         "y": narrow.labels(rng, 8),
     }

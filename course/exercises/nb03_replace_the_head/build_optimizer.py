@@ -9,7 +9,15 @@ from torch import nn
 from torch.nn import functional
 
 from course.exercises import narrow
-from course.exercises.nb03_replace_the_head.old_head import has_tensor, head_case, head_inputs, head_name, lost_and_new
+from course.exercises.following import follows
+from course.exercises.nb03_replace_the_head.old_head import (
+    has_tensor,
+    head_case,
+    head_inputs,
+    head_name,
+    lost_and_new,
+    slope,
+)
 from course.judging import Exercise, Unusable, Wrong, expect, expect_equal, need
 
 exercise = Exercise(
@@ -29,12 +37,7 @@ exercise = Exercise(
 
 @exercise.case
 def a_resnet(rng: torch.Generator) -> dict[str, Any]:
-    return build_case("resnet", rng)
-
-
-def build_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
-    case = {**head_case(architecture, rng), "x": narrow.pictures(rng, 16)}
-    return {**case, "y": narrow.labels(rng, 16, case["num_classes"])}
+    return head_case("resnet", rng)
 
 
 @exercise.probe
@@ -48,13 +51,16 @@ def probe_build(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model, optimizer = returned
     before = {name: value.detach().clone() for name, value in model.state_dict().items()}
     outputs = model.eval()(case["x"])
+    gradients = {}
     if outputs.shape[-1] == case["num_classes"] and outputs.requires_grad:
         optimizer.zero_grad()
         functional.cross_entropy(outputs, case["y"]).backward()
+        gradients = {name: part.grad.clone() for name, part in model.named_parameters() if part.grad is not None}
         optimizer.step()
     return {
-        "shape": list(outputs.shape),
+        "outputs": outputs,
         "graph": outputs.requires_grad,
+        "gradients": gradients,
         "before": before,
         "after": dict(model.state_dict()),
     }
@@ -64,7 +70,7 @@ def probe_build(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 def the_head_learns(case: dict[str, Any], result: dict[str, Any]) -> None:
     """One step with your optimiser moves the new head, downhill."""
     size = [len(case["x"]), case["num_classes"]]
-    expect_equal(result["shape"], size, tried="the shape of your model's outputs")
+    expect_equal(list(result["outputs"].shape), size, tried="the shape of your model's outputs")
     expect(
         result["graph"],
         tried="one backward pass",
@@ -72,29 +78,47 @@ def the_head_learns(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="the new head asks for one",
         because="the head was frozen with the rest: freeze first, then replace the head: a new layer comes trainable",
     )
-    weight, moved = _head_weight(case, result)
+    _expect_a_step(case, result)
+
+
+def _expect_a_step(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the new head moved down its gradient on these pictures."""
+    name = _head_weight(case, result)
+    weight, moved = result["before"][name], result["after"][name] - result["before"][name]
+    features = head_inputs(case)
+    gradient = slope(case, result["outputs"]).T @ features
+    tried = "one step with your optimiser"
     expect(
         moved.any(),
-        tried="one step with your optimiser",
+        tried=tried,
         got="the new head stayed as it was",
         expected="the new head moves",
         because="your optimiser was built before the swap: it still holds the old head, which the model has lost, and "
         "nothing reports that",
     )
-    gradient = _gradient(case, weight)
     expect(
         (moved * gradient).sum() < 0,
-        tried="one step with your optimiser",
+        tried=tried,
         got="the head moved uphill",
         expected="a step against the gradient",
         because="an optimiser minimises the loss; leave maximize off and the rate positive",
     )
+    rest = result["outputs"] - features @ weight.T  # the bias, in each row
+    nowhere = torch.zeros_like(gradient)
+    expect(
+        follows(rest, rest[:1].expand_as(rest), result["outputs"], rtol=1e-3)
+        and follows(result["gradients"][name], gradient, nowhere),
+        tried="comparing your model's outputs and the new head's gradient with the backbone's features",
+        got="others than these features give",
+        expected="features times the new weight, plus a bias, and the gradient of that",
+        because="the new head is one Linear on what the old head saw, with nothing after it",
+    )
 
 
-def _head_weight(case: dict[str, Any], result: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The new head's weight before the step, (classes, D), and by how much the step moved it."""
-    before, after = result["before"], result["after"]
+def _head_weight(case: dict[str, Any], result: dict[str, Any]) -> str:
+    """The name of the new head's weight, (classes, D)."""
     shape = (case["num_classes"], case["state"][head_name(case["architecture"]) + ".weight"].shape[1])
+    before = result["before"]
     names = [name for name, value in before.items() if value.shape == shape and not has_tensor(case["state"], value)]
     if not names:
         raise Wrong(
@@ -103,14 +127,7 @@ def _head_weight(case: dict[str, Any], result: dict[str, Any]) -> tuple[torch.Te
             expected="one Linear in the place of the last layer",
             because="replace the last layer alone, with its own in_features",
         )
-    return before[names[-1]], after[names[-1]] - before[names[-1]]
-
-
-def _gradient(case: dict[str, Any], weight: torch.Tensor) -> torch.Tensor:
-    """Of the loss on the case's batch, with respect to a head's weight (bias left out)."""
-    weight = weight.clone().requires_grad_()
-    loss = functional.cross_entropy(head_inputs(case) @ weight.T, case["y"])
-    return torch.autograd.grad(loss, weight)[0]
+    return names[-1]
 
 
 @exercise.judge(a_resnet, points=1)
@@ -128,3 +145,4 @@ def the_backbone_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="none moved",
         because=because,
     )
+    _expect_a_step(case, result)

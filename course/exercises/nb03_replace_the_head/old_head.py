@@ -10,17 +10,20 @@ from torch import nn
 from course.exercises import narrow
 
 
-def head_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
+def head_case(architecture: str, rng: torch.Generator, num_classes: int | None = None) -> dict[str, Any]:
     state = narrow.drawn_state(architecture, rng)
     for name, value in state.items():
         if value.is_floating_point() and (value == value.flatten()[0]).all():
             # No two tensors are alike then, so each is known by its value wherever an answer keeps it.
             state[name] = value + 0.1 * torch.randn(value.shape, generator=rng)
+    if num_classes is None:
+        num_classes = int(torch.randint(6, 12, (), generator=rng))
     return {
         "architecture": architecture,
         "state": state,
-        "num_classes": int(torch.randint(6, 12, (), generator=rng)),
+        "num_classes": num_classes,
         "x": narrow.pictures(rng, 48),
+        "y": narrow.labels(rng, 48, num_classes),
     }
 
 
@@ -38,6 +41,12 @@ def head_inputs(case: dict[str, Any]) -> torch.Tensor:
 def head_name(architecture: str) -> str:
     """The name of the last layer of a narrow architecture."""
     return [name for name, part in narrow.build(architecture).named_modules() if isinstance(part, nn.Linear)][-1]
+
+
+def slope(case: dict[str, Any], outputs: torch.Tensor) -> torch.Tensor:
+    """The gradient of the mean cross-entropy on the case's labels with respect to the outputs, (N, classes)."""
+    logits = outputs.detach().clone().requires_grad_()
+    return torch.autograd.grad(nn.functional.cross_entropy(logits, case["y"]), logits)[0]
 
 
 def lost_and_new(case: dict[str, Any], state: dict[str, torch.Tensor]) -> tuple[list[str], list[str]]:

@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from course.exercises import narrow
-from course.exercises.nb03_replace_the_head.old_head import head_case, head_inputs, lost_and_new
+from course.exercises.following import follows
+from course.exercises.nb03_replace_the_head.old_head import head_case, head_inputs, lost_and_new, slope
 from course.judging import Exercise, Wrong, expect, need
 
 OLD_CLASSES = 5  # what the narrow architectures tell apart before the head is replaced
+RATE = 0.1
 
 exercise = Exercise(
     "03-replace-head",
@@ -55,19 +57,33 @@ def vit(rng: torch.Generator) -> dict[str, Any]:
 def probe_replace_head(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = narrow.restore(case["architecture"], case["state"]).requires_grad_(False)
     model = need(answer(model, case["num_classes"]), nn.Module, "the model: `return model`").eval()
-    outputs, error = None, ""
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    requires_grad = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    outputs, outputs_after, error = None, None, ""
     try:
+        outputs = model(case["x"])
+        _step(model, outputs, case)
         with torch.no_grad():
-            outputs = model(case["x"])
+            outputs_after = model(case["x"])
     except (RuntimeError, TypeError, NotImplementedError) as problem:
         error = f"{type(problem).__name__}: {str(problem)[:200]}"
     return {
         "outputs": outputs,
+        "outputs_after": outputs_after,
         "error": error,
-        "state": dict(model.state_dict()),
-        "requires_grad": {name: parameter.requires_grad for name, parameter in model.named_parameters()},
+        "state": before,
+        "state_after": dict(model.state_dict()),
+        "requires_grad": requires_grad,
         "out_features": [part.out_features for part in model.modules() if isinstance(part, nn.Linear)],
     }
+
+
+def _step(model: nn.Module, outputs: torch.Tensor, case: dict[str, Any]) -> None:
+    """One step of SGD over whatever asks for a gradient, if outputs are such that there is a loss."""
+    if list(outputs.shape) == [len(case["y"]), case["num_classes"]] and outputs.requires_grad:
+        optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+        nn.functional.cross_entropy(outputs, case["y"]).backward()
+        optimizer.step()
 
 
 @exercise.judge(resnet)
@@ -114,7 +130,31 @@ def judge_head(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="a model that came frozen from end to end",
         got=f"{len(asleep)} tensors of the new head frozen, {len(awake)} of the backbone trainable",
         expected="the new head trainable, the backbone as frozen as it came",
-        because="a new layer comes trainable; leave every other layer's requires_grad as it was",
+        because=TRAINABLE,
+    )
+    _judge_step(case, result)
+
+
+TRAINABLE = "a new layer comes trainable; leave every other layer's requires_grad as it was"
+
+
+def _judge_step(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless one step of SGD moved the head, and only the head, down the gradient on these pictures."""
+    lost, _ = lost_and_new(case, result["state_after"])
+    tried = "one step of SGD over the parameters that ask for a gradient, in a model that came frozen"
+    expect(not lost, tried=tried, got=f"{len(lost)} pretrained tensors moved", expected="0 moved", because=TRAINABLE)
+    features, outputs = head_inputs(case), result["outputs"]
+    # The step moves a linear head's logits by -rate K slope, K the products of features, plus 1 where it has a bias.
+    products = features @ features.T
+    paths = [outputs - RATE * (products + bias) @ slope(case, outputs) for bias in (1.0, 0.0)]
+    expect(
+        any(follows(result["outputs_after"], path, outputs) for path in paths),
+        tried=tried,
+        got="the same outputs as before"
+        if torch.equal(result["outputs_after"], outputs)
+        else "outputs elsewhere than where the gradient of the new head leads",
+        expected="outputs moved by the step of one Linear on the backbone's features",
+        because=TRAINABLE,
     )
 
 

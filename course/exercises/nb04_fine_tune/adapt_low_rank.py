@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from course.exercises.following import follows
 from course.judging import Exercise, Wrong, expect, expect_close, need
 
 exercise = Exercise(
@@ -24,7 +25,7 @@ exercise = Exercise(
     "forward: base(x) + alpha / r * x @ A.T @ B.T; merged: a Linear with weight base.weight + alpha / r * B @ A.",
 )
 
-LORA_STEPS = 4
+LORA_STEPS, LORA_RATE = 4, 0.1
 
 
 @exercise.case
@@ -68,7 +69,7 @@ def probe_lora(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     start = need(layer(case["x"]), torch.Tensor, "a tensor from forward").detach().clone()
     factors = [parameter for parameter in layer.parameters() if parameter.requires_grad]
     before = [parameter.detach().clone() for parameter in factors]
-    optimizer = torch.optim.SGD(factors or [nn.Parameter(torch.zeros(1))], lr=0.1)
+    optimizer = torch.optim.SGD(factors or [nn.Parameter(torch.zeros(1))], lr=LORA_RATE)
     for _ in range(LORA_STEPS if factors else 0):
         optimizer.zero_grad()
         (layer(case["x"]) - case["target"]).square().mean().backward()
@@ -110,6 +111,44 @@ def _output(case: dict[str, Any], down: torch.Tensor, up: torch.Tensor, scale: f
     return nn.functional.linear(case["x"], case["weight"] + scale * up @ down, case["bias"])
 
 
+def _scales(case: dict[str, Any]) -> list[float]:
+    """The right factor of the update, and the wrong ones that another judge names."""
+    return [case["alpha"] / case["r"], 1.0, case["alpha"], case["r"] / case["alpha"]]
+
+
+def _expect_learning(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the factors came where SGD on these inputs leads, if perhaps with a wrong scale."""
+    before, after = _oriented(case, result["before"]), _oriented(case, result["after"])
+    for scale in _scales(case):
+        for on_base in (1.0, 0.0):
+            path = _learned(case, before, scale, on_base)
+            pairs = zip(after, path, before, strict=True)
+            if all((p != b).any() and follows(a, p, b) for a, p, b in pairs):
+                return
+    raise Wrong(
+        tried=f"following the two factors for {LORA_STEPS} steps of SGD",
+        got="they stayed as they were"
+        if all(map(torch.equal, after, before))
+        else "they came elsewhere than their gradients lead",
+        expected="both learn from these inputs and targets",
+        because="a layer that learns nothing is its base",
+    )
+
+
+def _learned(
+    case: dict[str, Any], factors: tuple[torch.Tensor, torch.Tensor], scale: float, on_base: float
+) -> list[torch.Tensor]:
+    """(A, B) after the steps, of a layer that adds scale B A x to its base (or does not, `on_base` 0)."""
+    down, up = (factor.clone().requires_grad_() for factor in factors)
+    optimizer = torch.optim.SGD([down, up], lr=LORA_RATE)
+    base = on_base * nn.functional.linear(case["x"], case["weight"], case["bias"])
+    for _ in range(LORA_STEPS):
+        optimizer.zero_grad()
+        (base + scale * case["x"] @ down.T @ up.T - case["target"]).square().mean().backward()
+        optimizer.step()
+    return [down.detach(), up.detach()]
+
+
 @exercise.judge(with_bias, points=1)
 def the_start_changes_nothing(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Before the first step the layer computes what its base computes."""
@@ -125,6 +164,7 @@ def the_start_changes_nothing(case: dict[str, Any], result: dict[str, Any]) -> N
         expected="what base(x) gives",
         because=because,
     )
+    _expect_learning(case, result)
 
 
 @exercise.judge(with_bias, points=2)
@@ -149,6 +189,7 @@ def both_factors_learn(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="as it was",
         because="the base stays frozen; that is what makes the update small",
     )
+    _expect_learning(case, result)
 
 
 @exercise.judge(with_bias, points=2)
@@ -170,6 +211,7 @@ def the_update_is_scaled(case: dict[str, Any], result: dict[str, Any]) -> None:
             "the base alone: the update is not added to what the base computes": _output(case, down, up, 0.0),
         },
     )
+    _expect_learning(case, result)
 
 
 @exercise.judge(with_bias, points=1)
@@ -194,3 +236,4 @@ def merging_is_exact(case: dict[str, Any], result: dict[str, Any]) -> None:
         expect(bias is None or not bias.any(), tried="the bias of merged()", got=bias, expected="none, as the base")
     else:
         expect_close(bias, case["bias"], tried="the bias of merged()", mistakes={"the bias was lost": None})
+    _expect_learning(case, result)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from course.exercises import narrow
-from course.judging import Exercise, expect
+from course.exercises.following import astray
+from course.judging import Exercise, Wrong, expect
 
 exercise = Exercise(
     "04-freeze-again",
@@ -61,11 +62,14 @@ def probe_refreeze(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     _train_steps(model, optimizer, case, STEPS_AFTER)
     gradients = [parameter.grad for parameter in module.parameters()]
+    requires_grad = [parameter.requires_grad for parameter in module.parameters()]
+    # Values that still ask for gradients are left out of the last: a flag alone could be set by whoever knows of it.
     return {
         "before": before,
         "after": dict(model.state_dict()),
         "zeroed": bool(gradients) and all(g is not None and not g.any() for g in gradients),
-        "requires_grad": [parameter.requires_grad for parameter in module.parameters()],
+        "requires_grad": requires_grad,
+        "without_gradient": None if any(requires_grad) else dict(module.state_dict()),
     }
 
 
@@ -87,12 +91,35 @@ def _train_steps(model: nn.Module, optimizer: torch.optim.Optimizer, case: dict[
         optimizer.step()
 
 
-def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
-    model, _ = _in_training(case)
+def _trained(case: dict[str, Any], *, keep: bool = True) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """(before, after) the steps in which the module stands still; with `keep` False the optimizer forgot its state."""
+    model, optimizer = _in_training(case)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    for parameter in model[case["k"]].parameters():
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    if not keep:
+        optimizer.state.clear()
+    _train_steps(model, optimizer, case, STEPS_AFTER)
+    return before, model.state_dict()
+
+
+def _inside(case: dict[str, Any]) -> list[str]:
+    """The names of the module's parameters."""
+    model = narrow.build(case["architecture"])
     stage = [name for name, _ in model.named_children()][case["k"]]
-    names = [name for name, _ in model.named_parameters() if name.startswith(stage + ".")]
-    trained = model.state_dict()
-    changed = [name for name in names if not torch.allclose(result["before"][name], trained[name], atol=1e-5)]
+    return [name for name, _ in model.named_parameters() if name.startswith(stage + ".")]
+
+
+def _outside(case: dict[str, Any]) -> list[str]:
+    inside = _inside(case)
+    return [name for name, _ in narrow.build(case["architecture"]).named_parameters() if name not in inside]
+
+
+def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
+    before, after = _trained(case)
+    names = _inside(case)
+    changed = [name for name in names if not torch.allclose(result["before"][name], before[name], atol=1e-5)]
     expect(
         not changed,
         tried="comparing the module's weights before and after your call",
@@ -121,6 +148,16 @@ def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="bit-identical",
         because=because,
     )
+    # Whether the others forgot their momentum is for another judge; that they train at all is what keeps it from moot.
+    _, forgetful = _trained(case, keep=False)
+    paths = [astray(result["after"], path, before, _outside(case), rtol=0.05) for path in (after, forgetful)]
+    expect(
+        not all(paths),
+        tried=f"following the others in these {STEPS_AFTER} steps",
+        got=f"{len(paths[0])} of {len(_outside(case))} parameters outside the module came elsewhere",
+        expected="they train on, beside a module that stands still",
+        because="when nothing trains, it is easy to stand still: stop the module alone",
+    )
 
 
 @exercise.judge(momentum_and_decay, points=2)
@@ -140,35 +177,28 @@ def no_gradient_is_computed(case: dict[str, Any], result: dict[str, Any]) -> Non
     """No gradient is computed for the module any more, so backward is cheaper."""
     asking = sum(map(bool, result["requires_grad"]))
     expect(
-        not asking,
+        not asking and isinstance(result["without_gradient"], dict),
         tried="reading requires_grad of the module's parameters",
         got=f"True for {asking} of {len(result['requires_grad'])}",
         expected="False for all",
         because="leaving the optimizer keeps it still, but its gradients are computed for nothing",
     )
+    stage = _inside(case)[0].split(".")[0]
+    quiet = {f"{stage}.{name}": value for name, value in result["without_gradient"].items()}
+    _still(case, {**result, "after": {**result["after"], **quiet}})
 
 
 @exercise.judge(momentum_and_decay, points=1)
 def the_rest_goes_on(case: dict[str, Any], result: dict[str, Any]) -> None:
     """All other parameters train on as before, momentum included."""
-    model, optimizer = _in_training(case)
-    module = model[case["k"]]
-    for parameter in module.parameters():
-        parameter.requires_grad_(False)
-        parameter.grad = None
-    start = {name: value.clone() for name, value in model.state_dict().items()}
-    _train_steps(model, optimizer, case, STEPS_AFTER)
-    inside = {id(parameter) for parameter in module.parameters()}
-    for name, parameter in model.named_parameters():
-        if id(parameter) not in inside:
-            because = "the steps are other ones than without your call: keep the optimizer's settings and its state"
-            if torch.equal(result["after"][name], result["before"][name]):
-                because = "the others were stopped too: only the module that was passed in stays"
-            path = (parameter - start[name]).norm()
-            expect(
-                (result["after"][name] - parameter).norm() <= 0.02 * path + 1e-6,
-                tried=f"following {name}, outside the module, for {STEPS_AFTER} steps",
-                got="it went somewhere else",
-                expected="the same path as with the module standing still",
-                because=because,
-            )
+    before, after = _trained(case)
+    for name in astray(result["after"], after, before, _outside(case)):
+        because = "the steps are other ones than without your call: keep the optimizer's settings and its state"
+        if torch.equal(result["after"][name], result["before"][name]):
+            because = "the others were stopped too: only the module that was passed in stays"
+        raise Wrong(
+            tried=f"following {name}, outside the module, for {STEPS_AFTER} steps",
+            got="it went somewhere else",
+            expected="the same path as with the module standing still",
+            because=because,
+        )

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from course.exercises import narrow
+from course.exercises.following import astray
 from course.judging import Exercise, Unusable, expect, expect_close, need
 
 exercise = Exercise(
@@ -45,34 +46,47 @@ def rates_case(architecture: str, rng: torch.Generator, frozen: int = 0) -> dict
 
 
 @exercise.probe
-def probe_param_groups(answer: Any, case: dict[str, Any]) -> list[dict[str, Any]]:
-    model = narrow.restore(case["architecture"], case["state"])
-    model[: case["frozen"]].requires_grad_(False)  # type: ignore[index]
-    groups = need(answer(model, case["lr"], case["decay"]), Iterable, "a list of dicts, one a group")
-    return [_named_group(group, model, case["lr"]) for group in groups]
-
-
-def _named_group(group: Any, model: nn.Module, lr: float) -> dict[str, Any]:
-    """A group's rate and the names of its parameters: "" for what is no parameter of the model."""
+def probe_param_groups(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model = _partly_frozen(case)
+    returned = need(answer(model, case["lr"], case["decay"]), Iterable, "a list of dicts, one a group")
+    groups = [_listed(group, case["lr"]) for group in returned]
     names = {id(parameter): name for name, parameter in model.named_parameters()}
+    named = [{"lr": group["lr"], "names": [names.get(id(item), "") for item in group["params"]]} for group in groups]
+    try:
+        optimizer = torch.optim.SGD(groups, lr=case["lr"])
+    except ValueError:  # overlapping groups, or tensors that are no parameters: the groups tell
+        return {"groups": named, "after": {}}
+    nn.functional.cross_entropy(model(case["x"]), case["y"]).backward()
+    optimizer.step()
+    return {"groups": named, "after": dict(model.state_dict())}
+
+
+def _partly_frozen(case: dict[str, Any]) -> Any:
+    """A model in eval mode, so that one step changes nothing but parameters."""
+    model: Any = narrow.restore(case["architecture"], case["state"]).eval()
+    model[: case["frozen"]].requires_grad_(False)
+    return model
+
+
+def _listed(group: Any, lr: float) -> dict[str, Any]:
+    """A group with its parameters in a list and its rate a number."""
     if not isinstance(group, dict) or "params" not in group:
         raise Unusable(
             f'your list holds a {type(group).__name__}; a group is a dict with "params" and "lr", '
             "as torch.optim takes it"
         )
     params = [group["params"]] if isinstance(group["params"], torch.Tensor) else list(group["params"])
-    return {"lr": float(group.get("lr", lr)), "names": [names.get(id(item), "") for item in params]}
+    return {"lr": float(group.get("lr", lr)), "params": params}
 
 
 @exercise.judge(four_stages, points=1)
-def every_parameter_once(case: dict[str, Any], result: list[dict[str, Any]]) -> None:
+def every_parameter_once(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Every trainable parameter is in exactly one group."""
-    model = narrow.restore(case["architecture"], case["state"])
-    model[: case["frozen"]].requires_grad_(False)  # type: ignore[index]
-    names = [name for group in result for name in group["names"]]
+    model = _partly_frozen(case)
+    names = [name for group in result["groups"] for name in group["names"]]
     twice = sorted({name for name in names if names.count(name) > 1})
     missing = [name for name, p in model.named_parameters() if p.requires_grad and name not in names]
-    tried = f"your groups for a model of {len(model)} stages"  # type: ignore[arg-type]
+    tried = f"your groups for a model of {len(model)} stages"
     expect(
         "" not in names, tried=tried, got="tensors that are not the model's parameters", expected="its own parameters"
     )
@@ -93,13 +107,34 @@ def every_parameter_once(case: dict[str, Any], result: list[dict[str, Any]]) -> 
         expected="none left out",
         because=because,
     )
+    _expect_the_step(case, result)
+
+
+def _expect_the_step(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless a step of SGD with the groups moved each parameter by its group's rate times its gradient."""
+    model = _partly_frozen(case)
+    rates = {name: group["lr"] for group in result["groups"] for name in group["names"]}
+    nn.functional.cross_entropy(model(case["x"]), case["y"]).backward()
+    expected = {**case["state"]}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            expected[name] = case["state"][name] - rates.get(name, 0.0) * parameter.grad
+    because = "one optimizer cannot be made of these groups" if not result["after"] else ""
+    other = astray(result["after"], expected, case["state"], expected) if result["after"] else list(expected)
+    expect(
+        not other,
+        tried="one step of SGD with your groups",
+        got=f"{len(other)} parameters elsewhere, {', '.join(other[:2])} among them",
+        expected="each moved by its group's rate times its gradient, and nothing else",
+        because=because,
+    )
 
 
 @exercise.judge(four_stages, points=2)
-def rates_fall_with_depth(case: dict[str, Any], result: list[dict[str, Any]]) -> None:
+def rates_fall_with_depth(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The head learns at lr, and every stage before it at decay times the rate of the one after."""
     children = [name for name, _ in narrow.build(case["architecture"]).named_children()]
-    got = {name.split(".")[0]: group["lr"] for group in result for name in group["names"]}
+    got = {name.split(".")[0]: group["lr"] for group in result["groups"] for name in group["names"]}
     lr, decay, depth = case["lr"], case["decay"], range(len(children) - 1, -1, -1)
     tuned = [child in got for child in children]
 
@@ -124,20 +159,15 @@ def rates_fall_with_depth(case: dict[str, Any], result: list[dict[str, Any]]) ->
             "a product, not a power: decay ** depth": of(lr * (decay * d if d else 1) for d in depth),
         },
     )
+    _expect_the_step(case, result)
 
 
 @exercise.judge(four_stages, points=1)
-def a_step_moves_all(case: dict[str, Any], result: list[dict[str, Any]]) -> None:
+def a_step_moves_all(case: dict[str, Any], result: dict[str, Any]) -> None:
     """One step of SGD with these groups moves every trainable parameter by its own rate times its gradient."""
-    model = narrow.restore(case["architecture"], case["state"]).train()
-    parameters = dict(model.named_parameters())
-    rates = {name: group["lr"] for group in result for name in group["names"]}
-    nn.functional.cross_entropy(model(case["x"]), case["y"]).backward()
-    with torch.no_grad():
-        for name, rate in rates.items():
-            parameters[name].sub_(rate * parameters[name].grad)  # type: ignore[operator]
-    tuned = [name for name in parameters if int(_place(model, name)) >= case["frozen"]]
-    still = [name for name in tuned if torch.equal(parameters[name], case["state"][name])]
+    tuned = [name for name, parameter in _partly_frozen(case).named_parameters() if parameter.requires_grad]
+    after = result["after"]
+    still = [name for name in tuned if name in after and torch.equal(after[name], case["state"][name])]
     expect(
         not still,
         tried="one step of SGD",
@@ -145,7 +175,4 @@ def a_step_moves_all(case: dict[str, Any], result: list[dict[str, Any]]) -> None
         expected="all move",
         because="a rate of 0, or a parameter in no group",
     )
-
-
-def _place(model: nn.Module, name: str) -> int:
-    return [child for child, _ in model.named_children()].index(name.split(".")[0])
+    _expect_the_step(case, result)

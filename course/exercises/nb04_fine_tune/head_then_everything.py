@@ -105,6 +105,20 @@ def backbone_identical_at_handover(case: dict[str, Any], result: dict[str, Any])
         expected="0 moved",
         because=because,
     )
+    # The state that the model came in would do otherwise. How far the head was trained is for another judge.
+    way, reference = (_way(case, state) for state in (handover, _probed(case)))
+    expect(
+        way @ reference > 0.9 * way.norm() * reference.norm(),
+        tried="comparing the head in the state you returned with the one it started with",
+        got="the head it started with" if not way.any() else "a head trained to something else",
+        expected="a head on the way that SGD takes it on the frozen backbone",
+        because="the head was not trained before the hand-over, so nothing could have moved the backbone",
+    )
+
+
+def _way(case: dict[str, Any], state: dict[str, torch.Tensor]) -> torch.Tensor:
+    """What training changed in the head, in one row."""
+    return torch.cat([(state[name] - case["state"][name]).flatten() for name in ("head.weight", "head.bias")])
 
 
 @exercise.judge(three_batches, points=1)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from course.exercises import narrow
+from course.exercises.following import astray, follows
 from course.judging import Exercise, expect, expect_close
 
 exercise = Exercise(
@@ -55,11 +56,16 @@ def probe_unfreeze_stage(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         for parameter, state in optimizer.state.items()
         if id(parameter) in names and state.get("momentum_buffer") is not None
     }
+    requires_grad = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    momentum = {name: value.clone() for name, value in momentum.items()}
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    _step(model, optimizer, case)
     return {
-        "requires_grad": {name: parameter.requires_grad for name, parameter in model.named_parameters()},
+        "requires_grad": requires_grad,
         "groups": groups,
         "momentum": momentum,
-        "state": dict(model.state_dict()),
+        "before": before,
+        "after": dict(model.state_dict()),
     }
 
 
@@ -68,39 +74,32 @@ def _half_trained(case: dict[str, Any]) -> tuple[Any, torch.optim.Optimizer]:
     model: Any = narrow.restore(case["architecture"], case["state"]).eval()
     model[:-1].requires_grad_(False)
     optimizer = torch.optim.SGD(model[-1].parameters(), lr=0.1, momentum=0.9)
-    nn.functional.cross_entropy(model(case["x"]), case["y"]).backward()
-    optimizer.step()
-    optimizer.zero_grad()
+    _step(model, optimizer, case)
     return model, optimizer
 
 
-def _moved_by_two_steps(case: dict[str, Any], result: dict[str, Any]) -> set[str]:
-    """The names of the parameters that two steps with these flags and groups move."""
-    model, _ = _half_trained(case)
-    parameters = dict(model.named_parameters())
-    for name, parameter in parameters.items():
-        parameter.requires_grad_(bool(result["requires_grad"][name]))
-    groups = [
-        {"params": [parameters[name] for name in dict.fromkeys(group["names"]) if name], "lr": group["lr"]}
-        for group in result["groups"]
-    ]
-    optimizer = torch.optim.SGD([group for group in groups if group["params"]], lr=0.1)
-    before = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-    for _ in range(2):
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(case["x"]), case["y"]).backward()
-        optimizer.step()
-    return {name for name, parameter in parameters.items() if not torch.equal(parameter, before[name])}
+def _step(model: nn.Module, optimizer: torch.optim.Optimizer, case: dict[str, Any]) -> None:
+    nn.functional.cross_entropy(model(case["x"]), case["y"]).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def _stages(case: dict[str, Any]) -> list[str]:
+    return [name for name, _ in narrow.build(case["architecture"]).named_children()]
+
+
+def _of(stage: str, case: dict[str, Any]) -> list[str]:
+    """The names of a stage's parameters."""
+    return [name for name, _ in narrow.build(case["architecture"]).named_parameters() if name.startswith(stage + ".")]
 
 
 @exercise.judge(second_from_the_head, points=2)
 def the_stage_moves(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Every parameter of the stage moves in the next steps."""
-    children = [name for name, _ in narrow.build(case["architecture"]).named_children()]
-    moved = _moved_by_two_steps(case, result)
+    before, after = result["before"], result["after"]
     for k in dict.fromkeys(case["calls"]):
-        inside = [name for name in result["requires_grad"] if name.startswith(children[k] + ".")]
-        still = [name for name in inside if name not in moved]
+        inside = _of(_stages(case)[k], case)
+        still = [name for name in inside if torch.equal(before[name], after[name])]
         asks = [name for name in inside if result["requires_grad"][name]]
         held = {name for group in result["groups"] for name in group["names"]}
         because = "some of the stage's parameters were left out"
@@ -113,41 +112,64 @@ def the_stage_moves(case: dict[str, Any], result: dict[str, Any]) -> None:
             because = "the stage is still frozen: requires_grad is False"
         expect(
             not still,
-            tried=f"two steps after unfreeze_stage(model, optimizer, {k})",
+            tried=f"a step after unfreeze_stage(model, optimizer, {k})",
             got=f"{len(still)} of the {len(inside)} parameters of model[{k}] stayed as they were",
             expected="all of them move",
             because=because,
         )
+    _expect_the_gradient(case, result)
+
+
+def _expect_the_gradient(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the step moved the unfrozen stages down their gradient on these pictures, at any rate."""
+    model, _ = _half_trained(case)
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    model.requires_grad_(True)
+    nn.functional.cross_entropy(model(case["x"]), case["y"]).backward()
+    other = []
+    for name in [name for k in case["calls"] for name in _of(_stages(case)[k], case)]:
+        gradient, moved = model.get_parameter(name).grad, result["after"][name] - start[name]
+        assert gradient is not None  # backward has just been called
+        rate = -(moved * gradient).sum() / gradient.square().sum()
+        if not (rate > 0 and follows(moved, -rate * gradient, torch.zeros_like(moved))):
+            other.append(name)
+    expect(
+        not other,
+        tried="a step after your function",
+        got=f"{len(other)} parameters of the stage went elsewhere, {', '.join(other[:2])} among them",
+        expected="a step down the gradient",
+        because="the stage joins the training that is under way, by the same loss",
+    )
 
 
 @exercise.judge(second_from_the_head, points=1)
 def the_others_stay(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The stages before it stay frozen, the head still trains, and nothing is changed by unfreezing itself."""
-    children = [name for name, _ in narrow.build(case["architecture"]).named_children()]
-    moved = _moved_by_two_steps(case, result)
-    meant = {children[k] for k in case["calls"]} | {children[-1]}
+    stages, (model, _) = _stages(case), _half_trained(case)
+    moved = {name for name, value in result["before"].items() if not torch.equal(value, result["after"][name])}
+    meant = {stages[k] for k in case["calls"]} | {stages[-1]}
     extra = sorted({name.split(".")[0] for name in moved} - meant)
     expect(
         not extra,
-        tried=f"two steps after unfreezing {', '.join(f'model[{k}]' for k in dict.fromkeys(case['calls']))}",
+        tried=f"a step after unfreezing {', '.join(f'model[{k}]' for k in dict.fromkeys(case['calls']))}",
         got=f"{', '.join(extra)} moved as well",
         expected="only the unfrozen stages and the head move",
         because="gradual means one stage at a time: the stages nearer the input wait for their turn",
     )
-    still = [name for name in result["requires_grad"] if name.startswith(children[-1] + ".") and name not in moved]
-    expect(not still, tried="two steps", got="the head stayed as it was", expected="the head still trains")
-    before, _ = _half_trained(case)
-    changed = [name for name, value in before.state_dict().items() if not torch.allclose(value, result["state"][name])]
+    still = [name for name in _of(stages[-1], case) if name not in moved]
+    expect(not still, tried="a step", got="the head stayed as it was", expected="the head still trains")
+    changed = [name for name, value in model.state_dict().items() if not torch.allclose(value, result["before"][name])]
     expect(not changed, tried="comparing weights around your call", got=f"{len(changed)} changed", expected="none")
+    _expect_the_gradient(case, result)
 
 
 @exercise.judge(second_from_the_head, points=1)
 def the_head_keeps_its_momentum(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The optimizer still remembers the momentum of the head, and holds every parameter once."""
-    _, optimizer = _half_trained(case)
-    model = narrow.build(case["architecture"])
-    names = [name for name, _ in model.named_parameters()][-2:]  # the head's weight and bias
-    buffers = [state["momentum_buffer"] for state in optimizer.state.values()]
+    model, optimizer = _half_trained(case)
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    names = _of(_stages(case)[-1], case)
+    buffers = [state["momentum_buffer"].clone() for state in optimizer.state.values()]
     for name, buffer in zip(names, buffers, strict=True):
         expect_close(
             result["momentum"].get(name, torch.tensor(0.0)),
@@ -163,3 +185,13 @@ def the_head_keeps_its_momentum(case: dict[str, Any], result: dict[str, Any]) ->
         expected="each once",
         because="what the optimizer holds already must not be added again",
     )
+    _step(model, optimizer, case)
+    other = astray(result["after"], model.state_dict(), start, names)
+    expect(
+        not other,
+        tried="a step after your call",
+        got=f"{', '.join(other)} went elsewhere",
+        expected="the step that its momentum and its rate of before give",
+        because="the head's own group goes on as it was",
+    )
+    _expect_the_gradient(case, result)

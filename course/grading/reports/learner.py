@@ -7,6 +7,9 @@ instructor, with everything. What the first must not show is taken out here, bef
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from markupsafe import Markup
 
 from course.grading.gradebook import Policy, Standing
 from course.grading.records import MACHINERY, Grade
@@ -56,7 +59,45 @@ def learner_page(learner: Learner, policy: Policy, *, everything: bool) -> str:
         )
         for standing in learner.standings
     ]
-    return render("learner.html.j2", learner=learner, notebooks=notebooks, policy=policy, everything=everything)
+    return render(
+        "learner.html.j2",
+        learner=learner,
+        notebooks=notebooks,
+        policy=policy,
+        everything=everything,
+        verdict=_verdict,
+        hints=_hints,
+    )
+
+
+def _verdict(part: ExercisePart) -> Markup:
+    """What the judges say of one exercise, as HTML."""
+    grade = part.grade
+    if grade:  # without what differs between two who earned the same for the same reasons
+        grade = Grade(
+            "",
+            grade.exercise,
+            "",
+            "",
+            grade.status,
+            grade.score,
+            grade.points,
+            (),
+            grade.failure,
+            grade.printed,
+            grade.notes,
+        )
+    return _verdict_of(replace(part, grade=grade, hints=(), isolation=""))
+
+
+@lru_cache(maxsize=2_000)  # most of a class got the same verdict on an exercise, above all where the answer is right
+def _verdict_of(part: ExercisePart) -> Markup:
+    return Markup(render("verdict.html.j2", part=part))
+
+
+@lru_cache(maxsize=200)
+def _hints(hints: tuple[str, ...]) -> Markup:
+    return Markup(render("hints.html.j2", hints=hints))
 
 
 def _names(standing: Standing) -> list[str]:
