@@ -145,7 +145,21 @@ def test_no_number_is_denied_twice_under_two_names(machine):
 @machines
 def test_what_python_and_torch_live_by_is_allowed(machine):
     for name in CALLS[machine].keys() - {"clone3", "socket"}:
-        assert decision(machine, CALLS[machine][name], 3, 1, 1, 2) == ALLOW, name
+        assert decision(machine, CALLS[machine][name], 3, 1, 0, 2) == ALLOW, name
+
+
+@machines
+def test_limits_can_be_read_and_not_set(machine):
+    for new in (1, 2**32, 2**64 - 1):
+        assert decision(machine, CALLS[machine]["prlimit64"], 0, 0, new) == "EPERM"
+    assert decision(machine, CALLS[machine]["prlimit64"], 0, 0, 0, 2**64 - 1) == ALLOW
+
+
+@machines
+def test_no_filter_of_its_own_can_be_set(machine):
+    prctl = {"x86_64": 157, "aarch64": 167}[machine]
+    assert decision(machine, prctl, 22, 1) == "EPERM"
+    assert decision(machine, prctl, 15, 1) == ALLOW
 
 
 @machines

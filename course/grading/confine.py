@@ -163,11 +163,11 @@ def _share_mib(pid: int) -> float:
 def _read_mib(path: str, *names: str) -> float:
     """The sum of these lines of a file in /proc; 0 for a process that has ended."""
     try:
-        lines = Path(path).read_text().splitlines()
+        lines = Path(path).read_bytes().split(b"\n")  # a process may call itself anything, but for a line's end
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    held = dict(line.split(":", 1) for line in lines if ":" in line)
-    return sum(int(held.get(name, "0 kB").split()[0]) for name in names) / 1024
+    held = dict(line.split(b":", 1) for line in lines if b":" in line)
+    return sum(int(held.get(name.encode(), b"0 kB").split()[0]) for name in names) / 1024
 
 
 def _bytes(what: str) -> int:

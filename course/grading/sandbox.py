@@ -191,7 +191,7 @@ class _Child:
 
     def ending(self, *, kill: bool) -> dict[str, Any]:
         """How the child ended, in the guard's words. Raises MachineryFailure if the guard is silent."""
-        for wait_s in (GRACE_S, 10.0):
+        for wait_s in (GRACE_S, 60.0):
             if kill:
                 with contextlib.suppress(OSError):
                     self.leash.sendall(b"k")

@@ -14,10 +14,11 @@ _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _AND = 0x54
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 40
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _THIRD_ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 32, 40
 _X32 = 0x40000000  # the other numbering of an x86-64 kernel
 _NAMESPACES = 0x7E020080  # CLONE_NEW*: user, pid, network, mount, ipc, uts, cgroup, time
 _AF_UNIX = 1
+_PR_SET_SECCOMP = 22
 _SHARED_ANONYMOUS = 0x21  # MAP_SHARED and MAP_ANONYMOUS: memory that is counted for no process and stays when unused
 
 # arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h
@@ -28,6 +29,7 @@ DENIED = {
         "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "mount_setattr": 442,
         "unshare": 272, "setns": 308, "bpf": 321, "perf_event_open": 298, "userfaultfd": 323,
         "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "io_setup": 206,
+        "setrlimit": 160, "seccomp": 317,
         "keyctl": 250, "add_key": 248, "request_key": 249,
         "kexec_load": 246, "kexec_file_load": 320, "init_module": 175, "finit_module": 313, "delete_module": 176,
         "memfd_create": 319, "memfd_secret": 447, "shmget": 29, "shmat": 30, "msgget": 68, "semget": 64,
@@ -43,6 +45,7 @@ DENIED = {
         "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433, "mount_setattr": 442,
         "unshare": 97, "setns": 268, "bpf": 280, "perf_event_open": 241, "userfaultfd": 282,
         "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "io_setup": 0,
+        "setrlimit": 164, "seccomp": 277,
         "keyctl": 219, "add_key": 217, "request_key": 218,
         "kexec_load": 104, "kexec_file_load": 294, "init_module": 105, "finit_module": 273, "delete_module": 106,
         "memfd_create": 279, "memfd_secret": 447, "shmget": 194, "shmat": 196, "msgget": 186, "semget": 190,
@@ -53,8 +56,8 @@ DENIED = {
     },
 }  # fmt: skip
 _SPECIAL = {
-    "x86_64": {"clone": 56, "clone3": 435, "socket": 41, "mmap": 9},
-    "aarch64": {"clone": 220, "clone3": 435, "socket": 198, "mmap": 222},
+    "x86_64": {"clone": 56, "clone3": 435, "socket": 41, "mmap": 9, "prctl": 157, "prlimit64": 302},
+    "aarch64": {"clone": 220, "clone3": 435, "socket": 198, "mmap": 222, "prctl": 167, "prlimit64": 261},
 }
 
 
@@ -76,6 +79,20 @@ def program(machine: str = "") -> bytes:
         # glibc makes threads with clone3, whose flags lie in memory that a filter can't read; without it, with clone.
         *_deny(special["clone3"], errno.ENOSYS),
         *(step for number in DENIED[machine].values() for step in _deny(number, errno.EPERM)),
+        # Limits that the kernel keeps by SIGKILL, and its strictest filter: an answer that sets them for itself would
+        # seem to have been killed by somebody else.
+        _step(_EQUAL, special["prctl"], 0, 4),
+        _step(_LOAD, _FIRST_ARGUMENT),
+        _step(_EQUAL, _PR_SET_SECCOMP, 0, 1),
+        _step(_RETURN, _ERRNO | errno.EPERM),
+        _step(_RETURN, _ALLOW),
+        _step(_EQUAL, special["prlimit64"], 0, 6),
+        _step(_LOAD, _THIRD_ARGUMENT),
+        _step(_EQUAL, 0, 0, 2),
+        _step(_LOAD, _THIRD_ARGUMENT + 4),
+        _step(_EQUAL, 0, 1, 0),
+        _step(_RETURN, _ERRNO | errno.EPERM),
+        _step(_RETURN, _ALLOW),
         _step(_EQUAL, special["mmap"], 0, 4),
         _step(_LOAD, _FOURTH_ARGUMENT),
         _step(_AND, _SHARED_ANONYMOUS),

@@ -100,8 +100,9 @@ def _watch(child: int, leash: socket.socket, limits: Limits) -> str:
             break
         if leash.fileno() in ready:
             why = "asked"
-        elif confine.holds_over(most_mib, child):
-            why = "memory"
+        else:
+            with contextlib.suppress(OSError, ValueError):  # it ended while it was looked at
+                why = "memory" if confine.holds_over(most_mib, child) else ""
     if why:
         os.kill(child, signal.SIGKILL)  # the first process of its namespace: all others in there go with it
         select.select([ended], [], [])
@@ -137,6 +138,7 @@ def _child(conversation: socket.socket, limits: Limits, level: str) -> None:
 
 def _confine(conversation: socket.socket, limits: Limits, level: str) -> None:
     os.setsid()
+    os.nice(10)  # who guards it, and who grades others, go first
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # the first to go where memory runs out
     confine.close_all_but(conversation.fileno())

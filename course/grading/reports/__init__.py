@@ -7,7 +7,9 @@ folder/instructor/NAME.html    the same with everything the judges said, and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import gc
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from course.grading.gradebook import Gradebook, Policy
@@ -29,10 +31,21 @@ def write_reports(
     GradingError where the folder cannot be written.
     """
     classroom = read(gradebook, policy)
-    for learner in classroom.learners:
-        for name, everything in (("learners", False), ("instructor", True)):
-            page = learner_page(learner, policy, everything=everything)
-            write_if_changed(folder / name / f"{learner.file}.html", page)
     index = folder / "index.html"
-    write_if_changed(index, class_page(classroom, references or {}))
+    with _out_of_sight_of_the_collector():
+        for learner in classroom.learners:
+            for name, everything in (("learners", False), ("instructor", True)):
+                page = learner_page(learner, policy, everything=everything)
+                write_if_changed(folder / name / f"{learner.file}.html", page)
+        write_if_changed(index, class_page(classroom, references or {}))
     return index
+
+
+@contextlib.contextmanager
+def _out_of_sight_of_the_collector() -> Iterator[None]:
+    """A class is many objects that all stay until the end; each page makes the collector look through them again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
