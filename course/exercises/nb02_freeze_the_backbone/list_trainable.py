@@ -27,7 +27,7 @@ exercise = Exercise(
 
 @exercise.case
 def one_stage_frozen(rng: torch.Generator) -> dict[str, Any]:
-    return flags_case("cnn", rng)
+    return flags_case("resnet", rng)
 
 
 def flags_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:

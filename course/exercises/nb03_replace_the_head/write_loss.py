@@ -49,7 +49,8 @@ def loss_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
 @exercise.probe
 def probe_loss(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = narrow.restore(case["architecture"], case["state"]).eval()
-    values, gradients = [], []
+    values: list[Any] = []
+    gradients: list[Any] = []
     for x, y in case["batches"]:
         value = need(answer(model, x, y), (torch.Tensor, float), "the loss, a tensor with one number")
         if not isinstance(value, torch.Tensor):

@@ -183,8 +183,7 @@ def no_gradient_is_computed(case: dict[str, Any], result: dict[str, Any]) -> Non
         expected="False for all",
         because="leaving the optimizer keeps it still, but its gradients are computed for nothing",
     )
-    stage = _inside(case)[0].split(".")[0]
-    quiet = {f"{stage}.{name}": value for name, value in result["without_gradient"].items()}
+    quiet = {name: result["without_gradient"][name.partition(".")[2]] for name in _inside(case)}
     _still(case, {**result, "after": {**result["after"], **quiet}})
 
 

@@ -115,18 +115,25 @@ def _expect_the_step(case: dict[str, Any], result: dict[str, Any]) -> None:
     model = _partly_frozen(case)
     rates = {name: group["lr"] for group in result["groups"] for name in group["names"]}
     nn.functional.cross_entropy(model(case["x"]), case["y"]).backward()
-    expected = {**case["state"]}
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            expected[name] = case["state"][name] - rates.get(name, 0.0) * parameter.grad
-    because = "one optimizer cannot be made of these groups" if not result["after"] else ""
-    other = astray(result["after"], expected, case["state"], expected) if result["after"] else list(expected)
+    trained = {name: part.grad for name, part in model.named_parameters() if part.grad is not None}
+    start, after = case["state"], result["after"]
+    expected = {**start, **{name: start[name] - rates.get(name, 0.0) * slope for name, slope in trained.items()}}
+    tried = "one step of SGD with your groups"
+    other = astray(after, expected, start, expected) if after else list(expected)
     expect(
         not other,
-        tried="one step of SGD with your groups",
+        tried=tried,
         got=f"{len(other)} parameters elsewhere, {', '.join(other[:2])} among them",
         expected="each moved by its group's rate times its gradient, and nothing else",
-        because=because,
+        because="" if after else "one optimizer cannot be made of these groups",
+    )
+    moved = [name for name in trained if name in rates and not torch.equal(after[name], start[name])]
+    expect(
+        moved and len(moved) == len(trained.keys() & rates),
+        tried=tried,
+        got=f"{len(moved)} of {len(trained.keys() & rates)} trainable parameters in your groups moved",
+        expected="all of them move",
+        because="a rate of 0 is no rate: what is in a group learns",
     )
 
 
@@ -137,6 +144,13 @@ def rates_fall_with_depth(case: dict[str, Any], result: dict[str, Any]) -> None:
     got = {name.split(".")[0]: group["lr"] for group in result["groups"] for name in group["names"]}
     lr, decay, depth = case["lr"], case["decay"], range(len(children) - 1, -1, -1)
     tuned = [child in got for child in children]
+    expect(
+        sum(tuned) > 1,
+        tried="looking for the model's stages in your groups",
+        got=f"{sum(tuned)} of {len(children)} stages",
+        expected="all that train",
+        because="what is in no group has no rate",
+    )
 
     def of(rates: Iterable[float]) -> list[float]:
         return [rate for rate, there in zip(rates, tuned, strict=True) if there]
