@@ -15,7 +15,11 @@ from course.judging.exercise import find_exercise
 ID = "02-freeze-backbone"
 POINTS = find_exercise(ID).points
 RIGHT = "def freeze(module):\n    return module.requires_grad_(False)\n"
-PARTLY = "def freeze(module):\n    for a in module.children():\n        for b in a.children(): b.requires_grad_(False)\n"
+PARTLY = """def freeze(module):
+    for child in module.children():
+        for part in child.children():
+            part.requires_grad_(False)
+"""
 WRONG = "def freeze(module):\n    module.requires_grad = False\n"
 STUB = "def freeze(module):\n    raise NotImplementedError\n"
 
