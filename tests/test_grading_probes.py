@@ -27,7 +27,9 @@ SHARED = {
     *("measure_accuracy._handed_over", "measure_accuracy._watched"),
     *("draw_labels.SEEDS", "train_step._start", "train_step._weights", "adapt_low_rank.LORA_STEPS"),
     *("freeze_again._in_training", "freeze_again._train_steps", "freeze_again.STEPS_AFTER"),
-    "unfreeze_a_stage._half_trained",
+    *("unfreeze_a_stage._half_trained", "unfreeze_a_stage._step", "group_by_depth._partly_frozen"),
+    *("freeze_backbone.STEPS", "freeze_backbone._train", "set_train_mode._after_a_pass"),
+    *("adapt_low_rank.LORA_RATE", "replace_head.RATE"),
 }
 
 
