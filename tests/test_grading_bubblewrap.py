@@ -170,3 +170,16 @@ def test_a_python_below_tmp_stays_in_sight(tmp_path, monkeypatch, prefix, writab
     options = bubblewrap._mounts(tmp_path, [])
     assert options[options.index("COURSE_WRITABLE") + 1] == writable
     assert options.index("/tmp") < options.index(prefix), "the empty /tmp comes first"
+
+
+@pytest.mark.skipif(getattr(os, "getuid", lambda: 1)() != 0, reason="the level container needs root")
+def test_a_python_that_only_its_owner_can_enter_is_refused_in_a_container(tmp_path, monkeypatch):
+    closed = tmp_path / "closed"
+    (closed / "python").mkdir(parents=True)
+    closed.chmod(0o700)
+    monkeypatch.setattr(bubblewrap, "_python_folders", lambda: [closed / "python"])
+    monkeypatch.setattr(bubblewrap, "_package", lambda: Path("/usr"))
+    with pytest.raises(SandboxMissing, match=f"chmod go\\+rx {bubblewrap.closed_to_others()}"):
+        Sandbox("container")
+    monkeypatch.setattr(bubblewrap, "_python_folders", lambda: [Path("/usr/bin")])
+    assert bubblewrap.closed_to_others() is None

@@ -157,7 +157,7 @@ def test_a_learner_reads_what_was_tried_got_expected_and_why_and_hints(book, tmp
     write_reports(book, tmp_path / "out")
     text = page(tmp_path / "out/learners/anna.html").text
     assert "Freeze a module" in text and "0 of 4 points" in text and "Not solved yet" in text
-    assert "one SGD step on a model whose `backbone` you froze" in text
+    assert "2 SGD steps on a model whose `backbone` you froze" in text
     assert "6 of its 6 parameters moved" in text and "none moved" in text
     assert "require_grad is a typo that Python accepts" in text
     assert find_exercise(FREEZE).hints[0] in text

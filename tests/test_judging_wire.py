@@ -96,6 +96,7 @@ def test_numpy_numbers_come_back_as_numbers():
         (torch.eye(2).to_sparse(), "Tensor"),
         (torch.zeros(2, device="meta"), "Tensor"),
         (torch.tensor([1j]), "Tensor"),
+        (torch.empty(2**40, 0), "Tensor"),
         (np.array([1], dtype=np.uint16), "Tensor"),
         (torch.nn.ReLU(), "ReLU"),
     ],
@@ -190,8 +191,9 @@ def framed(header, data=b""):
         forged("x" * 30_000),
         forged(1, {"0": torch.zeros(1)}),
         forged([{"$tensor": "0"}, {"$tensor": "0"}], {"0": torch.zeros(1)}),
+        forged({"$tensor": "0"}, {"0": torch.empty(0, 2**40)}),
     ],
-    ids=range(25),
+    ids=range(26),
 )
 def test_what_encode_cannot_have_written_is_refused(blob):
     with pytest.raises(WireError):

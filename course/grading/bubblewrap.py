@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import site
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -148,6 +149,12 @@ def _python_folders() -> list[Path]:
             found.append(entry)
     resolved = [*found, *(folder.resolve() for folder in found)]
     return [folder for folder in dict.fromkeys(resolved) if folder != Path("/")]
+
+
+def closed_to_others() -> Path | None:
+    """The first folder on the way to this Python or the course that only its owner can enter."""
+    ways = [[*reversed(folder.parents), folder] for folder in [*_python_folders(), _package()]]
+    return next((part for way in ways for part in way if not part.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _package() -> Path:

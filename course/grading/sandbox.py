@@ -57,8 +57,8 @@ class Sandbox:
     """
 
     def __init__(self, level: str = "sandbox", *, limits: Limits | None = None, private: Sequence[Path] = ()) -> None:
-        if level == "container" and os.getuid() != 0:
-            raise SandboxMissing("the level container gives up root's rights for each answer; run it as root")
+        if level == "container":
+            _check_container()
         self.level, self.limits = level, limits or Limits()
         self._private = tuple(private)
         self._start()
@@ -267,6 +267,17 @@ class SandboxedStudent:
         return Failure(
             "crashed",
             f"the process of {name} ended {what} before it returned; it must not leave Python, as os._exit does",
+        )
+
+
+def _check_container() -> None:
+    """Raise SandboxMissing with the remedy where the level container can't run an answer."""
+    if os.getuid() != 0:
+        raise SandboxMissing("the level container gives up root's rights for each answer; run it as root")
+    if closed := bubblewrap.closed_to_others():
+        raise SandboxMissing(
+            f"answers run as an unprivileged user, who may not enter {closed}, where this Python lies: "
+            f"install Python where everybody can read it, or chmod go+rx {closed}"
         )
 
 

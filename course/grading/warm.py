@@ -32,9 +32,10 @@ from course.judging.student import LocalStudent
 
 # What answers and probes use: seconds each, which every child would pay again.
 PRELOADED = (
-    *("numpy", "PIL.Image", "safetensors.torch", "torch.nn.functional", "torch.utils.data"),
-    *("torchvision.transforms.v2", "torchvision.transforms.functional"),
+    *("numpy", "numpy.ctypeslib", "PIL.Image", "PIL.ImageFile", "safetensors.torch"),
+    *("torch.nn.functional", "torch.utils.data", "torchvision.transforms.v2", "torchvision.transforms.functional"),
     *("course.models", "course.features", "course.training", "course.lora", "course.pretraining", "course.data.emoji"),
+    "course.experiments",
 )
 IMPORT_LIMIT_S = 25.0  # of one statement: an import of something large, where the machine is busy
 LOOK_S = 0.05  # how often the memory is looked at

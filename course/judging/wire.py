@@ -150,6 +150,8 @@ class _Encoder:
             if tensor.layout != torch.strided or tensor.is_nested or tensor.is_meta or tensor.dtype not in _DTYPES:
                 what = "meta (without values)" if tensor.is_meta else tensor.layout
                 return _other("Tensor", f"a tensor of shape {tuple(tensor.shape)}, {tensor.dtype}, {what}")
+            if _claims_too_much(tensor):
+                return _other("Tensor", f"a tensor of shape {tuple(tensor.shape)}")
             self._spend(tensor.numel() * tensor.element_size())
             # A plain copy of its own storage: safetensors refuses shared memory, and subclasses stay behind.
             plain = tensor.detach().resolve_neg().cpu().clone(memory_format=torch.contiguous_format)
@@ -198,7 +200,14 @@ class _Decoder:
         tensor = self.tensors.pop(name)  # each is referred to once
         if tensor.dtype not in _DTYPES:
             raise WireError(f"tensor {name} is of {tensor.dtype}")
+        if _claims_too_much(tensor):
+            raise WireError(f"tensor {name} has the shape {tuple(tensor.shape)}")
         return tensor
+
+
+def _claims_too_much(tensor: torch.Tensor) -> bool:
+    """True for a tensor of no elements with a dimension so long that whoever lists its rows runs out of memory."""
+    return not tensor.numel() and math.prod(max(size, 1) for size in tensor.shape) > MAX_BYTES
 
 
 def _other(kind: str, text: str) -> dict[str, Any]:

@@ -90,7 +90,8 @@ def labels_stay_with_their_features(case: dict[str, Any], result: dict[str, Any]
     rows = {int(label): row for label, row in zip(case["y"], expected, strict=True)}
     complete = sorted(labels.flatten().tolist()) == sorted(rows) and features.shape == expected.shape
     right = complete and sum(
-        torch.allclose(row, rows[int(label)], atol=1e-4) for label, row in zip(labels, features, strict=True)
+        torch.allclose(row.double(), rows[int(label)].double(), atol=1e-4)
+        for label, row in zip(labels, features, strict=True)
     )
     expect(
         right == len(rows),
