@@ -86,7 +86,7 @@ def equal_to_live_features(case: dict[str, Any], result: dict[str, Any]) -> None
 def labels_stay_with_their_features(case: dict[str, Any], result: dict[str, Any]) -> None:
     """With a shuffling loader, every row of features still stands beside its own label."""
     features, labels = result["features"], result["labels"]
-    expected = _live_features(case)
+    expected = _live_features(case).double()
     rows = {int(label): row for label, row in zip(case["y"], expected, strict=True)}
     complete = sorted(labels.flatten().tolist()) == sorted(rows) and features.shape == expected.shape
     right = complete and sum(
