@@ -71,6 +71,7 @@ ABOVE = [
     "grading.run",
     "grading.release.",
     "grading.",
+    "workspace",
     "doctor",
     "cli_grading",
     "cli",
