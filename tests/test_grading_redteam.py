@@ -1,5 +1,8 @@
 """Wrong answers that attack the grader score 0, learn nothing, and leave everybody else's grades as they were."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,18 @@ def test_files_beside_a_notebook_are_never_loaded_and_pages_show_what_was_said_a
         assert secret.encode() not in page, path
         assert b"<script>alert" not in page and b"<img src=x" not in page and b"\x1b" not in page, path
         assert b"<b>ada" not in page, path
+
+
+def test_modules_in_the_folder_that_grading_is_started_in_are_never_loaded(tmp_path):
+    """`course grade .` among the submissions: no process of the grader's own looks for modules there."""
+    folder, mark = tmp_path / "handed-in", tmp_path / "ran"
+    folder.mkdir()
+    evil = f"import os\nopen({str(mark)!r}, 'a').write(__name__ + chr(10))\nos._exit(0)\n"
+    for name in ("torch", "course", "json", "multiprocessing", "socket", "numpy", "sitecustomize"):
+        (folder / f"{name}.py").write_text(evil)
+    (folder / "02_ada.ipynb").write_bytes(as_bytes(notebook()))
+    command = [sys.executable, "-P", "-m", "course.cli", "grade", ".", "--out", "../out", "--jobs", "1"]
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+    assert not mark.exists(), mark.read_text()
+    assert "exercises 4 graded" in done.stdout, done.stdout + done.stderr

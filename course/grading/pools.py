@@ -42,6 +42,8 @@ class LocalPool:
         return self._jobs
 
     def _start(self) -> ProcessPoolExecutor:
+        # Each new Python would look for modules in the current folder first, where a class's files may lie.
+        os.environ["PYTHONSAFEPATH"] = "1"
         # A fork of this process would share its threads' locks, and its connection to the gradebook. The fork server
         # has torch loaded, once for all workers.
         forks = "forkserver" in multiprocessing.get_all_start_methods()
