@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from course.errors import TimeLimitReached, WireError
@@ -92,19 +93,33 @@ def _decide(judge: Judge, sent: bytes, reply: Reply) -> Outcome:
         return _failed(judge, reply.failure.message)
     assert reply.artefacts is not None  # a reply without a failure has them
     try:
-        artefacts = wire.decode(reply.artefacts)
-    except WireError as error:
-        return _failed(judge, str(error))
-    try:
-        with time_limit(JUDGE_LIMIT_S):
-            judge.decide(wire.decode(sent), artefacts)  # a copy of its own for each judge
+        if not _decides(judge, sent, reply.artefacts):
+            return _failed(judge, _KEPT_BUSY)
     except Wrong as wrong:
         return Outcome(*about, False, wrong.tried, wrong.got, show(wrong.expected), wrong.because, hidden=judge.hidden)
-    except TimeLimitReached:
-        return _failed(judge, _KEPT_BUSY)
-    except MemoryError:  # this machine's, not the answer's: what comes back is limited
+    except WireError as error:
+        return _failed(judge, str(error))
+    except (MemoryError, TimeLimitReached):  # this machine's, not the answer's: what comes back is limited
         raise
     except Exception as error:  # the artefacts have a shape that no right answer gives
         because = f"what came back cannot be judged ({type(error).__name__}: {str(error)[:200]})"
         return Outcome(*about, False, because=because, hidden=judge.hidden)
     return Outcome(*about, True, hidden=judge.hidden)
+
+
+def _decides(judge: Judge, sent: bytes, artefacts: bytes) -> bool:
+    """Let a judge decide, by returning or raising; False if it worked until its time limit.
+
+    Where it hardly came to work, the machine was busy with something else: it gets longer once, and then
+    TimeLimitReached is raised, which is nobody's answer's fault.
+    """
+    for patience in (1, 6):
+        worked_s = time.process_time()
+        try:
+            with time_limit(patience * JUDGE_LIMIT_S):
+                judge.decide(wire.decode(sent), wire.decode(artefacts))  # copies of its own for each judge
+            return True
+        except TimeLimitReached:
+            if time.process_time() - worked_s > JUDGE_LIMIT_S / 2:
+                return False
+    raise TimeLimitReached("this machine is too busy for a judge to decide; check again when it has less to do")
