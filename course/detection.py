@@ -78,6 +78,7 @@ def load_detector(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         loaded: Any = load_backbone(name, weights=weights)
+        torch.manual_seed(seed)  # random weights were drawn, pretrained ones not: what is new shall be the same
         if isinstance(loaded, FasterRCNN):
             model = loaded
         elif name == DEFAULT_MODEL:

@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks detection_trunks` measures what is missing, at three seeds, and writes the stored table
 `course/data/assets/tables/detection_trunks.json`. Every run is kept under COURSE_HOME as soon as it is done; with seeds
-as arguments only theirs are measured.
+as arguments only theirs are measured, so that several processes can share the work.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from course.runtime import home, seed_everything
 from course.training import fit
 from tests.benchmarks import Figure
 
-TRAIN, TEST, EPOCHS, BATCH_SIZE, RATE = 320, 150, 8, 8, 3e-3
+TRAIN, TEST, EPOCHS, BATCH_SIZE, RATE = 320, 150, 6, 8, 3e-3
 SEEDS = (0, 1, 2)
 SETTINGS = {"pretrained": "default", "random": None}
 COMMAND = "python -m tests.benchmarks detection_trunks"
@@ -58,16 +58,10 @@ def run(setting: str, seed: int) -> dict[str, Any]:
 
 
 def measure(*seeds: str) -> Figure:
-    kept = home() / "benchmarks" / "detection_trunks.jsonl"
-    kept.parent.mkdir(parents=True, exist_ok=True)
     for seed in map(int, seeds or SEEDS):
         for setting in SETTINGS:
-            if (setting, seed) not in read(kept):
-                line = json.dumps(run(setting, seed))
-                print(line, flush=True)
-                with kept.open("a") as file:
-                    file.write(line + "\n")
-    found = read(kept)
+            keep(setting, seed)
+    found = read(kept_rows())
     complete = [seed for seed in SEEDS if all((setting, seed) in found for setting in SETTINGS)]
     comparison = Comparison([found[setting, seed] for setting in SETTINGS for seed in complete])
     notes = [f"seeds {complete}", comparison.table()]
@@ -75,6 +69,20 @@ def measure(*seeds: str) -> Figure:
         notes.append(f"written to {write_table('detection_trunks', comparison.rows, command=COMMAND)}")
     ahead = comparison.paired("pretrained", "random")
     return Figure(ahead.low, "lower end of AP50 gained by pretraining", "above 0", tuple(notes))
+
+
+def keep(setting: str, seed: int) -> None:
+    """Measure a row and keep it, unless it is kept already."""
+    if (setting, seed) not in read(kept_rows()):
+        line = json.dumps(run(setting, seed))
+        print(line, flush=True)
+        kept_rows().parent.mkdir(parents=True, exist_ok=True)
+        with kept_rows().open("a") as file:
+            file.write(line + "\n")
+
+
+def kept_rows() -> Path:
+    return home() / "benchmarks" / "detection_trunks.jsonl"
 
 
 def read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:

@@ -78,7 +78,8 @@ def probe_collate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     if not all({"boxes", "labels"} <= set(target) for target in targets):
         raise Unusable('a target in your answer lacks "boxes" or "labels": torchvision looks for these two names')
     return {
-        "stacked": isinstance(images, torch.Tensor),
+        # Twice a list are two lists in one; twice a tensor are its pixels doubled.
+        "twice": [_weighed(image, case["pixel_weights"]) for image in images * 2],
         "sizes": [list(image.shape) for image in images],
         "pictures": [_weighed(image, case["pixel_weights"]) for image in images],
         "again": len(returned[1]),
@@ -87,12 +88,12 @@ def probe_collate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _weighed(image: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """One number that depends on every pixel and its place."""
+    """One number that depends on every pixel and its place, black ones too."""
     if image.ndim != 3 or image.shape[0] != 3 or max(image.shape) > weights.shape[-1]:
         raise Unusable(
             f"a picture in your batch has shape {tuple(image.shape)}; leave pictures as they come, (3, H, W)"
         )
-    return (image.double() * weights[:, : image.shape[1], : image.shape[2]]).sum()
+    return ((image.double() + 1) * weights[:, : image.shape[1], : image.shape[2]]).sum()
 
 
 def _described(target: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
@@ -113,14 +114,19 @@ def _described(target: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
 @exercise.judge(one_size, points=1)
 def pictures_stay_apart(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The pictures come as a list, untouched and in order, not as one tensor, even where their sizes agree."""
+    expected = [_weighed(one["picture"], case["pixel_weights"]) for one in case["samples"]]
+    got = torch.stack([torch.as_tensor(value).double() for value in result["twice"]])
+    stacked = torch.stack([_weighed(2 * one["picture"], case["pixel_weights"]) for one in case["samples"]])
+    doubled = got.shape == stacked.shape and torch.allclose(got, stacked, rtol=1e-4)
     expect(
-        not result["stacked"],
-        tried=f"{len(case['samples'])} pictures that happen to be of one size",
+        not doubled,
+        tried=f"{len(expected)} pictures that happen to be of one size",
         got="one tensor",
         expected="a list of pictures",
         because="stacked pictures must be of one size, and the next batch's are not: a detector takes a list",
     )
     _judge_pictures(case, result)
+    expect_close(got, torch.stack(expected * 2), tried='two times the list of "images", one after the other', rtol=1e-4)
 
 
 @exercise.judge(many_sizes, points=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -181,7 +180,7 @@ def _of_what_was_found(one: dict[str, Any], threshold: float) -> float:
     return area(curve, max(1, sum(curve)))
 
 
-MISTAKES: dict[str, Callable[[dict[str, Any], float], float]] = {
+MISTAKES = {
     "a thing was matched twice: once a surer box has taken it, the next box on it is a false alarm": (
         lambda one, threshold: area(hits(one, threshold, once=False), _things(one))
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -161,7 +160,7 @@ def _in_order_of_score(picture: dict[str, torch.Tensor], threshold: float) -> li
     return [places[index] for index in suppressed(picture, threshold)]
 
 
-MISTAKES: dict[str, Callable[[dict[str, torch.Tensor], float], list[int]]] = {
+MISTAKES = {
     "the box with the lowest score of each thing stays: argsort is ascending unless told otherwise": (
         lambda picture, threshold: suppressed(picture, threshold, descending=False)
     ),

@@ -41,13 +41,13 @@ def detector_case(rng: torch.Generator, kinds: int | None = None) -> dict[str, A
     """A detector's weights, inputs of its predictor, and a label for each: every class, background among them."""
     kinds = kinds or int(torch.randint(7, 11, (), generator=rng))
     state = {
-        name: value + 0.05 * torch.randn(value.shape, generator=rng) if value.is_floating_point() else value
+        name: value + 0.2 * torch.rand(value.shape, generator=rng) if value.is_floating_point() else value
         for name, value in _detector().state_dict().items()
     }
     return {
         "state": state,
         "kinds": kinds,
-        "x": torch.randn(36, HIDDEN, generator=rng),
+        "pictures": torch.randn(36, 3, 32, 32, generator=rng),
         "y": torch.arange(36)[torch.randperm(36, generator=rng)] % (kinds + 1),
         "boxes": torch.randn(36, 4, generator=rng),
     }
@@ -77,19 +77,21 @@ def _detector() -> Any:
 
 @exercise.probe
 def probe_swap_predictor(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = _detector()
+    model = _detector().eval()
     model.load_state_dict(case["state"])
     model.requires_grad_(False)
-    model = need(answer(model, case["kinds"]), nn.Module, "the detector: `return model`")
+    model = need(answer(model, case["kinds"]), nn.Module, "the detector: `return model`").eval()
     heads = need(getattr(model, "roi_heads", None), nn.Module, "a detector, with its roi_heads")
     state = {name: value.clone() for name, value in model.state_dict().items()}
     requires_grad = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     outputs, outputs_after, error = [], [], ""
     try:
-        outputs = list(heads.box_predictor(case["x"]))
-        _step(model, outputs, case)
+        maps = model.backbone(case["pictures"])
+        x = heads.box_head(F.adaptive_avg_pool2d(maps, 2))
+        outputs = list(heads.box_predictor(x))
+        _step(model, outputs, maps, case)
         with torch.no_grad():
-            outputs_after = list(heads.box_predictor(case["x"]))
+            outputs_after = list(heads.box_predictor(x))
     except (RuntimeError, TypeError, IndexError, NotImplementedError) as problem:
         error = f"{type(problem).__name__}: {str(problem)[:200]}"
     return {
@@ -102,13 +104,28 @@ def probe_swap_predictor(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _step(model: nn.Module, outputs: list[torch.Tensor], case: dict[str, Any]) -> None:
-    """One step of SGD on labels and boxes, over whatever asks for a gradient, if there is a score for every class."""
+def _step(model: Any, outputs: list[torch.Tensor], maps: torch.Tensor, case: dict[str, Any]) -> None:
+    """One step of SGD on labels, boxes and proposals, over whatever asks for a gradient, if every class has a score."""
     scores, boxes = outputs
-    if scores.requires_grad and scores.shape[-1] == case["kinds"] + 1:
-        optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
-        _loss(scores, boxes, case).backward()
-        optimizer.step()
+    if scores.shape[-1] == case["kinds"] + 1:
+        loss = _loss(scores, boxes, case) + sum(part.square().mean() for part in flat(model.rpn.head([maps])))
+        if loss.requires_grad:
+            optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+            loss.backward()
+            optimizer.step()
+
+
+def flat(nested: Any) -> list[torch.Tensor]:
+    """The tensors of lists in lists."""
+    return [nested] if isinstance(nested, torch.Tensor) else [tensor for part in nested for tensor in flat(part)]
+
+
+def head_inputs(case: dict[str, Any]) -> torch.Tensor:
+    """(36, HIDDEN), what the predictor sees of the pictures in a fresh detector with the case's weights."""
+    model = _detector().eval()
+    model.load_state_dict(case["state"])
+    with torch.no_grad():
+        return model.roi_heads.box_head(F.adaptive_avg_pool2d(model.backbone(case["pictures"]), 2))
 
 
 def _loss(scores: torch.Tensor, boxes: torch.Tensor, case: dict[str, Any]) -> torch.Tensor:
@@ -132,15 +149,14 @@ def a_box_for_each_class(case: dict[str, Any], result: dict[str, Any]) -> None:
 def judge_layer(case: dict[str, Any], result: dict[str, Any], which: int) -> None:
     """Raise Wrong unless the scores (0) or boxes (1) are those of a new linear layer that follows its gradient."""
     kinds, name = case["kinds"], ("scores", "numbers for boxes")[which]
-    tried = f"{len(case['x'])} proposals through your predictor for {kinds} kinds of things"
+    x = head_inputs(case)
+    tried = f"{len(x)} proposals through your predictor for {kinds} kinds of things"
     expected_width = (kinds + 1) * (4 if which else 1)
     _expect_outputs(case, result, which, tried, expected_width, name)
     before, after = result["outputs"][which], result["outputs_after"][which]
     known = ("roi_heads.box_predictor.cls_score.weight", "roi_heads.box_predictor.bbox_pred.weight")[which]
-    inputs = torch.cat([case["x"], torch.ones(len(case["x"]), 1)], 1).double()
-    fitted = inputs @ torch.linalg.lstsq(inputs, before.double(), driver="gelsd").solution
     expect(
-        (fitted - before).abs().max() < 1e-3 and before.std() > 1e-4,
+        _is_linear(before, x),
         tried=tried,
         got=f"{name} that are not linear in the inputs of the predictor",
         expected="one nn.Linear, its weights drawn at random, without an activation after it",
@@ -149,7 +165,7 @@ def judge_layer(case: dict[str, Any], result: dict[str, Any], which: int) -> Non
     # One step moves the outputs of a linear layer by -rate (x x' + 1) times the gradient with respect to them.
     start = [output.detach().clone().requires_grad_() for output in result["outputs"]]
     slope = torch.autograd.grad(_loss(start[0], start[1], case), start)[which]
-    path = before - RATE * (case["x"] @ case["x"].T + 1.0) @ slope
+    path = before - RATE * (x @ x.T + 1.0) @ slope
     frozen = [name for name, flag in result["requires_grad"].items() if not flag and "box_predictor" in name]
     expect(
         follows(after, path, before),
@@ -184,10 +200,10 @@ def _expect_outputs(
         (kinds + 2) * factor: "background is counted twice: n kinds of things are n + 1 classes",
     }.get(got[-1], "")
     expect(
-        got == [len(case["x"]), width],
+        got == [len(case["y"]), width],
         tried=tried,
         got=f"{name} of shape {got}",
-        expected=f"[{len(case['x'])}, {width}]",
+        expected=f"[{len(case['y'])}, {width}]",
         because=because,
     )
 
@@ -195,39 +211,40 @@ def _expect_outputs(
 @exercise.judge(four_kinds, points=1)
 def all_else_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Trunk, proposals and box head are as pretrained, and as frozen as they came."""
-    width = result["outputs"][0].shape[-1] if result["outputs"] else 0
-    old = [name for name in case["state"] if "box_predictor" not in name]
-    tried = "looking for every pretrained tensor outside the predictor"
-    new = [
-        name
-        for name, value in result["state"].items()
-        if "box_predictor" in name and not _equal(value, case["state"].get(name))
-    ]
-    expect(new and width != OLD_CLASSES, tried="looking for the new predictor", got="none", expected="a new one")
-    lost = [name for name in old if not _equal(result["state"].get(name), case["state"][name])]
+    state, old = result["state"], [name for name in case["state"] if "box_predictor" not in name]
+    lost = [name for name in old if not _equal(state.get(name), case["state"][name])]
     expect(
         not lost,
-        tried=tried,
+        tried="looking for every pretrained tensor outside the predictor",
         got=f"{len(lost)} gone or changed, {', '.join(lost[:2])} among them",
         expected="all as they were",
         because="what the detector knows of finding things is in there: exchange its last layers alone",
     )
-    awake = [name for name in old if result["requires_grad"].get(name)]
+    new = [name for name in state if "box_predictor" in name and not _equal(state[name], case["state"].get(name))]
+    works = all(_is_linear(output, head_inputs(case)) for output in result["outputs"])
     expect(
-        not awake,
-        tried="a detector that came frozen from end to end",
-        got=f"{len(awake)} of its old parameters ask for a gradient",
-        expected="0",
-        because="swapping decides nothing about what is frozen",
+        new and works and [len(output) for output in result["outputs"]] == [len(case["y"])] * 2,
+        tried="looking for a new predictor on what the trunk and the box head make of some pictures",
+        got="none that gives scores and boxes",
+        expected="a new one, with the pretrained layers before it",
+        because="all else stays, and the predictor does not",
     )
+    awake = [name for name in old if result["requires_grad"].get(name)]
     moved = astray(result["state_after"], case["state"], case["state"], old)
     expect(
-        not moved,
-        tried="one step of SGD over what asks for a gradient",
-        got=f"{len(moved)} tensors outside the predictor moved",
-        expected="0 moved",
+        not awake and not moved,
+        tried="one step of SGD over what asks for a gradient, in a detector that came frozen from end to end",
+        got=f"{len(awake)} of its old parameters ask for a gradient, {len(moved)} of its old tensors moved",
+        expected="0 and 0",
         because="swapping decides nothing about what is frozen",
     )
+
+
+def _is_linear(outputs: torch.Tensor, x: torch.Tensor) -> bool:
+    """True if the outputs are those of a linear layer that sees x, with weights that are not all alike."""
+    inputs = torch.cat([x, torch.ones(len(x), 1)], 1).double()
+    fitted = inputs @ torch.linalg.lstsq(inputs, outputs.double(), driver="gelsd").solution
+    return bool((fitted - outputs).abs().max() < 1e-3 and outputs.std(0).min() > 1e-6)
 
 
 def _equal(a: Any, b: Any) -> bool:
