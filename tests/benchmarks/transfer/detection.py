@@ -58,7 +58,7 @@ def match(found: Target, target: Target, number: int) -> np.ndarray:
         if len(truths) and float(open_ones.max()) >= 0.5:
             free[open_ones.argmax()] = False
             right[i] = 1
-    return torch.stack([scores[order], right], 1).numpy()
+    return torch.stack([scores[order], right], 1).double().numpy()
 
 
 def area(hits: np.ndarray, things: int) -> float:
