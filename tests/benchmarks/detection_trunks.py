@@ -32,7 +32,7 @@ from course.runtime import home, seed_everything
 from course.training import fit
 from tests.benchmarks import Figure
 
-TRAIN, TEST, EPOCHS, BATCH_SIZE, RATE = 320, 150, 6, 8, 3e-3
+TRAIN, TEST, EPOCHS, BATCH_SIZE, RATE = 240, 120, 7, 8, 3e-3
 SEEDS = (0, 1, 2)
 SETTINGS = {"pretrained": "default", "random": None}
 COMMAND = "python -m tests.benchmarks detection_trunks"

@@ -85,7 +85,7 @@ def judge_overlaps(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def _mistakes(a: torch.Tensor, b: torch.Tensor) -> dict[str, torch.Tensor]:
-    formulas = {
+    formulas: dict[str, dict[str, Any]] = {
         "the shared sides are not clamped: two boxes apart in both directions have two negative sides, whose product "
         "looks like an area": {"clamp": False},
         "this counts pixels (x2 - x1 + 1), an old convention; these boxes are corners, so a side is x2 - x1": {
