@@ -28,6 +28,8 @@ LIBRARY = [
     "experiments",
     "plots",
     "widgets",
+    "detection",
+    "boxes",
 ]
 JUDGING = [
     "judging.wire",

@@ -1,0 +1,133 @@
+"""Boxes drawn on their pictures, and a slider for the score from which on they are drawn."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from course.plots import COLOURS, STYLE, Chart, _pixels, show
+from course.runtime import _kernel, is_live
+
+THRESHOLDS = (0.2, 0.5, 0.8)
+WIDTH_IN = 1.8  # of one picture
+
+
+def show_boxes(
+    pictures: Sequence[Any], found: Sequence[dict[str, torch.Tensor]], classes: Sequence[str], *, threshold: float = 0.5
+) -> Chart:
+    """One row of pictures with the boxes on them that have a score of at least `threshold`; those of targets, all.
+
+    A picture is what `show_pictures` takes; `found` has "boxes", "labels" from 1 and, but for targets, "scores".
+    Raises ValueError if there are not as many pictures as entries.
+    """
+    return _rows(pictures, found, classes, [threshold])
+
+
+def explore_threshold(
+    pictures: Sequence[Any],
+    found: Sequence[dict[str, torch.Tensor]],
+    classes: Sequence[str],
+    *,
+    thresholds: Sequence[float] = THRESHOLDS,
+    alt: str,
+) -> None:
+    """A slider for the score from which on boxes are drawn; when nobody watches, one row for each of `thresholds`.
+
+    `alt` says in words what the rows show.
+    """
+    if not (is_live() and _kernel() is not None):
+        show(_rows(pictures, found, classes, thresholds), alt=alt)
+        return
+    from IPython.display import display
+
+    box = _slider(pictures, found, classes, thresholds[len(thresholds) // 2])
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": alt}, raw=True)
+
+
+def _slider(
+    pictures: Sequence[Any], found: Sequence[dict[str, torch.Tensor]], classes: Sequence[str], start: float
+) -> Any:
+    """A slider over a picture that follows it."""
+    import ipywidgets
+
+    slider = ipywidgets.FloatSlider(
+        value=start,
+        min=0.05,
+        max=0.95,
+        step=0.05,
+        description="score at least",
+        continuous_update=False,
+        style={"description_width": "initial"},
+        layout=ipywidgets.Layout(width="380px"),
+    )
+    count = ipywidgets.HTML()
+    image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
+
+    def draw(_: Any = None) -> None:
+        image.value = _png(show_boxes(pictures, found, classes, threshold=slider.value))
+        drawn = sum(int((one["scores"] >= slider.value).sum()) for one in found)
+        count.value = f"{drawn} boxes of {sum(len(one['scores']) for one in found)}"
+
+    slider.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox([ipywidgets.HBox([slider, count]), image])
+
+
+def _png(chart: Chart) -> bytes:
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        chart.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _rows(
+    pictures: Sequence[Any],
+    found: Sequence[dict[str, torch.Tensor]],
+    classes: Sequence[str],
+    thresholds: Sequence[float],
+) -> Chart:
+    if len(pictures) != len(found) or not len(pictures):
+        raise ValueError(f"there are {len(pictures)} pictures and boxes for {len(found)}; give boxes for each picture")
+    alt = f"{len(pictures)} pictures with boxes around the things on them."
+    with matplotlib.rc_context(STYLE):
+        chart = Chart(WIDTH_IN * len(pictures), (WIDTH_IN + 0.25) * len(thresholds), alt)
+        grid = chart.subplots(len(thresholds), len(pictures), squeeze=False)
+        for line, threshold in zip(grid, thresholds, strict=True):
+            for axes, picture, one in zip(line, pictures, found, strict=True):
+                axes.imshow(_pixels(picture), interpolation="antialiased")
+                axes.axis("off")
+                _draw(axes, one, classes, threshold)
+            if len(thresholds) > 1:
+                line[0].set_title(f"score at least {threshold:g}", fontsize=9, fontweight="normal", pad=4)
+    return chart
+
+
+def _draw(axes: Axes, one: dict[str, torch.Tensor], classes: Sequence[str], threshold: float) -> None:
+    """Boxes with their class above, and their score in percent if they have one; the surest on top."""
+    scores = one.get("scores")
+    order = range(len(one["labels"])) if scores is None else scores.argsort().tolist()
+    for i in order:
+        if scores is not None and scores[i] < threshold:
+            continue
+        x1, y1, x2, y2 = one["boxes"][i].tolist()
+        number = int(one["labels"][i])
+        colour = COLOURS[(number - 1) % (len(COLOURS) - 1)]
+        text = classes[number - 1] + ("" if scores is None else f" {100 * float(scores[i]):.0f}")
+        axes.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=1.6))
+        axes.text(
+            max(x1, 0),
+            max(y1 - 1, 7),
+            text,
+            fontsize=6.5,
+            color="white",
+            va="bottom",
+            clip_on=True,
+            bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8},
+        )

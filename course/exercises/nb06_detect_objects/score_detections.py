@@ -1,0 +1,205 @@
+"""Average precision of one class over a data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from course.exercises.nb06_detect_objects.overlaps import drawn_boxes, matrix, nudged
+from course.judging import Exercise, Unusable, expect, expect_close, need
+
+exercise = Exercise(
+    "06-score-detections",
+    answer="average_precision",
+    call="average_precision(found, targets, threshold)",
+    title="Score a detector",
+    withholds=("course.detection.average_precision", "torchmetrics.detection.MeanAveragePrecision"),
+    hints=(
+        "Put the boxes of all pictures into one list and sort it by score, highest first: who is asked first matters. "
+        "A box may only take a thing on its own picture.",
+        "A box is right if its overlap with the thing that it overlaps most reaches the threshold and no surer box has "
+        "taken that thing. A thing is taken once; the next box on it is a false alarm.",
+        "After k boxes: precision = right so far / k, recall = right so far / all things. Make precision fall: at each "
+        "k the largest one from k on. Then sum up precision times the step in recall.",
+    ),
+    idea="hits in order of score -> right = cumsum(hits); precision = right / arange(1, n + 1); recall = right / "
+    "things; precision = its running maximum from the right; AP = sum of precision * (recall - recall before).",
+)
+
+
+@exercise.case
+def several_sets(rng: torch.Generator) -> dict[str, Any]:
+    return {"sets": [drawn_set(rng) for _ in range(3)], "threshold": 0.5}
+
+
+@exercise.case
+def found_twice(rng: torch.Generator) -> dict[str, Any]:
+    return {"sets": [drawn_set(rng, twice=2, alarms=1) for _ in range(3)], "threshold": 0.5}
+
+
+@exercise.case
+def with_missed_things(rng: torch.Generator) -> dict[str, Any]:
+    return {"sets": [drawn_set(rng, missed=2, blank=True) for _ in range(3)], "threshold": 0.5}
+
+
+def drawn_set(
+    rng: torch.Generator, *, twice: int = 0, missed: int = 0, alarms: int = 2, blank: bool = False, pictures: int = 4
+) -> dict[str, Any]:
+    """Some pictures: what is there, and what a detector found of it, with false alarms, doubles and misses.
+
+    With `blank`, one picture holds nothing and one has nothing found on it.
+    """
+    corners = torch.tensor([[5.0, 5.0], [55.0, 5.0], [5.0, 55.0], [55.0, 55.0]])
+    found, targets = [], []
+    for number in range(pictures):
+        places = corners[torch.randperm(4, generator=rng)[:3]] + 4 * torch.rand(3, 2, generator=rng)
+        truths = torch.cat([places, places + 26 + 10 * torch.rand(3, 2, generator=rng)], 1)
+        again = [nudged(truths[:twice], rng, 0.06)] if number % 2 else []
+        boxes = torch.cat([nudged(truths[: len(truths) - (missed if number else 0)], rng, 0.06), *again])
+        boxes = torch.cat([boxes, drawn_boxes(rng, alarms, size=100.0, least=4.0) * 0.2])
+        if blank and number == 1:
+            truths = truths[:0]
+        if blank and number == 2:
+            boxes = boxes[:0]
+        order = torch.randperm(len(boxes), generator=rng)
+        found.append({"boxes": boxes[order], "scores": torch.rand(len(boxes), generator=rng)})
+        targets.append({"boxes": truths})
+    return {"found": found, "targets": targets}
+
+
+@exercise.probe
+def probe_average_precision(answer: Any, case: dict[str, Any]) -> dict[str, list[float]]:
+    values = []
+    for one in case["sets"]:
+        found, targets = ([{key: value.clone() for key, value in part.items()} for part in one[key]] for key in one)
+        value = need(answer(found, targets, case["threshold"]), (int, float, torch.Tensor), "the average precision")
+        if isinstance(value, torch.Tensor) and value.numel() != 1:
+            raise Unusable(
+                f"your answer returned a tensor of shape {tuple(value.shape)}; average precision is one number"
+            )
+        values.append(float(value))
+    return {"values": values}
+
+
+@exercise.judge(several_sets, points=2)
+def area_under_the_curve(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Average precision is the area under the falling curve of precision over recall."""
+    judge_values(case, result)
+
+
+@exercise.judge(found_twice, points=2)
+def a_thing_is_found_once(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A second box on a thing that a surer box has taken is a false alarm."""
+    judge_values(case, result)
+
+
+@exercise.judge(with_missed_things, points=1)
+def what_was_missed_counts(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Things that no box found lower the recall, and boxes on a picture without things are false alarms."""
+    judge_values(case, result)
+
+
+def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the values are the average precisions of the case's sets."""
+    for one, got in zip(case["sets"], result["values"], strict=True):
+        boxes = sum(len(part["boxes"]) for part in one["found"])
+        things = sum(len(part["boxes"]) for part in one["targets"])
+        curve = hits(one, case["threshold"])
+        expected = area(curve, things)
+        mistakes = {because: mistake(one, case["threshold"]) for because, mistake in MISTAKES.items()}
+        expect_close(
+            got,
+            expected,
+            tried=f"{boxes} boxes on {len(one['found'])} pictures with {things} things; by falling score "
+            f"{''.join('✓' if hit else '✗' for hit in curve)}",
+            atol=1e-4,
+            rtol=0,
+            mistakes={because: value for because, value in mistakes.items() if abs(value - expected) > 1e-4},
+        )
+        expect(0 <= got <= 1.0001, tried="reading your value", got=got, expected="a number from 0 to 1")
+
+
+def hits(
+    one: dict[str, Any], threshold: float, *, once: bool = True, ranked: bool = True, own_picture: bool = True
+) -> list[bool]:
+    """Whether each box is right, from the surest down; the options are the usual mistakes."""
+    ranks = [(float(s), n, i) for n, part in enumerate(one["found"]) for i, s in enumerate(part["scores"])]
+    if ranked:
+        ranks.sort(reverse=True)
+    taken: set[tuple[int, int]] = set()
+    right = []
+    for _, number, i in ranks:
+        pictures = [number] if own_picture else range(len(one["targets"]))
+        overlaps = {
+            (n, j): value
+            for n in pictures
+            for j, value in enumerate(_overlaps(one["found"][number]["boxes"][i], one["targets"][n]["boxes"]))
+        }
+        best = max(overlaps, key=lambda key: overlaps[key], default=None)
+        hit = best is not None and overlaps[best] >= threshold and not (once and best in taken)
+        right.append(hit)
+        if hit and best is not None:
+            taken.add(best)
+    return right
+
+
+def _overlaps(box: torch.Tensor, truths: torch.Tensor) -> list[float]:
+    return matrix(box[None], truths)[0].tolist() if len(truths) else []
+
+
+def area(curve: list[bool], things: int, *, falling: bool = True) -> float:
+    """Precision summed over the steps in recall; `falling` makes each the largest from there on."""
+    if not curve or not things:
+        return 0.0
+    right = torch.tensor(curve, dtype=torch.float64).cumsum(0)
+    precision = right / torch.arange(1, len(curve) + 1)
+    if falling:
+        precision = precision.flip(0).cummax(0).values.flip(0)
+    steps = torch.tensor(curve, dtype=torch.float64) / things
+    return float((precision * steps).sum())
+
+
+def _things(one: dict[str, Any]) -> int:
+    return sum(len(part["boxes"]) for part in one["targets"])
+
+
+def _mean_over_pictures(one: dict[str, Any], threshold: float) -> float:
+    parts = [{"found": [f], "targets": [t]} for f, t in zip(one["found"], one["targets"], strict=True)]
+    values = [area(hits(part, threshold), _things(part)) for part in parts if _things(part)]
+    return sum(values) / len(values)
+
+
+def _precision(one: dict[str, Any], threshold: float) -> float:
+    curve = hits(one, threshold)
+    return sum(curve) / len(curve)
+
+
+def _of_what_was_found(one: dict[str, Any], threshold: float) -> float:
+    curve = hits(one, threshold)
+    return area(curve, max(1, sum(curve)))
+
+
+MISTAKES = {
+    "a thing was matched twice: once a surer box has taken it, the next box on it is a false alarm": (
+        lambda one, threshold: area(hits(one, threshold, once=False), _things(one))
+    ),
+    "the boxes are not in order of their scores over all pictures: sort them, highest first": (
+        lambda one, threshold: area(hits(one, threshold, ranked=False), _things(one))
+    ),
+    "precision was not made to fall: at each recall the largest precision from there on counts": (
+        lambda one, threshold: area(hits(one, threshold), _things(one), falling=False)
+    ),
+    "this is the mean over pictures: average precision ranks the boxes of all pictures together": _mean_over_pictures,
+    "recall is counted among the things that were found; divide by all things that are there": _of_what_was_found,
+    "this is the precision of all boxes: average precision follows it from the surest box on": _precision,
+    "this is the recall of all boxes: average precision weighs it by precision": (
+        lambda one, threshold: sum(hits(one, threshold)) / max(1, _things(one))
+    ),
+    "a box was matched with a thing on another picture": (
+        lambda one, threshold: area(hits(one, threshold, own_picture=False), _things(one))
+    ),
+    "any overlap counted as a match: compare it with the threshold": (
+        lambda one, threshold: area(hits(one, 1e-9), _things(one))
+    ),
+}

@@ -1,0 +1,62 @@
+"""Boxes on pictures: those above the threshold, with their names; a slider where somebody watches."""
+
+import pytest
+import torch
+
+from course import boxes
+from course.boxes import explore_threshold, show_boxes
+
+CLASSES = ("cat", "dog")
+PICTURES = [torch.rand(3, 32, 32), torch.rand(3, 32, 32)]
+FOUND = [
+    {
+        "boxes": torch.tensor([[2.0, 2, 20, 20], [10, 10, 30, 30]]),
+        "labels": torch.tensor([1, 2]),
+        "scores": torch.tensor([0.9, 0.3]),
+    },
+    {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64), "scores": torch.zeros(0)},
+]
+
+
+def texts(chart):
+    return [[text.get_text() for text in axes.texts] for axes in chart.axes]
+
+
+def test_boxes_above_the_threshold_are_drawn_with_class_and_score():
+    assert texts(show_boxes(PICTURES, FOUND, CLASSES, threshold=0.5)) == [["cat 90"], []]
+    assert texts(show_boxes(PICTURES, FOUND, CLASSES, threshold=0.2)) == [["dog 30", "cat 90"], []]
+    assert len(show_boxes(PICTURES, FOUND, CLASSES, threshold=0.2).axes[0].patches) == 2
+
+
+def test_targets_are_drawn_whole_and_without_a_score():
+    targets = [{key: one[key] for key in ("boxes", "labels")} for one in FOUND]
+    assert texts(show_boxes(PICTURES, targets, CLASSES, threshold=0.99)) == [["cat", "dog"], []]
+
+
+def test_pictures_and_boxes_must_be_as_many():
+    with pytest.raises(ValueError, match="2 pictures and boxes for 1"):
+        show_boxes(PICTURES, FOUND[:1], CLASSES)
+    with pytest.raises(ValueError, match="0 pictures"):
+        show_boxes([], [], CLASSES)
+
+
+def test_when_nobody_watches_there_is_one_row_a_threshold(monkeypatch):
+    shown = []
+    monkeypatch.setattr(boxes, "show", lambda chart, alt: shown.append((chart, alt)))
+    explore_threshold(PICTURES, FOUND, CLASSES, thresholds=(0.2, 0.5), alt="two rows")
+    ((chart, alt),) = shown
+    assert alt == "two rows"
+    assert texts(chart) == [["dog 30", "cat 90"], [], ["cat 90"], []]
+    assert chart.axes[0].get_title(loc="left") == "score at least 0.2"
+
+
+def test_the_slider_draws_the_picture_anew_and_counts():
+    box = boxes._slider(PICTURES, FOUND, CLASSES, 0.5)
+    row, image = box.children
+    slider, count = row.children
+    before = bytes(image.value)
+    assert before.startswith(b"\x89PNG")
+    assert count.value == "1 boxes of 2"
+    slider.value = 0.2
+    assert bytes(image.value) != before
+    assert count.value == "2 boxes of 2"
