@@ -28,6 +28,10 @@ LIBRARY = [
     "experiments",
     "plots",
     "widgets",
+    "preprocessing",
+    "onnx_file",
+    "predictor",
+    "uploads",
 ]
 JUDGING = [
     "judging.wire",
