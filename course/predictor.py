@@ -138,7 +138,7 @@ class Predictor:
         problem = _misfit(state, model)
         if problem:
             raise WeightsError(
-                f"the weights in {folder} don't fit {config['model']} with {len(config['classes'])} classes: {problem}; "
+                f"{folder} holds no weights of {config['model']} with {len(config['classes'])} classes: {problem}; "
                 f"take {CONFIG} and {WEIGHTS} from the same save"
             )
         broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
