@@ -194,7 +194,9 @@ def read_config(path: Path) -> dict[str, Any]:
             raise ValueError(f"its format is {config['format']!r:.100}, not {FORMAT!r}")
         config["classes"] = check_classes(config["classes"])
         numbers = config["preprocessing"]
-        given = {key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()}
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()
+        }
         config["preprocessing"] = check_preprocessing(Preprocessing(**given))
         if not isinstance(config["model"], str) or not isinstance(config["sha256"], str):
             raise ValueError("model and sha256 are texts")
