@@ -133,7 +133,7 @@ def test_a_training_picture_in_the_test_folder_is_named_whatever_its_name_and_fo
     found = find_duplicates(PictureFolder(two_folders / "train"), PictureFolder(two_folders / "test"))
     assert found == [("ant/0.png", "wasp/copy.bmp")]
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("warning: 1 test pictures")
+    assert line.startswith("warning: 1 of the 3 test pictures are also in training")
     assert "wasp/copy.bmp (in training: ant/0.png)" in line
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 
 from course.data.pictures import Pictures, open_picture
 from course.errors import DataError, EmptyData
@@ -95,7 +95,7 @@ def _problem(name: str, label: str, path: Path, rows: dict[Path, str]) -> str:
     return "" if path.is_file() else f"there is no file {name} beside the table"
 
 
-def find_duplicates(train: Dataset, test: Dataset) -> list[tuple[Any, Any]]:
+def find_duplicates(train: Any, test: Any) -> list[tuple[Any, Any]]:
     """(in train, in test) for every test picture whose pixels are also in `train`; warns of them in one printed line.
 
     A picture that was learned says nothing about new ones. Files (of `PictureFolder`, `PictureTable`) are named by
@@ -109,7 +109,9 @@ def find_duplicates(train: Dataset, test: Dataset) -> list[tuple[Any, Any]]:
     if found:
         names = ", ".join(f"{test_name} (in training: {name})" for name, test_name in found[:3])
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        print(f"warning: {len(found)} test pictures are in the training data as well: {names}{more}; take them out")
+        print(
+            f"warning: {len(found)} of the {len(test)} test pictures are also in training: {names}{more}; take them out"
+        )
     return found
 
 

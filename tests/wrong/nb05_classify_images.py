@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix
 from torch.utils.data import DataLoader, TensorDataset
+from torchvision.datasets import ImageFolder
 
 
 def decodes(file):
@@ -151,8 +154,6 @@ def walks_with_os(path):
 
 
 def asks_torchvision(path):
-    from torchvision.datasets import ImageFolder
-
     skipped = []
 
     def is_whole(file):
@@ -321,8 +322,6 @@ def fractions_of_all(pred, true, n):
 
 
 def only_classes_that_occur(pred, true, n):
-    from sklearn.metrics import confusion_matrix
-
     return confusion_matrix(true, pred)
 
 
@@ -368,8 +367,6 @@ def loops_over_pairs(pred, true, n):
 
 
 def asks_sklearn(pred, true, n):
-    from sklearn.metrics import confusion_matrix
-
     return confusion_matrix(true.numpy(), pred.numpy(), labels=np.arange(n))
 
 
@@ -415,14 +412,10 @@ def agresti_and_coull(correct, n):
 
 
 def clopper_and_pearson(correct, n):
-    from scipy.stats import binomtest
-
     return tuple(binomtest(correct, n).proportion_ci(method="exact"))
 
 
 def with_continuity_correction(correct, n):
-    from scipy.stats import binomtest
-
     return tuple(binomtest(correct, n).proportion_ci(method="wilsoncc"))
 
 
@@ -472,8 +465,6 @@ def bounds_nothing(correct, n):
 
 
 def asks_scipy(correct, n):
-    from scipy.stats import binomtest
-
     interval = binomtest(correct, n).proportion_ci(confidence_level=0.95, method="wilson")
     return interval.low, interval.high
 

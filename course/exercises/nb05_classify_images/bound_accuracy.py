@@ -66,7 +66,7 @@ def reference(correct: float, n: int, z: float = Z) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def _wald(correct: float, n: int, z: float = Z) -> tuple[float, float]:
+def _wald(correct: float, n: float, z: float = Z) -> tuple[float, float]:
     p = correct / n
     half = z * math.sqrt(p * (1 - p) / n)
     return p - half, p + half
@@ -78,7 +78,7 @@ def _clipped(correct: float, n: int) -> tuple[float, float]:
 
 
 def _agresti(correct: float, n: int) -> tuple[float, float]:
-    return _wald(correct + Z * Z / 2, n + Z * Z)  # type: ignore[arg-type]
+    return _wald(correct + Z * Z / 2, n + Z * Z)
 
 
 def _exact(correct: float, n: int) -> tuple[float, float]:
@@ -96,21 +96,25 @@ def _centre_and_half(correct: float, n: int) -> tuple[float, float]:
 SYMMETRIC = (
     "p ± z sqrt(p (1 - p) / n) is symmetric around p: with all right it has no width, as if nothing could go wrong"
 )
-MISTAKES: dict[str, Callable[[float, int], tuple[float, float]]] = {
-    SYMMETRIC: _wald,
-    f"{SYMMETRIC}; cutting it off at 0 and 1 does not mend that": _clipped,
-    "this is one standard error to each side, about 68 %: z is 1.96 for 95 %": lambda k, n: reference(k, n, 1.0),
-    "one standard error to each side of p; the interval is Wilson's, and z is 1.96": lambda k, n: _wald(k, n, 1.0),
-    "z is 1.96 for 95 %, not 2": lambda k, n: reference(k, n, 2.0),
-    "z is 1.96 for a two-sided 95 %; 1.645 leaves 5 % on each side": lambda k, n: reference(k, n, 1.644854),
-    "Agresti and Coull's interval has Wilson's centre and is wider": _agresti,
-    "this is Clopper and Pearson's interval, which is wider than 95 % asks for": _exact,
-    "these are percent; return fractions": lambda k, n: tuple(100 * bound for bound in reference(k, n)),  # type: ignore
-    "return low and high, not the centre and the half-width": _centre_and_half,
-    "low comes first": lambda k, n: reference(k, n)[::-1],  # type: ignore
-    "this is the interval of the error rate": lambda k, n: reference(n - k, n),
-    "these are counts; divide by n": lambda k, n: tuple(n * bound for bound in reference(k, n)),  # type: ignore
-}
+
+
+def mistaken_formulas() -> dict[str, Callable[[float, int], Any]]:
+    """Misconception -> the bounds that it gives for a number of right answers and of pictures."""
+    return {
+        SYMMETRIC: _wald,
+        f"{SYMMETRIC}; cutting it off at 0 and 1 does not mend that": _clipped,
+        "this is one standard error to each side, about 68 %: z is 1.96 for 95 %": lambda k, n: reference(k, n, 1.0),
+        "one standard error to each side of p; the interval is Wilson's, and z is 1.96": lambda k, n: _wald(k, n, 1.0),
+        "z is 1.96 for 95 %, not 2": lambda k, n: reference(k, n, 2.0),
+        "z is 1.96 for a two-sided 95 %; 1.645 leaves 5 % on each side": lambda k, n: reference(k, n, 1.644854),
+        "Agresti and Coull's interval has Wilson's centre and is wider": _agresti,
+        "this is Clopper and Pearson's interval, which is wider than 95 % asks for": _exact,
+        "these are percent; return fractions": lambda k, n: [100 * bound for bound in reference(k, n)],
+        "return low and high, not the centre and the half-width": _centre_and_half,
+        "low comes first": lambda k, n: reference(k, n)[::-1],
+        "this is the interval of the error rate": lambda k, n: reference(n - k, n),
+        "these are counts; divide by n": lambda k, n: [n * bound for bound in reference(k, n)],
+    }
 
 
 @exercise.judge(some_right, points=2)
@@ -133,7 +137,7 @@ def judge_bounds(case: dict[str, Any], result: dict[str, Any]) -> None:
     if torch.allclose(got, expected, atol=2e-4, rtol=0):
         return
     i = int((got - expected).abs().nan_to_num(nan=9.0).amax(1).argmax())
-    for because, formula in MISTAKES.items():
+    for because, formula in mistaken_formulas().items():
         made = torch.tensor([formula(*pair) for pair in pairs], dtype=torch.float64)
         if torch.allclose(got, made, atol=2e-4, rtol=1e-4):
             tried = f"{pairs[i][0]} right of {pairs[i][1]}"
