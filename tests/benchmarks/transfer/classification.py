@@ -22,6 +22,7 @@ from course.models import (
     image_transform,
     load_backbone,
     replace_head,
+    stages,
     trainable_parameters,
     unfreeze,
 )
