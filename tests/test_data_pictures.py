@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from course.data.pictures import PictureFolder, check_labels, open_picture
-from course.errors import BadLabels, BadPicture, EmptyData
+from course.errors import BadLabels, BadPicture, DataError, EmptyData
 
 
 def save(picture, path, **options):
@@ -89,6 +89,28 @@ def test_the_turn_a_camera_noted_is_applied(tmp_path):
 def test_an_open_file_is_read_as_well(tmp_path):
     with save(noise(), tmp_path / "a.png").open("rb") as file:
         assert open_picture(file).size == (40, 30)
+
+
+def test_of_an_animation_the_first_picture_is_taken(tmp_path):
+    frames = [Image.new("RGB", (4, 3), colour) for colour in [(255, 0, 0), (0, 0, 255)]]
+    path = save(frames[0], tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    assert open_picture(path).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_a_huge_picture_is_refused_by_name_before_it_fills_the_memory(tmp_path, monkeypatch):
+    path = save(noise((100, 100)), tmp_path / "huge.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3_000)
+    with pytest.raises(BadPicture, match=r"huge\.png is larger than .* shrink it"):
+        open_picture(path)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_file_that_claims_a_billion_pixels_is_refused_at_once(tmp_path):
+    content = bytearray(save(noise(), tmp_path / "bomb.bmp").read_bytes())
+    content[18:26] = (40_000).to_bytes(4, "little") * 2  # width and height in the header
+    (tmp_path / "bomb.bmp").write_bytes(content)
+    with pytest.raises(BadPicture, match="178 megapixels"):
+        open_picture(tmp_path / "bomb.bmp")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "bmp", "tiff"])
@@ -183,6 +205,26 @@ def test_empty_folders_are_refused_and_say_what_to_do(folder):
     (folder / "bee").mkdir()
     (folder / "bee" / "bad.png").write_bytes(b"")
     with pytest.raises(EmptyData, match=r"bee.*no readable picture.*bad\.png is empty"):
+        PictureFolder(folder)
+
+
+def test_one_class_alone_is_refused_by_name(tmp_path):
+    save(noise(), tmp_path / "cat" / "a.png")
+    with pytest.raises(DataError, match="the class cat alone"):
+        PictureFolder(tmp_path)
+
+
+def test_a_folder_of_splits_is_not_taken_for_a_folder_of_classes(folder, tmp_path):
+    for split in ("train", "Val"):
+        save(noise(), tmp_path / "root" / split / "cat" / "a.png")
+    with pytest.raises(DataError, match=r"splits, not classes.*root.train"):
+        PictureFolder(tmp_path / "root")
+
+
+def test_the_reasons_are_those_of_the_empty_class_alone(folder):
+    (folder / "ant" / "ant.txt").write_text("words")
+    (folder / "ant-hill").mkdir()
+    with pytest.raises(EmptyData, match=r"class ant-hill in .* take the class away$"):
         PictureFolder(folder)
 
 

@@ -30,6 +30,10 @@ LIBRARY = [
     "widgets",
     "detection",
     "boxes",
+    "preprocessing",
+    "onnx_file",
+    "predictor",
+    "uploads",
 ]
 JUDGING = [
     "judging.wire",

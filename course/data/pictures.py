@@ -15,10 +15,11 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
-from course.errors import BadLabels, BadPicture, EmptyData
+from course.errors import BadLabels, BadPicture, DataError, EmptyData
 
 # Files that computers put into folders by themselves; names that begin with a dot are ignored as well.
 NOT_MEANT_AS_PICTURES = {"thumbs.db", "desktop.ini"}
+SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test"}
 # What Pillow raises for damaged files, depending on the format.
 DECODING_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
 
@@ -43,6 +44,9 @@ def open_picture(source: str | Path | BinaryIO) -> Image.Image:
         raise BadPicture(f"{name} is a folder; give a picture file, or use PictureFolder for a folder") from error
     except PermissionError as error:
         raise BadPicture(f"{name} may not be read; check its permissions") from error
+    except Image.DecompressionBombError as error:
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+        raise BadPicture(f"{name} is larger than {limit} megapixels, which may fill the memory; shrink it") from error
     except DECODING_ERRORS as error:
         raise BadPicture(f"{name} is damaged or cut off ({error}); copy or download it again") from error
 
@@ -86,50 +90,61 @@ def describe_content(source: str | Path | BinaryIO) -> str:
     return "is not a picture"
 
 
-class PictureFolder(Dataset):
-    """`(picture, label)` pairs from a folder of one folder a class: root/cat/1.jpg, root/dog/2.png.
+class Pictures(Dataset):
+    """`(picture, label)` pairs of picture files: what a folder and a table of one's own pictures share.
 
-    A label is an index into `classes`, the folders' names in order. A picture is what `transform` makes of the RGB
-    PIL picture, or without one a float tensor (3, height, width) in [0, 1]; pictures are read when asked for.
-    Every file is tried at the start: unreadable ones are left out, listed in `skipped` as (path, reason), and named
-    in one printed line. Raises EmptyData if there is no class folder, or a class has no readable picture.
+    A label is an index into `classes`. A picture is what `transform` makes of the RGB PIL picture, or without one a
+    float tensor (3, height, width) in [0, 1]; pictures are read when asked for. `files` holds the files of each class
+    in turn. Every one is tried at the start: unreadable ones are left out, listed in `skipped` as (path, reason), and
+    named in one printed line. Raises DataError for fewer than two classes, EmptyData if one has no readable picture.
     """
 
-    def __init__(self, root: str | Path, *, transform: Callable[[Image.Image], Any] | None = None) -> None:
-        self.root, self.transform = Path(root), transform
-        self.classes = tuple(list_classes(self.root))
+    def __init__(
+        self,
+        root: Path,
+        classes: tuple[str, ...],
+        files: Iterable[list[Path]],
+        transform: Callable[[Image.Image], Any] | None,
+    ) -> None:
+        if len(classes) < 2:
+            raise DataError(
+                f"{root} has the class {classes[0]} alone; a classifier tells two apart at least: add another class"
+            )
+        self.root, self.classes, self.transform = root, classes, transform
         self.paths: list[Path] = []
         self.skipped: list[tuple[Path, str]] = []
         labels: list[int] = []
         self._digest = hashlib.sha256()
-        for label, name in enumerate(self.classes):
-            readable = self._read_class(self.root / name)
+        for label, paths in enumerate(files):
+            before = len(self.skipped)
+            readable = [path for path in paths if self._is_readable(path)]
             if not readable:
-                reasons = "".join(f"; {reason}" for path, reason in self.skipped if name in path.parts)
+                reasons = "".join(f"; {reason}" for _, reason in self.skipped[before:])
                 raise EmptyData(
-                    f"the class folder {self.root / name} has no readable picture; "
-                    f"put one in or take the folder away{reasons}"
+                    f"the class {classes[label]} in {root} has no readable picture; "
+                    f"put one in or take the class away{reasons}"
                 )
             self.paths += readable
             labels += [label] * len(readable)
-        self.labels = check_labels(labels, len(self.classes))
+        self.labels = check_labels(labels, len(classes))
         if self.skipped:
-            names = ", ".join(str(path.relative_to(self.root)) for path, _ in self.skipped[:5])
+            names = ", ".join(self._name(path) for path, _ in self.skipped[:5])
             more = f" and {len(self.skipped) - 5} more" if len(self.skipped) > 5 else ""
             print(f"left out {len(self.skipped)} unreadable: {names}{more} (.skipped has the reasons)")
 
-    def _read_class(self, folder: Path) -> list[Path]:
-        """The readable pictures under a class's folder in order; the others go into `skipped`."""
-        readable = []
-        for path in sorted(path for path in folder.rglob("*") if is_meant_as_picture(path, folder)):
-            try:
-                content = path.read_bytes()
-                check_decodes(content)
-                readable.append(path)
-                self._digest.update(f"{path.relative_to(self.root).as_posix()} {len(content)} ".encode() + content)
-            except (BadPicture, OSError) as error:
-                self.skipped.append((path, str(error).replace("this file", str(path), 1)))
-        return readable
+    def _is_readable(self, path: Path) -> bool:
+        """Whether the file is a whole picture; notes its content if so, and if not why."""
+        try:
+            content = path.read_bytes()
+            check_decodes(content)
+        except (BadPicture, OSError) as error:
+            self.skipped.append((path, str(error).replace("this file", str(path), 1)))
+            return False
+        self._digest.update(f"{self._name(path)} {len(content)} ".encode() + content)
+        return True
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -142,7 +157,7 @@ class PictureFolder(Dataset):
         return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous().float() / 255, label  # -> (3, H, W)
 
     def __repr__(self) -> str:
-        return f"PictureFolder({str(self.root)!r}): {len(self)} pictures, classes {', '.join(self.classes)}"
+        return f"{type(self).__name__}({str(self.root)!r}): {len(self)} pictures, classes {', '.join(self.classes)}"
 
     def counts(self) -> dict[str, int]:
         """Class -> how many readable pictures it has."""
@@ -151,17 +166,40 @@ class PictureFolder(Dataset):
     @property
     def fingerprint(self) -> str:
         """A hash that changes with the files' contents, the classes and the transform."""
-        parts = [self._digest.hexdigest(), self.classes, repr(self.transform)]
+        parts = [self._digest.hexdigest(), self.labels.tolist(), self.classes, repr(self.transform)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+class PictureFolder(Pictures):
+    """`(picture, label)` pairs from a folder of one folder a class: root/cat/1.jpg, root/dog/2.png.
+
+    The classes are the folders' names in order. See `Pictures` for what is in a pair and for files that can't be read.
+    Raises EmptyData if there is no class folder, or a class has no readable picture; DataError if there is one class
+    alone, or the folders are splits (train, test) and not classes.
+    """
+
+    def __init__(self, root: str | Path, *, transform: Callable[[Image.Image], Any] | None = None) -> None:
+        root = Path(root)
+        classes = tuple(list_classes(root))
+        super().__init__(root, classes, (list_pictures(root / name) for name in classes), transform)
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """The files under a class's folder that are meant as pictures, in order, whether they can be read or not."""
+    return sorted(path for path in folder.rglob("*") if is_meant_as_picture(path, folder))
+
+
 def list_classes(root: Path) -> list[str]:
-    """The names of the folders in `root`, in order; raises EmptyData if there are none."""
+    """The names of the folders in `root`, in order; EmptyData if there are none, DataError if they are splits."""
     if not root.is_dir():
         raise EmptyData(f"there is no folder {root}; check the path (the current folder is {Path.cwd()})")
     names = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not names:
         raise EmptyData(f"{root} has no class folders; sort the pictures into one folder a class: {root / 'cat'}, ...")
+    if {name.lower() for name in names} <= SPLIT_NAMES:
+        raise DataError(
+            f"the folders in {root} are splits ({', '.join(names)}), not classes; give one of them: {root / names[-1]}"
+        )
     return names
 
 

@@ -1,0 +1,190 @@
+"""Labels and probabilities of many pictures: in batches, in eval mode, without gradients, in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from course.exercises import narrow
+from course.judging import Exercise, Unusable, Wrong, expect, expect_close, expect_equal, need
+
+MOST = 16  # pictures at once
+COLUMNS = "softmax(0) goes along the pictures"
+
+exercise = Exercise(
+    "05-predict-pictures",
+    answer="predict",
+    call="predict(model, images)",
+    title="Predict many pictures",
+    withholds=("course.predictor.Predictor",),
+    hints=(
+        "`images.split(16)` gives batches in order. Put the model into eval mode first, and switch gradients off.",
+        "The model gives logits, (B, classes). `softmax(1)` goes along the classes of each picture, `argmax(1)` too.",
+        "Append each batch's probabilities to a list; `torch.cat` at the end; labels = probabilities.argmax(1).",
+    ),
+    idea="model.eval(); with torch.no_grad(): probabilities = torch.cat([model(x).softmax(1) for x in "
+    "images.split(16)]); return probabilities.argmax(1), probabilities.",
+)
+
+
+@exercise.case
+def in_train_mode(rng: torch.Generator) -> dict[str, Any]:
+    return pictures_case(rng, int(torch.randint(35, 45, (), generator=rng)))
+
+
+def pictures_case(rng: torch.Generator, count: int) -> dict[str, Any]:
+    """A model whose classes all occur among the pictures: the head's bias is set so that none is preferred."""
+    state, x = narrow.drawn_state("cnn", rng), narrow.pictures(rng, count)
+    logits = _eval_logits(state, x)
+    last = list(state)[-1]
+    state[last] = state[last] - logits.mean(0)
+    return {"architecture": "cnn", "state": state, "x": x}
+
+
+def _eval_logits(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return narrow.restore("cnn", state).eval()(x)
+
+
+@exercise.probe
+def probe_predict(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model = narrow.show_modes(narrow.restore(case["architecture"], case["state"]))
+    modes: list[bool] = []
+    batches: list[torch.Tensor] = []
+
+    def watch(module: nn.Module, _: Any, output: torch.Tensor) -> None:
+        modes.append(any(part.training for part in module.modules()))
+        batches.append(output.detach().clone())
+
+    model.register_forward_hook(watch)
+    what = "labels and probabilities: `return labels, probabilities`"
+    returned = need(answer(model, case["x"].clone()), (tuple, list), what)
+    if len(returned) != 2 or any(part is None for part in returned):
+        raise Unusable(f"your answer returned {len(returned)} things; return {what}")
+    labels, probabilities = map(_as_tensor, returned)
+    graph = probabilities.requires_grad
+    # What carries a graph is left out of the second: a flag alone could be set by whoever knows that it is looked at.
+    return {
+        "labels": labels,
+        "probabilities": probabilities,
+        "without_graph": None if graph else probabilities,
+        "batches": batches[:200],
+        "train_mode": any(modes),
+    }
+
+
+def _as_tensor(value: Any) -> torch.Tensor:
+    if isinstance(value, (list, tuple)) and value and all(isinstance(part, torch.Tensor) for part in value):
+        raise Unusable("your answer returned a list of tensors; torch.cat or torch.stack makes one of them")
+    if not isinstance(value, (torch.Tensor, np.ndarray, list, tuple)):
+        raise Unusable(f"your answer returned a {type(value).__name__} for all pictures; return a tensor")
+    return torch.as_tensor(value)
+
+
+@exercise.judge(in_train_mode, points=2)
+def probabilities_in_the_pictures_order(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Row i holds the probabilities of picture i: those of the model in eval mode."""
+    judge_probabilities(case, result)
+
+
+def judge_probabilities(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the probabilities are the softmax of the logits in eval mode, row by row."""
+    logits, got = _eval_logits(case["state"], case["x"]), result["probabilities"]
+    expected = logits.softmax(1)
+    tried = f"the probabilities of {len(expected)} pictures"
+    if result["train_mode"]:
+        raise Wrong(
+            tried=tried,
+            got="the model ran in train mode",
+            expected="eval mode",
+            because="in train mode dropout drops, and a batch is normalised by its own statistics: other answers",
+        )
+    mistakes = {
+        "these are logits; softmax(1) makes probabilities of them": logits,
+        f"{COLUMNS}: each picture's probabilities must sum to 1": logits.softmax(0),
+        f"{COLUMNS} of a batch: each picture's probabilities must sum to 1": torch.cat(
+            [batch.softmax(0) for batch in logits.split(MOST)]
+        ),
+        "sigmoid looks at each class alone; one class of many is softmax(1)": logits.sigmoid(),
+        "these are logarithms: log_softmax is for the loss": logits.log_softmax(1),
+        "these are percent; return fractions that sum to 1": 100 * expected,
+        "labels come first, then probabilities": expected.argmax(1),
+        "the last, smaller batch is missing": expected[: len(expected) // MOST * MOST],
+    }
+    if got.shape == expected.shape and not _close(got, expected) and _close(_ordered(got), _ordered(expected)):
+        raise Wrong(
+            tried=tried,
+            got="the right rows in another order",
+            expected="row i for picture i",
+            because="the order was lost: who asked about picture i reads the answer for another. Don't sort or shuffle",
+        )
+    expect_close(got, expected, tried=tried, atol=1e-4, rtol=1e-3, mistakes=mistakes)
+
+
+def _ordered(rows: torch.Tensor) -> torch.Tensor:
+    """The rows, sorted by their first number."""
+    return rows[rows[:, 0].argsort()].double()
+
+
+def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return torch.allclose(a.double(), b.double().expand_as(a), atol=1e-4, rtol=1e-3)
+
+
+@exercise.judge(in_train_mode, points=1)
+def labels_in_the_pictures_order(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Label i is the most likely class of picture i, as a whole number."""
+    expected = _eval_logits(case["state"], case["x"]).argmax(1)
+    got = result["labels"]
+    mistakes = {
+        "the order was lost: these are the right labels, sorted": expected.sort().values,
+        "these are the probabilities; labels come first, and are what argmax(1) gives": _eval_logits(
+            case["state"], case["x"]
+        ).softmax(1),
+    }
+    if got.is_floating_point() and got.shape == expected.shape:
+        highest = _eval_logits(case["state"], case["x"]).softmax(1).amax(1)
+        mistakes["`max` gives the highest probability; `argmax` says which class has it"] = highest
+    if not torch.equal(got.double(), expected.double()) and got.shape == expected.shape:
+        same_counts = torch.equal(got.double().sort().values, expected.double().sort().values)
+        because = "the order was lost: the right labels, beside other pictures" if same_counts else ""
+        if because:
+            raise Wrong(tried="the labels", got=got[:12], expected=expected[:12], because=because)
+    expect_equal(got, expected, tried=f"the labels of {len(expected)} pictures", mistakes=mistakes)
+
+
+@exercise.judge(in_train_mode, points=1)
+def a_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """At most 16 pictures go through the model at once, and not one by one; every picture once."""
+    expected, batches = _eval_logits(case["state"], case["x"]), result["batches"]
+    sizes = [len(batch) for batch in batches]
+    tried = f"{len(expected)} pictures: how many go through the model at once"
+    expect(sizes, tried=tried, got="none", expected=f"at most {MOST}", because="the model never ran")
+    because = "all pictures at once fill the memory as soon as there are many: split them"
+    expect(max(sizes) <= MOST, tried=tried, got=max(sizes), expected=f"at most {MOST}", because=because)
+    because = "one picture at a time is right, and many times slower than a batch"
+    expect(len(sizes) <= len(expected) // 2, tried=tried, got=f"{len(sizes)} runs", expected="batches", because=because)
+    seen = torch.cat([batch.reshape(len(batch), -1) for batch in batches])
+    because = "every picture goes through the model once, in eval mode"
+    expect(
+        seen.shape == expected.shape and _close(_ordered(seen), _ordered(expected)),
+        tried="what the model said of all batches together",
+        got=f"{len(seen)} rows",
+        expected=f"the {len(expected)} pictures' logits in eval mode",
+        because=because,
+    )
+
+
+@exercise.judge(in_train_mode, points=1)
+def no_graph_is_kept(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The probabilities carry no autograd graph."""
+    expect(
+        isinstance(result["without_graph"], torch.Tensor),
+        tried="reading `probabilities.requires_grad`",
+        got="True",
+        expected="False",
+        because="without torch.no_grad() every batch keeps its activations for a backward pass that never comes",
+    )
+    judge_probabilities(case, {**result, "probabilities": result["without_graph"]})
