@@ -26,6 +26,8 @@ LIBRARY = [
     "training",
     "pretraining",
     "experiments",
+    "overlap",
+    "segmentation",
     "plots",
     "widgets",
 ]
