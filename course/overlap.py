@@ -69,6 +69,6 @@ def check_labels(mask: torch.Tensor, classes: int) -> None:
     unknown = mask[((mask < 0) | (mask >= classes)) & (mask != VOID)].unique().tolist()
     if unknown:
         raise BadLabels(
-            f"the mask holds {', '.join(map(str, unknown[:8]))}, but the classes are 0 to {classes - 1}, and {VOID} for "
-            "void; number the classes from 0, or read a palette PNG without convert('RGB')"
+            f"the mask holds {', '.join(map(str, unknown[:8]))}, but the classes are 0 to {classes - 1}, and "
+            f"{VOID} is void; number the classes from 0, or read a palette PNG without convert('RGB')"
         )

@@ -1,4 +1,4 @@
-"""Scenes cut into classes: picture and mask moved together, a head over a pretrained trunk's maps, the loss without void."""
+"""Scenes cut into classes: picture and mask moved together, a head over a pretrained trunk, a loss without void."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ class Trunk(nn.Module):
         missing = [stride for stride in strides if stride not in found]
         if missing:
             raise ModelError(
-                f"{type(backbone).__name__} has no map {missing[0]} times smaller than the picture, only {sorted(found)}; "
-                "pass strides= some of these, or take a convolutional backbone"
+                f"{type(backbone).__name__} has no map {missing[0]} times smaller than the picture; "
+                f"pass strides= some of {sorted(found)}, or take a convolutional backbone"
             )
         self.channels = {f"stride{stride}": found[stride][1] for stride in strides}
         self.layers = create_feature_extractor(backbone, {found[stride][0]: f"stride{stride}" for stride in strides})
@@ -238,7 +238,9 @@ def swap_seg_head(model: nn.Module, n: int, *, seed: int = 0) -> nn.Module:
     DeepLab and FCN have one, and an auxiliary one in training; LR-ASPP adds up two. Only last layers are new.
     Raises HeadNotFound if the model is built in another way.
     """
-    heads = [head for name in ("classifier", "aux_classifier") if isinstance(head := getattr(model, name, None), nn.Module)]
+    heads = [
+        head for name in ("classifier", "aux_classifier") if isinstance(head := getattr(model, name, None), nn.Module)
+    ]
     if not heads:
         raise HeadNotFound(f"{type(model).__name__} has no `classifier`; swap_seg_head is for torchvision's models")
     for head in heads:

@@ -152,9 +152,7 @@ def nothing_ignored(out, masks):
 
 
 def diluted_by_void(out, masks):
-    return both_outputs(
-        lambda z, m: F.cross_entropy(z, m, ignore_index=VOID, reduction="none").mean(), out, masks
-    )
+    return both_outputs(lambda z, m: F.cross_entropy(z, m, ignore_index=VOID, reduction="none").mean(), out, masks)
 
 
 def nan_for_all_void(out, masks):
@@ -515,7 +513,7 @@ WRONG = {
         without_background: "background was left out",
         one_value_a_class: "one value a class",
         miou_of_nothing: "returned None",
-        always_a_half: "got 0.5",
+        always_a_half: "0.5",
         always_perfect: "1",
         only_the_first_picture: "5 pictures",
     },

@@ -15,7 +15,7 @@ exercise = Exercise(
     answer="miou",
     call="miou(preds, masks, ignore)",
     title="Measure the overlap, over the whole data set",
-    withholds=("course.overlap.count_pixels"),
+    withholds=("course.overlap.count_pixels",),
     hints=(
         "Take one class at a time. Which pixels are in the intersection, which in the union? Count over all pictures "
         "at once, and divide once.",
@@ -100,9 +100,7 @@ def counts(preds: torch.Tensor, masks: torch.Tensor, ignore: int | None) -> dict
     if ignore is not None:
         preds, masks = preds[masks != ignore], masks[masks != ignore]
     found = torch.cat([preds.flatten(), masks.flatten()]).unique().tolist()
-    return {
-        c: (float(((preds == c) & (masks == c)).sum()), float(((preds == c) | (masks == c)).sum())) for c in found
-    }
+    return {c: (float(((preds == c) & (masks == c)).sum()), float(((preds == c) | (masks == c)).sum())) for c in found}
 
 
 def reference(preds: torch.Tensor, masks: torch.Tensor, ignore: int | None) -> float:

@@ -115,16 +115,16 @@ def judge_output(case: dict[str, Any], result: dict[str, Any], name: str) -> Non
     )
 
 
-def _expect_channels(
-    case: dict[str, Any], result: dict[str, Any], name: str, got: torch.Tensor, tried: str
-) -> None:
+def _expect_channels(case: dict[str, Any], result: dict[str, Any], name: str, got: torch.Tensor, tried: str) -> None:
     expected = (len(case["x"]), case["classes"], *case["x"].shape[2:])
     old = got.ndim == 4 and got.shape[1] == narrow_segmenters.OLD_CLASSES
     because = ""
     if old and result["renamed"]:
         because = "`out_channels = n` changes a number that nobody reads again; the weights stay as they were"
     elif old and name == "aux":
-        because = "the auxiliary classifier was forgotten: its loss meets labels that it has no output for, or the reverse"
+        because = (
+            "the auxiliary classifier was forgotten: its loss meets labels that it has no output for, or the reverse"
+        )
     elif old:
         because = "this classifier still tells the old classes apart"
     if old and case["architecture"] == "lraspp":

@@ -20,9 +20,9 @@ exercise = Exercise(
     hints=(
         "`cross_entropy` takes logits (B, C, H, W) and labels (B, H, W) as they are. Which of its options leaves a "
         "label out?",
-        'With `ignore_index=255` it takes the mean over the other pixels. `out` is a dict: add half of the loss of '
+        "With `ignore_index=255` it takes the mean over the other pixels. `out` is a dict: add half of the loss of "
         '`out["aux"]`, if there is one.',
-        "If every pixel is void, that mean is 0 / 0. Sum the losses (`reduction=\"sum\"`), and divide by the number of "
+        'If every pixel is void, that mean is 0 / 0. Sum the losses (`reduction="sum"`), and divide by the number of '
         "labelled pixels, or by 1 if there is none.",
     ),
     idea='Per output: cross_entropy(logits, masks, ignore_index=255, reduction="sum") / max(1, labelled pixels); '
@@ -158,9 +158,7 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried = f"{outputs} of {len(masks)} pictures, {void:.0%} of their pixels void"
         if void == 1.0:
             because = _NO_PIXEL if bool(torch.isnan(value).any()) else "where nothing is labelled, nothing is wrong"
-            expect(
-                value.numel() == 1 and value.item() == 0, tried=tried, got=value, expected=0.0, because=because
-            )
+            expect(value.numel() == 1 and value.item() == 0, tried=tried, got=value, expected=0.0, because=because)
         else:
             expect_close(value, reference(batch), tried=tried, mistakes=_mistakes(batch))
 
