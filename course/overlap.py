@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from course.bars import bar
 from course.errors import BadLabels, DataError, EmptyData
@@ -58,6 +59,8 @@ def measure_overlap(model: nn.Module, loader: Iterable, classes: int) -> Overlap
         for x, masks in bar(loader, "measuring overlap"):
             out = model(**{k: v.to(device) for k, v in x.items()}) if isinstance(x, dict) else model(x.to(device))
             logits = out["out"] if isinstance(out, dict) else out
+            if logits.shape[-2:] != masks.shape[-2:]:  # those of a head alone, on the grid of its maps
+                logits = F.interpolate(logits, size=tuple(masks.shape[-2:]), mode="bilinear")
             matrix += count_pixels(logits.argmax(1).cpu(), masks, classes)
     if not matrix.any():
         raise EmptyData(f"no pixel has a label: every one is void ({VOID}), so there is no overlap to measure")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,24 +13,24 @@ from torch.utils.data import DataLoader, Dataset
 
 from course.bars import bar
 from course.errors import DataError, EmptyData, HeadNotFound, ModelError, UnknownName
-from course.models import evaluating, replace_head, stages
+from course.models import evaluating, freeze, replace_head, stages, unfreeze
 from course.overlap import VOID, check_labels
 from course.weights import _load_torchvision
 
 AUXILIARY_WEIGHT = 0.5  # as torchvision trains its own models
-STRIDES = (4, 8, 16)
+STRIDES = (8, 16, 32)
 
 
 class SceneTensors:
     """A transform for scenes: scene -> (picture (3, H, W), mask (H, W) of int64), ready to be batched.
 
     `transform` is what the model wants of a picture (`course.models.image_transform`), `classes` how many there are,
-    background included. Raises DataError for a mask of another size than its picture, BadLabels for a label that is
-    neither a class nor VOID.
+    background included; `lookup` (see `group_labels`) gives the labels of the mask new numbers first. Raises DataError
+    for a mask of another size than its picture, BadLabels for a label that is neither a class nor VOID.
     """
 
-    def __init__(self, transform: Any, classes: int) -> None:
-        self.transform, self.classes = transform, classes
+    def __init__(self, transform: Any, classes: int, *, lookup: torch.Tensor | None = None) -> None:
+        self.transform, self.classes, self.lookup = transform, classes, lookup
 
     def __call__(self, scene: Any) -> tuple[torch.Tensor, torch.Tensor]:
         picture, mask = self.transform(scene.picture), torch.as_tensor(scene.mask).long()
@@ -39,11 +40,30 @@ class SceneTensors:
                 f"{tuple(picture.shape[-2:])}; cut and resize both together (joint_transform), the mask with the "
                 "nearest pixel"
             )
+        if self.lookup is not None:
+            mask = self.lookup[mask]
         check_labels(mask, self.classes)
         return picture, mask
 
     def __repr__(self) -> str:
-        return f"SceneTensors({self.transform!r}, classes={self.classes})"
+        lookup = None if self.lookup is None else self.lookup.tolist()
+        return f"SceneTensors({self.transform!r}, classes={self.classes}, lookup={lookup})"
+
+
+def group_labels(classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> torch.Tensor:
+    """(256,) int64: old label -> new label, where several classes become one; background stays 0, void stays void.
+
+    `classes` are the old ones from label 1, `groups` maps a new class to the old ones in it; classes in no group
+    become void. Raises UnknownName for a class that there is not.
+    """
+    lookup = torch.full((256,), VOID)
+    lookup[0] = 0
+    for new, members in enumerate(groups.values(), 1):
+        for name in members:
+            if name not in classes:
+                raise UnknownName.of("class", name, classes)
+            lookup[list(classes).index(name) + 1] = new
+    return lookup
 
 
 def joint_transform(
@@ -67,26 +87,8 @@ def joint_transform(
     return (hflip(image), hflip(mask)) if draw[4] < 0.5 else (image, mask)
 
 
-class Varied(Dataset):
-    """(picture, mask) pairs of another data set, each seen through a new window in every epoch.
-
-    `seed` and the number of times that a pair was asked for decide which.
-    """
-
-    def __init__(self, dataset: Any, seed: int = 0) -> None:
-        self.dataset, self.seed = dataset, seed
-        self._asked = [0] * len(dataset)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        self._asked[index] += 1
-        return joint_transform(*self.dataset[index], hash((self.seed, index, self._asked[index])) % 2**31)
-
-
 class Trunk(nn.Module):
-    """The maps of a backbone at several depths: pictures (B, 3, H, W) -> {"stride4": (B, C, H/4, W/4), ...}.
+    """The maps of a backbone at several depths: pictures (B, 3, H, W) -> {"stride8": (B, C, H/8, W/8), ...}.
 
     It shares the backbone's layers and drops those behind the last map. `channels` says how many each map has.
     Raises ModelError if the backbone has no map of one of the strides.
@@ -129,14 +131,13 @@ def _maps(backbone: nn.Module) -> dict[int, tuple[str, int]]:
 
 
 class DenseHead(nn.Module):
-    """Three layers over a trunk's maps: standardised, brought to the finest grid, concatenated -> logits.
+    """Three layers over a trunk's maps: standardised, brought to the finest grid, concatenated -> logits on that grid.
 
-    Called as head(**maps). The logits are (B, classes, H, W), as large as the picture.
+    Called as head(**maps); the logits are (B, classes, h, w).
     """
 
     def __init__(self, channels: dict[str, int], classes: int, *, width: int = 64) -> None:
         super().__init__()
-        self.scale = min(int(name.removeprefix("stride")) for name in channels)
         self.standardise = nn.ModuleDict({name: Standardise(count) for name, count in channels.items()})
         self.layers = nn.Sequential(
             nn.Conv2d(sum(channels.values()), width, 1), nn.ReLU(),
@@ -146,9 +147,8 @@ class DenseHead(nn.Module):
 
     def forward(self, **maps: torch.Tensor) -> torch.Tensor:
         size = max(x.shape[-2:] for x in maps.values())
-        plain = [_resized(self.standardise[name](x), size) for name, x in maps.items()]
-        logits = self.layers(torch.cat(plain, 1))  # (B, sum of channels, h, w) -> (B, classes, h, w)
-        return F.interpolate(logits, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        plain = [resized(self.standardise[name](x), size) for name, x in maps.items()]
+        return self.layers(torch.cat(plain, 1))  # (B, sum of channels, h, w) -> (B, classes, h, w)
 
 
 class Standardise(nn.Module):
@@ -169,10 +169,6 @@ class Standardise(nn.Module):
         return (x - self.mean) / self.std
 
 
-def _resized(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    return x if x.shape[-2:] == size else F.interpolate(x, size=size, mode="bilinear", align_corners=False)
-
-
 class Segmenter(nn.Module):
     """A trunk and a head: pictures (B, 3, H, W) -> logits (B, classes, H, W)."""
 
@@ -181,7 +177,43 @@ class Segmenter(nn.Module):
         self.trunk, self.head = trunk, head
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(**self.trunk(x))
+        return resized(self.head(**self.trunk(x)), x.shape[-2:])
+
+
+class Upper(nn.Module):
+    """The layers of a backbone above its finest map, and a head; called as model(**maps), it reads that map alone.
+
+    So the upper layers can be tuned, while the lower ones are frozen and have run once. The layers are the
+    backbone's own: afterwards Segmenter(Trunk(backbone), head) is the whole model. BatchNorm stays as it was.
+    Raises ModelError if the backbone is no chain of stages.
+    """
+
+    def __init__(self, backbone: nn.Module, head: DenseHead, strides: Sequence[int] = STRIDES) -> None:
+        super().__init__()
+        ends = {_maps(backbone)[stride][0]: f"stride{stride}" for stride in strides}
+        chain = [name for name, _ in stages(backbone)]
+        first, last = (chain.index(list(ends)[place]) for place in (0, -1))
+        self.layers = nn.ModuleList(backbone.get_submodule(name) for name in chain[first + 1 : last + 1])
+        self.ends = [ends.get(name, "") for name in chain[first + 1 : last + 1]]  # "" where no map is taken
+        self.finest, self.head = f"stride{strides[0]}", head
+        unfreeze(self.layers)
+        for module in self.layers.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                freeze(module)
+
+    def forward(self, **maps: torch.Tensor) -> torch.Tensor:
+        x = maps[self.finest]
+        found = {self.finest: x}
+        for layer, end in zip(self.layers, self.ends, strict=True):
+            x = layer(x)
+            if end:
+                found[end] = x
+        return self.head(**found)
+
+
+def resized(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """(B, C, H, W) brought to another height and width, bilinearly."""
+    return x if x.shape[-2:] == torch.Size(size) else F.interpolate(x, size=tuple(size), mode="bilinear")
 
 
 class Maps(Dataset):
@@ -206,6 +238,16 @@ class Maps(Dataset):
 
     def __getitem__(self, index: int) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         return {name: part[index] for name, part in self.maps.items()}, self.masks[index]
+
+    def on_grid(self) -> Maps:
+        """The same with masks of one pixel a place of the finest map, the middle one: what a head is trained on.
+
+        A sixty-fourth of the pixels says nearly as much, and the loss costs a sixty-fourth.
+        """
+        (high, wide), (h, w) = self.masks.shape[-2:], max(part.shape[-2:] for part in self.maps.values())
+        small = copy.copy(self)
+        small.masks = self.masks[:, high // h // 2 :: high // h, wide // w // 2 :: wide // w][:, :h, :w]
+        return small
 
     def new_head(self, classes: int, *, seed: int = 0, width: int = 64) -> DenseHead:
         """A head for these maps, its weights drawn from `seed`, its standardisation measured on them."""
@@ -253,11 +295,16 @@ def swap_seg_head(model: nn.Module, n: int, *, seed: int = 0) -> nn.Module:
 def load_segmenter(name: str, classes: int, *, weights: Any = "default", seed: int = 0) -> nn.Module:
     """torchvision's segmentation model of this name with its pretrained weights and new classifiers, in eval mode.
 
-    For example "lraspp_mobilenet_v3_large" or "deeplabv3_resnet50". Raises UnknownName, NoNetwork or WeightsCorrupt.
+    For example "lraspp_mobilenet_v3_large" or "deeplabv3_resnet50". `weights` as for load_backbone; None draws random
+    ones from torch's global generator. Raises UnknownName, NoNetwork or WeightsCorrupt.
     """
     import torchvision
 
     known = torchvision.models.list_models(module=torchvision.models.segmentation)
     if name not in known:
         raise UnknownName.of("segmentation model", name, known)
-    return swap_seg_head(_load_torchvision(name, weights), classes, seed=seed).eval()
+    if weights is None:
+        model = torchvision.models.get_model(name, weights=None, weights_backbone=None)
+    else:
+        model = _load_torchvision(name, weights)
+    return swap_seg_head(model, classes, seed=seed).eval()

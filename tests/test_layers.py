@@ -29,6 +29,7 @@ LIBRARY = [
     "overlap",
     "segmentation",
     "plots",
+    "overlays",
     "widgets",
 ]
 JUDGING = [

@@ -1,0 +1,1 @@
+"""What pretraining adds, by application: each module has `run(seed)`, for `transfer_gain` to compare."""
