@@ -18,7 +18,7 @@ from course.overlap import VOID, check_labels
 from course.weights import _load_torchvision
 
 AUXILIARY_WEIGHT = 0.5  # as torchvision trains its own models
-STRIDES = (8, 16, 32)
+STRIDES = (8, 16)
 
 
 class SceneTensors:

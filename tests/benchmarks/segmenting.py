@@ -26,8 +26,8 @@ from course.training import fit
 from tests.benchmarks import Figure
 from tests.benchmarks.fine_tuning import read
 
-SIZE, TRAIN, TEST, BATCH_SIZE = 128, 200, 100, 10
-HEAD_EPOCHS, HEAD_LR, TUNE_EPOCHS, TUNE_LR = 10, 5e-3, 6, 1e-3
+SIZE, TRAIN, TEST, BATCH_SIZE = 128, 150, 80, 10
+HEAD_EPOCHS, HEAD_LR, TUNE_EPOCHS, TUNE_LR = 12, 5e-3, 4, 1e-3
 GROUPS = {
     "animal": ("mammal", "other animal"),
     "plant or food": ("plant", "food"),
