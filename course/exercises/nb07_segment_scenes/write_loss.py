@@ -48,8 +48,8 @@ def then_nothing_but_void(rng: torch.Generator) -> dict[str, Any]:
 def loss_case(
     rng: torch.Generator, void: list[float], *, classes: int = 4, auxiliary: bool = False, all_void: bool = False
 ) -> dict[str, Any]:
-    """One batch, or with `all_void` a second one in which no pixel has a label."""
-    batches = [_batch(rng, void, classes, auxiliary)]
+    """Three batches, as one number alone may be hit by chance; with `all_void` one more without a labelled pixel."""
+    batches = [_batch(rng, void, classes, auxiliary) for _ in range(3)]
     if all_void:
         batches.append(_batch(rng, [1.1] * len(void), classes, auxiliary))
     return {"batches": batches}
