@@ -21,7 +21,7 @@ from tests.benchmarks.segmenting import CLASSES, SIZE, TEST, TRAIN, scenes, trai
 
 PIXELS = 300  # of each training scene for the forest
 SCALES = (1, 3, 8)  # pixels, of the Gaussian filters
-TREES = 60
+TREES = 30
 
 
 def run(seed: int) -> tuple[int, dict[str, Callable[[np.ndarray], float]]]:
@@ -62,7 +62,7 @@ def by_forest(seed: int) -> torch.Tensor:
         chosen = rng.choice(SIZE * SIZE, PIXELS, replace=False)
         features.append(pixel_features(x)[chosen])
         labels.append(mask.numpy().ravel()[chosen])
-    forest = RandomForestClassifier(TREES, min_samples_leaf=3, n_jobs=1, random_state=seed)
+    forest = RandomForestClassifier(TREES, min_samples_leaf=5, n_jobs=1, random_state=seed)
     forest.fit(np.concatenate(features), np.concatenate(labels))
     found = [forest.predict(pixel_features(x)).reshape(SIZE, SIZE) for x, _ in scenes("test", TEST, seed)]
     return torch.from_numpy(np.stack(found)).long()
