@@ -54,25 +54,34 @@ def show_overlays(
 ) -> Chart:
     """A sheet: the pictures in a row, and below them a row for each named set of masks; the colours' names at the foot.
 
-    `classes` are the names of all classes, background first.
+    One picture alone stands beside its masks. `classes` are the names of all classes, background first.
     """
     rows = {"picture": [np.asarray(picture.convert("RGB")) for picture in pictures]} | {
         name: [overlay(*pair, opacity=opacity) for pair in zip(pictures, several, strict=True)]
         for name, several in masks.items()
     }
+    sheet = list(rows.values())
+    lies = len(pictures) == 1  # one scene alone: side by side
+    if lies:
+        sheet = [[images[0] for images in sheet]]
     with matplotlib.rc_context(STYLE):
         alt = f"{len(pictures)} scenes, with masks for {', '.join(classes[1:])}: {', '.join(masks)}."
-        chart = Chart(1.5 * len(pictures) + 0.9, 1.5 * len(rows) + 0.45, alt)
-        grid = chart.subplots(len(rows), len(pictures), squeeze=False)
-        for line, (name, images) in zip(grid, rows.items(), strict=True):
-            for axes, image in zip(line, images, strict=True):
-                axes.imshow(image, interpolation="nearest")
-                axes.set(xticks=[], yticks=[])
-                axes.grid(False)
-                axes.spines[:].set_visible(False)
-            line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+        wide, high = (1.9 * len(rows), 2.6) if lies else (1.5 * len(pictures) + 0.9, 1.5 * len(rows) + 0.45)
+        chart = Chart(wide, high, alt)
+        grid = chart.subplots(len(sheet), len(sheet[0]), squeeze=False)
+        for axes, image in zip(grid.ravel(), [image for line in sheet for image in line], strict=True):
+            axes.imshow(image, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            axes.grid(False)
+            axes.spines[:].set_visible(False)
+        for place, name in enumerate(rows):
+            if lies:
+                grid[0, place].set_title(name, loc="center", fontsize=10, fontweight="normal")
+            else:
+                grid[place, 0].set_ylabel(name, rotation=0, ha="right", va="center")
         patches = [Patch(color=COLOURS[k % len(COLOURS)], label=name) for k, name in enumerate(classes[1:])]
-        chart.legend(handles=patches, loc="outside lower center", ncols=max(1, min(len(patches), 6)))
+        columns = min(len(patches), 2 if lies else 6)
+        chart.legend(handles=patches, loc="outside lower center", ncols=max(1, columns))
     return chart
 
 

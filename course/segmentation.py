@@ -154,6 +154,9 @@ class DenseHead(nn.Module):
 class Standardise(nn.Module):
     """Each channel minus its mean, over its standard deviation; both are measured once, by `measure`."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(channels, 1, 1))
@@ -286,7 +289,7 @@ def swap_seg_head(model: nn.Module, n: int, *, seed: int = 0) -> nn.Module:
     if not heads:
         raise HeadNotFound(f"{type(model).__name__} has no `classifier`; swap_seg_head is for torchvision's models")
     for head in heads:
-        pair = [name for name in ("low_classifier", "high_classifier") if hasattr(head, name)]
+        pair: list[str | None] = [name for name in ("low_classifier", "high_classifier") if hasattr(head, name)]
         for last in pair or [None]:
             replace_head(head, n, head=last, seed=seed)
     return model

@@ -54,6 +54,12 @@ def test_a_sheet_has_a_row_for_the_pictures_and_one_for_each_set_of_masks(pictur
     assert "truth, predicted" in chart.alt
 
 
+def test_one_picture_alone_stands_beside_its_masks(picture, mask):
+    chart = show_overlays([picture], {"truth": [mask], "predicted": [mask]}, CLASSES)
+    assert [axes.get_title("center") for axes in chart.axes] == ["picture", "truth", "predicted"]
+    assert chart.get_figwidth() > chart.get_figheight()
+
+
 def test_the_slider_and_the_choice_draw_the_picture_anew(picture, mask):
     box = overlay_box(picture, {"truth": mask, "empty": np.zeros_like(mask)}, CLASSES)
     (slider, choice), image, names = box.children[0].children, box.children[1], box.children[2]

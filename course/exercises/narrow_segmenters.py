@@ -37,7 +37,7 @@ def drawn_state(architecture: str, rng: torch.Generator) -> dict[str, torch.Tens
     return state
 
 
-LAST_LAYERS = {
+LAST_LAYERS: dict[str, dict[str, tuple[str, ...]]] = {
     "deeplab": {"out": ("classifier.4",), "aux": ("aux_classifier.4",)},
     "fcn": {"out": ("classifier.4",)},
     "lraspp": {"out": ("classifier.low_classifier", "classifier.high_classifier")},
@@ -51,7 +51,8 @@ def inputs_of_last_layers(
 
     Resizing is linear, so a model whose last layers alone are new gives an affine function of this at every pixel.
     """
-    model, seen = restore(architecture, state), {}
+    model = restore(architecture, state)
+    seen: dict[str, torch.Tensor] = {}
     names = [name for several in LAST_LAYERS[architecture].values() for name in several]
     for name in names:
         model.get_submodule(name).register_forward_pre_hook(

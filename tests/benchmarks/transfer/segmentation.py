@@ -1,4 +1,4 @@
-"""Segmentation of new scenes: a frozen pretrained trunk, a frozen random one, and a forest that sees single pixels.
+"""Segmentation of new scenes: a pretrained trunk, a random one, both tuned, and a forest that sees single pixels.
 
 The models are those of chapter 07 (`tests.benchmarks.segmenting`). The forest classifies a pixel by its colour, its
 place and simple filters at three scales, trained on pixels of the same scenes.
@@ -29,7 +29,7 @@ def run(seed: int) -> tuple[int, dict[str, Callable[[np.ndarray], float]]]:
     counts: dict[str, np.ndarray] = {}
     for name, weights in (("pretrained", "default"), ("random", None)):
         seed_everything(seed)
-        counts[name] = per_scene(predicted(*trained(weights, seed, tuned=False)), seed)
+        counts[name] = per_scene(predicted(*trained(weights, seed, tuned=True)), seed)
     counts["baseline"] = per_scene(by_forest(seed), seed)
     return TEST, {name: overlap_over(matrices) for name, matrices in counts.items()}
 
