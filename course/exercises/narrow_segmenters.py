@@ -37,10 +37,10 @@ def drawn_state(architecture: str, rng: torch.Generator) -> dict[str, torch.Tens
     return state
 
 
-LAST_LAYERS: dict[str, dict[str, tuple[str, ...]]] = {
-    "deeplab": {"out": ("classifier.4",), "aux": ("aux_classifier.4",)},
-    "fcn": {"out": ("classifier.4",)},
-    "lraspp": {"out": ("classifier.low_classifier", "classifier.high_classifier")},
+LAST_LAYERS = {
+    "deeplab": {"out": ["classifier.4"], "aux": ["aux_classifier.4"]},
+    "fcn": {"out": ["classifier.4"]},
+    "lraspp": {"out": ["classifier.low_classifier", "classifier.high_classifier"]},
 }
 
 
