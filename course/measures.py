@@ -44,8 +44,9 @@ def measure(
         return loss, Measured(chunk.samples, loss.detach(), None)
     right = outputs.detach().argmax(1) == chunk.labels
     hits = torch.count_nonzero(right)
-    if right.ndim > 1:  # labels with parts, such as words: the fraction of those that count
-        hits = hits / torch.count_nonzero(chunk.labels != ignored) * chunk.samples
+    if right.ndim > 1:  # labels with parts, such as words or pixels: the fraction of those that count
+        counted = chunk.labels != ignored
+        hits = torch.count_nonzero(right & counted) / torch.count_nonzero(counted).clamp_min(1) * chunk.samples
     return loss, Measured(chunk.samples, loss.detach(), hits)
 
 

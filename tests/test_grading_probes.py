@@ -30,6 +30,7 @@ SHARED = {
     *("unfreeze_a_stage._half_trained", "unfreeze_a_stage._step", "group_by_depth._partly_frozen"),
     *("freeze_backbone.STEPS", "freeze_backbone._train", "set_train_mode._after_a_pass"),
     *("adapt_low_rank.LORA_RATE", "replace_head.RATE"),
+    *("narrow_segmenters.OLD_CLASSES", "narrow_segmenters.build", "narrow_segmenters.restore"),
 }
 
 

@@ -1,0 +1,242 @@
+"""One random crop and flip for a picture and its mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from course.judging import Exercise, Unusable, expect, need
+
+SEEDS = 16
+SMALLEST = 0.5  # of a side, for the window that is cut out
+
+exercise = Exercise(
+    "07-transform-jointly",
+    answer="joint_transform",
+    call="joint_transform(image, mask, seed)",
+    title="Move picture and mask together",
+    withholds=("course.segmentation.joint_transform",),
+    hints=(
+        "Draw the window and the flip once, from `torch.Generator().manual_seed(seed)`; then apply the same numbers to "
+        "both.",
+        "torchvision's `functional.resized_crop(x, top, left, height, width, size, interpolation)` cuts and resizes, "
+        "`functional.hflip` flips. A mask needs a channel axis for them: `mask[None]`, and `[0]` afterwards.",
+        "Which interpolation? Between class 0 and class 15 lies no class 8: a mask takes the nearest pixel, always.",
+    ),
+    idea="Draw height, width, top, left and the flip from one seeded generator; resized_crop both, the picture "
+    "bilinear, the mask nearest; flip both or none.",
+)
+
+
+@exercise.case
+def a_picture_of_places(rng: torch.Generator) -> dict[str, Any]:
+    return places_case(rng, 28, 36, [0, 1, 2, 3, 4])
+
+
+@exercise.case
+def distant_labels(rng: torch.Generator) -> dict[str, Any]:
+    return places_case(rng, 32, 24, [0, 15, 40, 255])
+
+
+def places_case(rng: torch.Generator, height: int, width: int, labels: list[int]) -> dict[str, Any]:
+    """A picture whose first two colours say where a pixel is, in (0, 1), and a mask of large patches.
+
+    The third colour is noise, constant along the rows of its patches, so that no two cases show the same.
+    """
+    low = torch.rand(2, generator=rng) * 0.15 + 0.05
+    span = torch.rand(2, generator=rng) * 0.25 + 0.5
+    rows = (low[0] + span[0] * (torch.arange(height) + 0.5) / height).view(-1, 1).expand(height, width)
+    columns = (low[1] + span[1] * (torch.arange(width) + 0.5) / width).view(1, -1).expand(height, width)
+    patches = torch.tensor(labels)[torch.randint(len(labels), (6, 6), generator=rng)]
+    mask = functional.interpolate(patches[None, None].float(), (height, width))[0, 0].long()
+    third = (mask.float() / max(labels) * 0.6 + 0.2).clamp(0, 1)  # the picture shows what the mask says
+    seeds = torch.randint(2**31, (SEEDS,), generator=rng).tolist()
+    return {
+        "image": torch.stack([rows, columns, third]),
+        "mask": mask,
+        "low": low,
+        "span": span,
+        "seeds": seeds,
+    }
+
+
+@exercise.probe
+def probe_transform_jointly(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    once = [_run(answer, case, seed) for seed in case["seeds"]]
+    again = [_run(answer, case, seed) for seed in case["seeds"][:4]]
+    return {"images": [x for x, _ in once], "masks": [m for _, m in once], "images_again": [x for x, _ in again],
+            "masks_again": [m for _, m in again]}  # fmt: skip
+
+
+def _run(answer: Any, case: dict[str, Any], seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    what = "the picture and the mask: `return image, mask`"
+    returned = need(answer(case["image"].clone(), case["mask"].clone(), seed), (tuple, list), what)
+    if len(returned) != 2 or not all(isinstance(part, torch.Tensor) for part in returned):
+        raise Unusable(f"your answer returned something else than two tensors; return {what}")
+    return returned[0], returned[1]
+
+
+@exercise.judge(a_picture_of_places, points=2)
+def every_pixel_keeps_its_label(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """After the transform, every pixel of the mask still says what the same pixel of the picture shows."""
+    _expect_shapes(case, result)
+    _expect_changes(case, result)
+    judge_alignment(case, result)
+
+
+@exercise.judge(distant_labels, points=2)
+def no_label_is_invented(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The new mask holds whole numbers, and none that the old one did not hold."""
+    _expect_shapes(case, result)
+    _expect_changes(case, result)
+    tried = f"a mask with the labels {case['mask'].unique().tolist()}"
+    dtypes = {str(mask.dtype).removeprefix("torch.") for mask in result["masks"]}
+    expect(
+        not any(mask.is_floating_point() for mask in result["masks"]),
+        tried=tried,
+        got=", ".join(sorted(dtypes)),
+        expected="whole numbers (int64)",
+        because="labels are names, not amounts: a loss takes them as int64",
+    )
+    known = set(case["mask"].unique().tolist())
+    found = set(torch.cat([mask.flatten().long() for mask in result["masks"]]).tolist())
+    invented = sorted(found - known)
+    because = "a blend of two labels is a third class that nobody drew: resize a mask with the nearest pixel"
+    if invented and set(invented) <= {0, 1}:
+        because = "the mask was scaled like a picture (divided by 255): labels are no brightness"
+    elif invented == [0]:
+        because = "what was turned or moved in from outside became class 0"
+    got = f"the labels {invented[:8]} as well" if invented else "only these"
+    expect(not invented, tried=tried, got=got, expected="only these", because=because)
+    judge_alignment(case, result)
+
+
+@exercise.judge(a_picture_of_places, points=1)
+def the_seed_decides(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The same seed gives the same window and flip; other seeds give others."""
+    _expect_shapes(case, result)
+    pairs = zip(result["images"], result["images_again"], result["masks"], result["masks_again"], strict=False)
+    same = [torch.equal(x, x_again) and torch.equal(m, m_again) for x, x_again, m, m_again in pairs]
+    expect(
+        len(same) == 4 and all(same),
+        tried="the same seeds a second time",
+        got=f"{same.count(False)} of {len(same)} came out differently",
+        expected="the same each time",
+        because="draw from a generator seeded with `seed`, not from one that goes on: a run cannot be repeated else",
+    )
+    _expect_changes(case, result)
+    judge_alignment(case, result)
+
+
+def _expect_shapes(case: dict[str, Any], result: dict[str, Any]) -> None:
+    for name in ("image", "mask"):
+        expected = tuple(case[name].shape)
+        for got in result[f"{name}s"]:
+            because = (
+                "height and width changed places" if tuple(got.shape) == (*expected[:-2], *expected[:-3:-1]) else ""
+            )
+            if tuple(got.shape) == (1, *expected):
+                because = "a channel axis that was added for resizing is still there: take [0]"
+            elif tuple(got.shape) == expected[:1] + expected[2:]:
+                because = "an axis is missing"
+            elif not because:
+                because = "resize the window to the size of the whole picture, so that pictures share a batch"
+            expect(
+                tuple(got.shape) == expected,
+                tried=f"the shape of the {name}",
+                got=tuple(got.shape),
+                expected=expected,
+                because=because,
+            )
+
+
+def _expect_changes(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the seeds give crops and flips, each within what was asked for."""
+    tried = f"{SEEDS} seeds"
+    windows = [_window(case, image) for image in result["images"]]
+    kept = sum(torch.equal(image, case["image"]) for image in result["images"])
+    expect(kept < SEEDS, tried=tried, got="the picture as it was, every time", expected="crops and flips",
+           because="nothing was transformed")  # fmt: skip
+    flips = sum(right < left for _, _, left, right in windows)
+    expect(
+        0 < flips < SEEDS,
+        tried=f"{tried}: which way round the picture is",
+        got=f"flipped in {flips} of them",
+        expected="flipped in some, not in others",
+        because="a flip is drawn as well: left and right change places with probability 1/2",
+    )
+    upside_down = sum(bottom < top for top, bottom, _, _ in windows)
+    expect(not upside_down, tried=tried, got=f"{upside_down} pictures upside down", expected="none",
+           because="hflip changes left and right; vflip turns scenes upside down")  # fmt: skip
+    heights = [bottom - top for top, bottom, _, _ in windows]
+    widths = [abs(right - left) for _, _, left, right in windows]
+    smallest, largest = min(heights + widths), max(heights + widths)
+    expect(
+        smallest > SMALLEST - 0.09 and largest < 1.03,
+        tried=f"{tried}: the sides of the window, as a part of the picture's",
+        got=f"from {smallest:.2f} to {largest:.2f}",
+        expected=f"from {SMALLEST} to 1",
+        because="the window is at least half as high and half as wide as the picture",
+    )
+    different = len({(round(top, 2), round(bottom, 2)) for top, bottom, _, _ in windows})
+    expect(
+        different > 3 and min(heights) < 0.97,
+        tried=f"{tried}: the windows",
+        got=f"{different} different ones, the smallest of {min(heights):.2f} of the height",
+        expected="another one for every seed",
+        because="the window's size and place are drawn from the seed",
+    )
+
+
+def _places(case: dict[str, Any], image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """For every pixel of a transformed picture, the (row, column) it came from, in [0, 1], read from its colours."""
+    rows, columns = ((image[i].double() - case["low"][i]) / case["span"][i] for i in (0, 1))
+    return rows, columns
+
+
+def _window(case: dict[str, Any], image: torch.Tensor) -> tuple[float, float, float, float]:
+    """The rows of the picture at its top and bottom, and the columns at its left and right."""
+    rows, columns = _places(case, image)
+    return float(rows[0].mean()), float(rows[-1].mean()), float(columns[:, 0].mean()), float(columns[:, -1].mean())
+
+
+def judge_alignment(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless each mask is the old one at the places that its picture's colours name."""
+    shares = [_share(case, x, m) for x, m in zip(result["images"], result["masks"], strict=True)]
+    untouched = sum(torch.equal(m.long(), case["mask"]) for m in result["masks"])
+    mirrored = [_share(case, x, m.flip(-1)) for x, m in zip(result["images"], result["masks"], strict=True)]
+    because = "picture and mask were cut at different places: draw once, and use the same numbers for both"
+    if untouched == SEEDS:
+        because = "the mask stayed as it was while the picture moved"
+    elif all(max(pair) > 0.99 for pair in zip(shares, mirrored, strict=True)):
+        because = "picture and mask were flipped independently: draw the flip once"
+    worst = min(range(SEEDS), key=shares.__getitem__)
+    expect(
+        shares[worst] > 0.99,
+        tried=f"{SEEDS} seeds on a picture whose colours say where each pixel comes from; seed {case['seeds'][worst]}",
+        got=f"{shares[worst]:.0%} of the pixels beside their own label",
+        expected="all of them",
+        because=because,
+    )
+
+
+def _share(case: dict[str, Any], image: torch.Tensor, mask: torch.Tensor) -> float:
+    """The share of pixels with the label of the place they came from; pixels near a border of two labels left out."""
+    height, width = case["mask"].shape
+    rows, columns = _places(case, image)
+    y = (rows * height).floor().nan_to_num(-1).long()
+    x = (columns * width).floor().nan_to_num(-1).long()
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    near = functional.unfold(_padded(case["mask"]), 3).view(9, height, width)
+    plain = (near == near[4]).all(0)
+    y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
+    counted = plain[y, x] | ~inside
+    right = inside & (mask.long() == case["mask"][y, x])
+    return float(right[counted].double().mean()) if bool(counted.any()) else 0.0
+
+
+def _padded(mask: torch.Tensor) -> torch.Tensor:
+    """(1, 1, H + 2, W + 2) of float, its rim repeated."""
+    return functional.pad(mask[None, None].double(), (1, 1, 1, 1), mode="replicate")

@@ -1,0 +1,126 @@
+"""Masks over their pictures, in colours for everybody: static sheets, and one picture with a slider for the opacity."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.patches import Patch
+from PIL import Image
+
+from course.errors import DataError
+from course.overlap import VOID
+from course.plots import COLOURS, STYLE, Chart, show
+from course.runtime import _kernel, is_live
+
+OPACITY = 0.6
+VOID_COLOUR = (255, 255, 255)
+SIDE = 384  # pixels of the picture with a slider
+
+
+def overlay(picture: Any, mask: Any, *, opacity: float = OPACITY) -> np.ndarray:
+    """(H, W, 3) uint8: the picture with class k of the mask in colour k; background stays as it is, void is white.
+
+    A class keeps its outline at any opacity. Raises DataError if the two are of different sizes.
+    """
+    pixels, labels = np.asarray(picture.convert("RGB"), dtype=float), np.asarray(mask)
+    if pixels.shape[:2] != labels.shape:
+        raise DataError(f"a mask of {labels.shape} pixels does not fit a picture of {pixels.shape[:2]}")
+    strength = np.where(labels == 0, 0.0, np.where(_outline(labels), max(opacity, 0.85), opacity))[..., None]
+    return (pixels * (1 - strength) + _colours()[labels] * strength).round().astype(np.uint8)
+
+
+def _colours() -> np.ndarray:
+    """(256, 3): the colour of every label."""
+    palette = [tuple(int(code[i : i + 2], 16) for i in (1, 3, 5)) for code in COLOURS]
+    table = np.array([palette[(label - 1) % len(palette)] for label in range(256)], dtype=float)
+    table[VOID] = VOID_COLOUR
+    return table
+
+
+def _outline(labels: np.ndarray) -> np.ndarray:
+    """True where the pixel to the right or below has another label."""
+    edge = np.zeros(labels.shape, bool)
+    edge[:-1] |= labels[:-1] != labels[1:]
+    edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    return edge
+
+
+def show_overlays(
+    pictures: Sequence[Any], masks: Mapping[str, Sequence[Any]], classes: Sequence[str], *, opacity: float = OPACITY
+) -> Chart:
+    """A sheet: the pictures in a row, and below them a row for each named set of masks; the colours' names at the foot.
+
+    One picture alone stands beside its masks. `classes` are the names of all classes, background first.
+    """
+    rows = {"picture": [np.asarray(picture.convert("RGB")) for picture in pictures]} | {
+        name: [overlay(*pair, opacity=opacity) for pair in zip(pictures, several, strict=True)]
+        for name, several in masks.items()
+    }
+    sheet = list(rows.values())
+    lies = len(pictures) == 1  # one scene alone: side by side
+    if lies:
+        sheet = [[images[0] for images in sheet]]
+    with matplotlib.rc_context(STYLE):
+        alt = f"{len(pictures)} scenes, with masks for {', '.join(classes[1:])}: {', '.join(masks)}."
+        wide, high = (1.9 * len(rows), 2.6) if lies else (1.5 * len(pictures) + 0.9, 1.5 * len(rows) + 0.45)
+        chart = Chart(wide, high, alt)
+        grid = chart.subplots(len(sheet), len(sheet[0]), squeeze=False)
+        for axes, image in zip(grid.ravel(), [image for line in sheet for image in line], strict=True):
+            axes.imshow(image, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            axes.grid(False)
+            axes.spines[:].set_visible(False)
+        for place, name in enumerate(rows):
+            if lies:
+                grid[0, place].set_title(name, loc="center", fontsize=10, fontweight="normal")
+            else:
+                grid[place, 0].set_ylabel(name, rotation=0, ha="right", va="center")
+        patches = [Patch(color=COLOURS[k % len(COLOURS)], label=name) for k, name in enumerate(classes[1:])]
+        columns = min(len(patches), 2 if lies else 6)
+        chart.legend(handles=patches, loc="outside lower center", ncols=max(1, columns))
+    return chart
+
+
+def explore_overlay(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) -> None:
+    """One picture under a slider for the opacity and a choice among masks; a sheet where nobody watches."""
+    if is_live() and _kernel() is not None:
+        from IPython.display import display
+
+        display(overlay_box(picture, masks, classes))
+    else:
+        chart = show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes)
+        show(chart)
+
+
+def overlay_box(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) -> Any:
+    """The slider, the choice and the picture, as ipywidgets (7.7 or 8)."""
+    import ipywidgets
+
+    slider = ipywidgets.FloatSlider(value=OPACITY, min=0.0, max=1.0, step=0.05, description="opacity")
+    choice = ipywidgets.Dropdown(options=list(masks), description="mask")
+    image = ipywidgets.Image(format="png", width=SIDE)
+    names = ipywidgets.HTML(" ".join(_named(k, name) for k, name in enumerate(classes[1:])))
+
+    def draw(_: Any = None) -> None:
+        image.value = _png(overlay(picture, masks[choice.value], opacity=slider.value))
+
+    slider.observe(draw, names="value")
+    choice.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox([ipywidgets.HBox([slider, choice]), image, names])
+
+
+def _named(k: int, name: str) -> str:
+    import html
+
+    return f'<span style="color: {COLOURS[k % len(COLOURS)]}">■</span> {html.escape(name)}'
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.NEAREST).save(buffer, format="PNG")
+    return buffer.getvalue()
