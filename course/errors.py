@@ -11,7 +11,9 @@ CourseError
 ├── DataError             data cannot be used
 │   ├── BadPicture        a file is not a picture, or is cut off
 │   ├── EmptyData         there is not one sample
-│   └── BadLabels         a label is outside [0, classes)
+│   ├── BadLabels         a label is outside [0, classes)
+│   ├── BadBoxes          a box is outside its picture or has no area
+│   └── BadMask           a mask is not of its picture's size, or has unknown values
 ├── ModelError            model surgery is impossible
 │   └── HeadNotFound      the last layer is not a Linear or a 1 x 1 convolution
 ├── TrainingError         training cannot go on
@@ -96,6 +98,14 @@ class EmptyData(DataError):
 
 class BadLabels(DataError):
     """A label is outside [0, classes)."""
+
+
+class BadBoxes(DataError):
+    """A box is outside its picture or has no area."""
+
+
+class BadMask(DataError):
+    """A mask is not of its picture's size, or has unknown values."""
 
 
 class ModelError(CourseError):
