@@ -15,6 +15,7 @@ LIBRARY = [
     "claims",
     "data.",
     "weights",
+    "full_profile",
     "models",
     "lora",
     "features",
@@ -72,6 +73,7 @@ ABOVE = [
     "grading.release.",
     "grading.",
     "doctor",
+    "cli_fetch",
     "cli_grading",
     "cli",
 ]
