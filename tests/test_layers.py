@@ -72,6 +72,7 @@ ABOVE = [
     "grading.run",
     "grading.release.",
     "grading.",
+    "workspace",
     "doctor",
     "cli_fetch",
     "cli_grading",
