@@ -74,12 +74,12 @@ def pets_folder(*, fetch: bool = True) -> Path:
 
 def problem(folder: Path) -> str | None:
     """What is missing or cut off in this copy of the data set, or None if all is there."""
-    there = {
-        path: path.is_dir() and set(os.listdir(path)) for path in (folder / "images", folder / "annotations/trimaps")
-    }
-    if missing := [str(path) for path, names in there.items() if names is False]:
-        return f"there is no folder {missing[0]}"
-    images, trimaps = there.values()
+    there: list[set[str]] = []
+    for path in (folder / "images", folder / "annotations" / "trimaps"):
+        if not path.is_dir():
+            return f"there is no folder {path}"
+        there.append(set(os.listdir(path)))
+    images, trimaps = there
     for name in LISTS.values():
         try:
             ids = [
