@@ -22,7 +22,7 @@ def test_the_full_profile_of_a_chapter_runs_every_cell_on_pets(chapter, tmp_path
     (path,) = (ROOT / "solutions").glob(f"{chapter}_*.ipynb")
     lines = full_profile.printed(full_profile.run(path, tmp_path))
     assert any("profile full (asked for)" in line for line in lines)
-    assert "40 pictures to learn from, 40 others to be tested on" in lines, "ten pets of each of four breeds"
+    assert "100 pictures to learn from, 100 other things to be tested on" in lines, "ten pets of each of ten breeds"
     stored = full_profile.printed(nbformat.read(path, as_version=4))
     assert claims(lines) == claims(stored), "every claim is made in both profiles"
     assert not any("fetching" in line for line in lines)
