@@ -4,8 +4,8 @@
 What stands in, and what is left as it is:
 
 - the pets are a few small patches of colour in torchvision's layout, in COURSE_DATA;
-- ResNet-50 has random weights, in a file of torch.hub's layout whose name carries its own hash, and torchvision's enum
-  is told that name: the loader finds it and checks its hash as it would the published one;
+- ResNet-50 has random weights, and BatchNorm statistics that fit them, in a file of torch.hub's layout whose name
+  carries its own hash, and torchvision's enum is told that name: the loader finds it and checks its hash as always;
 - pictures of 224 pixels become 32, so that a CPU gets through;
 - everything else is the notebook's own code under PROFILE = "full".
 
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import torch
 from nbformat import NotebookNode
+from torch import nn
 from torchvision.models import get_model
 
 from course import authoring
@@ -39,13 +40,25 @@ TELL = "\n\nfrom torchvision.models import ResNet50_Weights\nResNet50_Weights.DE
 def lay_out(folder: Path) -> str:
     """Stand-ins for pets and ResNet-50 in a folder to be used as COURSE_DATA; returns the address of the weights."""
     lay_out_pets(folder, breeds=BREEDS, per_breed=10, side=48)
-    torch.manual_seed(0)
     file = io.BytesIO()
-    torch.save(get_model("resnet50", weights=None).state_dict(), file)
+    torch.save(random_resnet().state_dict(), file)
     name = f"resnet50-{hashlib.sha256(file.getvalue()).hexdigest()[:8]}.pth"
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / name).write_bytes(file.getvalue())
     return f"http://127.0.0.1:9/{name}"  # nobody listens there
+
+
+def random_resnet() -> nn.Module:
+    """A ResNet-50 of random weights whose BatchNorm statistics fit them, else numbers would overflow in training."""
+    torch.manual_seed(0)
+    model = get_model("resnet50", weights=None).train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the mean over what it sees
+    with torch.no_grad():
+        for _ in range(3):
+            model(nn.functional.interpolate(torch.randn(32, 3, 4, 4), size=SIZE))
+    return model
 
 
 def in_full_profile(nb: NotebookNode, url: str) -> NotebookNode:
