@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from course import cli_grading
+from course import cli_fetch, cli_grading
 from course.errors import CourseError, SetupError
 
 FIRST_NOTEBOOK = "00_start_here.ipynb"
@@ -135,7 +135,7 @@ def build(
     raise typer.Exit(int(bool(lines)))
 
 
-for command in (cli_grading.grade, cli_grading.report, cli_grading.export, cli_grading.release):
+for command in (cli_fetch.fetch, cli_grading.grade, cli_grading.report, cli_grading.export, cli_grading.release):
     app.command()(command)
 
 

@@ -2,7 +2,8 @@
 
 CourseError
 ├── SetupError            the machine, the profile or the installation is not what was asked for
-│   └── NoNetwork         the full profile needs a download and there is no network
+│   ├── NoNetwork         the full profile needs a download and there is no network
+│   └── DownloadFailed    the server refuses, what it sends is not the file, or there is no room for it
 ├── UnknownName           no model, class, style or exercise has this name; the nearest are offered
 ├── WeightsError          a weight file cannot be used
 │   ├── WeightsMissing    it is not installed
@@ -51,6 +52,10 @@ class SetupError(CourseError):
 
 class NoNetwork(SetupError):
     """The full profile needs a download and there is no network."""
+
+
+class DownloadFailed(SetupError):
+    """A download cannot be finished: the server refuses, what it sends is not the file, or there is no room for it."""
 
 
 class UnknownName(CourseError):

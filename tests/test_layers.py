@@ -15,6 +15,7 @@ LIBRARY = [
     "claims",
     "data.",
     "weights",
+    "full_profile",
     "models",
     "lora",
     "features",
@@ -82,6 +83,7 @@ ABOVE = [
     "grading.",
     "workspace",
     "doctor",
+    "cli_fetch",
     "cli_grading",
     "cli",
 ]
