@@ -27,6 +27,8 @@ LIBRARY = [
     "pretraining",
     "experiments",
     "plots",
+    "spans",
+    "text",
     "widgets",
 ]
 JUDGING = [
