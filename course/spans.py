@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from course.errors import DataError
-from course.plots import COLOURS
 
 IGNORED = -100  # cross-entropy's ignore_index: no loss at this place
 
@@ -81,6 +80,8 @@ class MarkedText:
         return "".join(f'<p dir="auto" style="line-height:2.2;margin:0">{line}</p>' for line in lines)
 
     def _in_colour(self, text: str, kind: str | None) -> str:
+        from course.plots import COLOURS
+
         if kind is None:
             return html.escape(text)
         colour = COLOURS[self._kinds.index(kind) % len(COLOURS)]

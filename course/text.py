@@ -1,4 +1,4 @@
-"""Text with one pretrained encoder: tokens, pooling, sentence features, and models that class sentences or tag words."""
+"""Text with one pretrained encoder: tokens, pooling, sentence features, models that class texts or tag words."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _quiet() -> Iterator[None]:
 
 
 def encode(tokenizer: Any, texts: Sequence[str], *, max_length: int = MAX_LENGTH) -> dict[str, torch.Tensor]:
-    """`input_ids` and `attention_mask`, both (N, L) of int64: padded to the longest text, cut after `max_length` tokens.
+    """`input_ids` and `attention_mask`, both (N, L) of int64: padded to the longest text, cut to `max_length` tokens.
 
     The mask is 1 where there is a token of the text and 0 where there is padding. An empty text is its two special
     tokens. Raises EmptyData without a text, DataError for anything but a list of strings.
