@@ -194,10 +194,8 @@ def _load_timm(name: str, weights: Any) -> nn.Module:
         raise _download_error(name, "the Hugging Face hub", error) from error
 
 
-def _download_error(
-    name: str, source: str, error: Exception, *, instead: str = f'load_backbone("{DEFAULT_MODEL}")'
-) -> Exception:
-    """The error to raise when a pretrained model could not be downloaded and read; `instead` needs no network."""
+def _download_error(name: str, source: str, error: Exception) -> Exception:
+    """The error to raise when a pretrained model could not be downloaded and read."""
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
         return WeightsError(f"the weights of {name!r} could not be stored ({reason}); free some space, then try again")
@@ -205,7 +203,7 @@ def _download_error(
     if isinstance(error, OSError) or libraries & {"huggingface_hub", "httpx", "requests", "urllib3"}:
         return NoNetwork(
             f"the weights of {name!r} could not be downloaded from {source} ({reason}); check the network, or take "
-            f"the quick profile's model, which needs none: {instead}"
+            f'the quick profile\'s model, which needs none: load_backbone("{DEFAULT_MODEL}")'
         )
     return WeightsCorrupt(
         f"the weights of {name!r} from {source} cannot be read ({reason}); delete the file, then load the model again"
