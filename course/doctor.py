@@ -6,19 +6,17 @@ import importlib
 import json
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from course.data import downloads
 from course.errors import CourseError
 from course.runtime import choose_device, choose_precision, home
 
@@ -187,13 +185,7 @@ def _network() -> Iterator[Finding]:
     proxy = getproxies().get("https")
     address = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}") if proxy else None
     places = [(address.hostname or "", address.port or 3128)] if address else [(hub, 443) for hub in HUBS]
-    reached: set[str] = set()
-    threads = [Thread(target=_knock, args=(*place, reached), daemon=True) for place in places]
-    for thread in threads:
-        thread.start()
-    # A silent name server can hold a thread far longer; it is left to end with the process.
-    for thread in threads:
-        thread.join(NETWORK_TIMEOUT_S)
+    reached = downloads.reached(places, NETWORK_TIMEOUT_S)
     silent = [host for host, _ in places if host not in reached]
     names = ", ".join(host for host, _ in places)
     if not silent:
@@ -201,11 +193,6 @@ def _network() -> Iterator[Finding]:
     else:
         found = f"{', '.join(silent)} cannot be reached; the quick profile needs no network, the full one does"
         yield Finding("network", WARNING, found, 'PROFILE = "quick"')
-
-
-def _knock(host: str, port: int, reached: set[str]) -> None:
-    with suppress(OSError), socket.create_connection((host, port), timeout=NETWORK_TIMEOUT_S):
-        reached.add(host)
 
 
 def _sandbox() -> Iterator[Finding]:
