@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,12 +12,13 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
+from course.data import hub
 from course.data.sentences import TaggedTexts, Texts
 from course.errors import DataError, EmptyData, ModelError, UnknownName
 from course.features import Features, extract_features
 from course.models import evaluating, replace_head
 from course.spans import align_labels
-from course.weights import Origin, _download_error, minilm_folder
+from course.weights import Origin, minilm_folder
 
 DEFAULT_ENCODER = "minilm"
 POOLINGS = ("mean", "first")
@@ -26,60 +28,55 @@ MAX_LENGTH = 128  # tokens of one text; what is longer is cut
 def load_tokenizer(name: str = DEFAULT_ENCODER) -> Any:
     """The transformers tokenizer that belongs to an encoder: it turns text into the numbers that the encoder reads.
 
-    "minilm" is bundled; any other name ("distilbert-base-uncased") comes from the Hugging Face hub on first use.
-    Raises WeightsMissing, WeightsCorrupt, or NoNetwork.
+    "minilm" is bundled; any other name ("distilbert/distilbert-base-uncased") is fetched from the Hugging Face hub.
+    Raises WeightsMissing, WeightsCorrupt, NoNetwork, DownloadFailed.
     """
     from transformers import AutoTokenizer
 
-    if name == DEFAULT_ENCODER:
-        return AutoTokenizer.from_pretrained(minilm_folder(), local_files_only=True)
-    with _hub_errors(name, "load_tokenizer()"):
-        return AutoTokenizer.from_pretrained(name)
+    return AutoTokenizer.from_pretrained(_folder(name), local_files_only=True)
 
 
 def load_encoder(name: str = DEFAULT_ENCODER, *, weights: str | None = "default") -> nn.Module:
     """A pretrained transformer in eval mode: token ids (B, L) -> `.last_hidden_state` (B, L, D), a vector a token.
 
     "minilm" is bundled: MiniLM-L6, six BERT layers of D = 384, no network needed. Any other name
-    ("distilbert-base-uncased") comes from the Hugging Face hub on first use, as safetensors, without code of others.
-    With `weights` None the same architecture has random weights, drawn from torch's global generator.
-    Raises WeightsMissing, WeightsCorrupt, NoNetwork, or UnknownName for another `weights`.
+    ("distilbert/distilbert-base-uncased", "google-bert/bert-base-uncased") is fetched from the Hugging Face hub, as
+    safetensors, without code of others. With `weights` None the same architecture has random weights, drawn from
+    torch's global generator.
+    Raises WeightsMissing, WeightsCorrupt, NoNetwork, DownloadFailed, or UnknownName for another `weights`.
     """
     from transformers import AutoConfig, AutoModel
 
     if weights not in ("default", None):
         raise UnknownName.of("set of weights for an encoder", str(weights), ["default"])
-    is_bundled = name == DEFAULT_ENCODER
-    source = minilm_folder() if is_bundled else name
-    with nullcontext() if is_bundled else _hub_errors(name, "load_encoder()"), _quiet():
+    folder = _folder(name)
+    with _quiet():
         if weights is None:
-            encoder = AutoModel.from_config(AutoConfig.from_pretrained(source, local_files_only=is_bundled))
+            encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder, local_files_only=True))
         else:
-            encoder = AutoModel.from_pretrained(source, local_files_only=is_bundled, use_safetensors=True)
+            encoder = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # a layer for BERT's own pretraining task, which no model here uses
-    encoder.origin = Origin(name, "bundled" if is_bundled else "transformers", weights)
+    encoder.origin = Origin(name, "bundled" if name == DEFAULT_ENCODER else "transformers", weights)
     return encoder.eval()
 
 
-@contextmanager
-def _hub_errors(name: str, instead: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise _download_error(name, "the Hugging Face hub", error, instead=instead) from error
+def _folder(name: str) -> Path:
+    return minilm_folder() if name == DEFAULT_ENCODER else hub.encoder_folder(name)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without transformers' bar, which would be kept in a notebook's outputs."""
+    """Without transformers' bar and its report on layers left out, which would be kept in a notebook's outputs."""
     from transformers.utils import logging
 
-    was_enabled = logging.is_progress_bar_enabled()
+    was_enabled, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         if was_enabled:
             logging.enable_progress_bar()
 
