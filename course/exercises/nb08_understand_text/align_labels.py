@@ -213,6 +213,6 @@ def _tried(sentence: dict[str, Any]) -> str:
 
 def _because(sentence: dict[str, Any], got: torch.Tensor) -> str:
     for because, wrong in MISTAKES.items():
-        if got.tolist() == wrong(**sentence):
+        if got.tolist() == wrong(sentence["word_ids"], sentence["tags"]):
             return because
     return ""

@@ -139,7 +139,8 @@ def _tried(run: dict[str, Any], step: int) -> str:
 def _because(run: dict[str, Any], curve: torch.Tensor) -> str:
     """The misconception that the whole curve shows, or nothing."""
     for because, formula in MISTAKES.items():
-        wrong = torch.tensor([formula(step, **_short(run)) for step in range(len(curve))], dtype=torch.float64)
+        settings = run["total"], run["warmup"], run["peak"]
+        wrong = torch.tensor([formula(step, *settings) for step in range(len(curve))], dtype=torch.float64)
         if torch.allclose(curve, wrong, rtol=1e-5, atol=1e-7 * run["peak"]):
             return because
     if len(curve) - len(curve.unique()) > len(curve) // 2:
@@ -147,7 +148,3 @@ def _because(run: dict[str, Any], curve: torch.Tensor) -> str:
     if float(curve.min()) < 0:
         return "a rate below 0 climbs up the loss"
     return ""
-
-
-def _short(run: dict[str, Any]) -> dict[str, Any]:
-    return {"t": run["total"], "w": run["warmup"], "p": run["peak"]}
