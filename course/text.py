@@ -241,7 +241,7 @@ def sentence_features(model: TextClassifier, data: TextData, *, batch_size: int 
     return extract_features(model, ids, batch_size=batch_size, cache=cache)
 
 
-def with_lora(model: nn.Module, *, rank: int = 8, alpha: float = 16.0, seed: int = 0) -> Any:
+def with_lora(model: nn.Module, *, rank: int = 8, alpha: int = 16, seed: int = 0) -> Any:
     """The model under low-rank adapters by peft: factors beside queries and values learn, and the head; the rest rests.
 
     `model` is a TextClassifier or TokenTagger and is changed in place; `.merge_and_unload()` of what comes back
