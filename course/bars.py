@@ -28,15 +28,16 @@ def bar(iterable: Iterable[Item], description: str, *, total: int | None = None)
     return tqdm(iterable, desc=description, total=total, delay=DELAY_S, leave=False)
 
 
-def byte_bar(total: int | None, start: int, description: str) -> Any:
-    """A tqdm bar over the bytes of a download, `start` of `total` being there already; `update` moves it.
+def is_watched() -> bool:
+    """Whether somebody watches a notebook (see `runtime.is_live`) or a terminal."""
+    return is_live() or (sys.stderr.isatty() and not {"COURSE_LIVE", "CI"} & set(os.environ))
 
-    Shown to whoever watches a notebook (see `runtime.is_live`) or a terminal.
-    """
+
+def byte_bar(total: int | None, start: int, description: str) -> Any:
+    """A tqdm bar over the bytes of a download, `start` of `total` being there already; `update` moves it."""
     from tqdm.auto import tqdm
 
-    quiet = "COURSE_LIVE" in os.environ or "CI" in os.environ or not sys.stderr.isatty()
     return tqdm(
         total=total, initial=start, desc=description, unit="B", unit_scale=True, delay=DELAY_S, leave=False,
-        disable=not is_live() and quiet,
+        disable=not is_watched(),
     )  # fmt: skip

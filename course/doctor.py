@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -44,7 +46,7 @@ class Finding:
 def diagnose() -> list[Finding]:
     """Everything `course doctor` looks at, in the order it is shown. Whatever is broken is found, never raised."""
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _python, _packages, _torch, _gpu, _weights, _kernel, _disk, _network, _sandbox,
+        _python, _packages, _torch, _gpu, _weights, _kernel, _disk, _network, _full_profile, _sandbox,
     )  # fmt: skip
     return [finding for look in looks for finding in look()]
 
@@ -193,6 +195,31 @@ def _network() -> Iterator[Finding]:
     else:
         found = f"{', '.join(silent)} cannot be reached; the quick profile needs no network, the full one does"
         yield Finding("network", WARNING, found, 'PROFILE = "quick"')
+
+
+def _full_profile() -> Iterator[Finding]:
+    """What of the full profile's downloads is there. Nobody needs them for the quick one."""
+    try:
+        from course import full_profile
+
+        with redirect_stdout(io.StringIO()):  # what says which copy is damaged is no JSON
+            missing = [item for item in full_profile.ITEMS if not item.is_there()]
+    except Exception as error:  # torch that doesn't load is reported above; COURSE_DATA may be no folder
+        yield Finding("full profile", WARNING, f"{error}", "course fetch --list")
+        return
+    if not missing:
+        yield Finding("full profile", OK, "all that it needs was fetched")
+        return
+    size = sum(item.megabytes for item in missing)
+    found = f"{len(missing)} of {len(full_profile.ITEMS)} downloads missing ({size:,.0f} MB)"
+    if full_profile.mark().exists():
+        names = ", ".join(item.name for item in missing)
+        found = (
+            f"{found}: {names}, though it was fetched once; notebooks will fetch it again, or stop without a network"
+        )
+        yield Finding("full profile", WARNING, found, "course fetch --profile full")
+    else:
+        yield Finding("full profile", OK, f"{found}; only the full one needs them: course fetch --profile full")
 
 
 def _sandbox() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Small stand-ins for what the full profile downloads, in exactly the layouts of the libraries that read the real things.
+"""Small stand-ins for what the full profile downloads, in exactly the layouts of the libraries that read it.
 
 Nothing here says how well anything works: pictures are patches of colour, weights are random.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,8 @@ def lay_out_pets(root: Path, *, breeds: tuple[str, ...] = BREEDS, per_breed: int
             lines[split].append(f"{stem} {label + 1} {species} {number + 1}")
     for split, entries in lines.items():
         (folder / "annotations" / f"{split}.txt").write_text("\n".join(entries) + "\n")
-    (folder / "annotations" / "list.txt").write_text(
-        "#Image CLASS-ID SPECIES BREED ID\n" + "\n".join(sum(lines.values(), []))
-    )
+    everything = "\n".join(line for entries in lines.values() for line in entries)
+    (folder / "annotations" / "list.txt").write_text(f"#Image CLASS-ID SPECIES BREED ID\n{everything}\n")
     return folder
 
 
@@ -90,3 +90,67 @@ def parquet(columns: dict[str, Any], features: Any) -> bytes:
     file = io.BytesIO()
     Dataset.from_dict(columns, features=features).to_parquet(file)
     return file.getvalue()
+
+
+def archives_of(folder: Path) -> dict[str, bytes]:
+    """The two archives in which the authors publish the pets, from a folder that `lay_out_pets` made."""
+    packed = {}
+    for name in ("images", "annotations"):
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w:gz") as archive:
+            archive.add(folder / name, name)
+        packed[f"{name}.tar.gz"] = file.getvalue()
+    return packed
+
+
+TAGS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
+
+
+def reviews_file(*texts: str) -> bytes:
+    """A file of SST-2 with these sentences; those with an odd number of letters are positive."""
+    from datasets import ClassLabel, Features, Value
+
+    label = ClassLabel(names=["negative", "positive"])
+    features = Features({"idx": Value("int32"), "sentence": Value("string"), "label": label})
+    labels = [len(text) % 2 for text in texts]
+    return parquet({"idx": list(range(len(texts))), "sentence": list(texts), "label": labels}, features)
+
+
+def entities_file(*sentences: str) -> bytes:
+    """A file of WikiANN with these sentences; words with a capital letter are places."""
+    from datasets import ClassLabel, Features, Sequence, Value
+
+    strings = Sequence(Value("string"))
+    tags = Sequence(ClassLabel(names=list(TAGS)))
+    features = Features({"tokens": strings, "ner_tags": tags, "langs": strings, "spans": strings})
+    tokens = [sentence.split() for sentence in sentences]
+    columns = {
+        "tokens": tokens,
+        "ner_tags": [[5 if word[0].isupper() else 0 for word in words] for words in tokens],
+        "langs": [["en"] * len(words) for words in tokens],
+        "spans": [[] for _ in tokens],
+    }
+    return parquet(columns, features)
+
+
+def sst2() -> dict[str, bytes]:
+    """The repository stanfordnlp/sst2, with a sentence or two a split."""
+    return {
+        "README.md": b"---\nlicense: unknown\n---\n",
+        "data/train-00000-of-00001.parquet": reviews_file("a fine film ", "dull "),
+        "data/validation-00000-of-00001.parquet": reviews_file("it 's charming "),
+        "data/test-00000-of-00001.parquet": reviews_file("unlabelled "),
+    }
+
+
+def wikiann() -> dict[str, bytes]:
+    """The repository unimelb-nlp/wikiann, with a sentence or two a split of two languages."""
+    return {
+        "en/train-00000-of-00001.parquet": entities_file("she lives in Zürich", "no names"),
+        "en/test-00000-of-00001.parquet": entities_file("from Łódź to Lille"),
+        "en/validation-00000-of-00001.parquet": entities_file("unused"),
+        "de/train-00000-of-00001.parquet": entities_file("aus Köln"),
+    }
+
+
+SMALL_MODEL = {"config.json": b"{}", "tokenizer.json": b"{}", "model.safetensors": b"weights"}

@@ -15,6 +15,7 @@ LIBRARY = [
     "claims",
     "data.",
     "weights",
+    "full_profile",
     "models",
     "lora",
     "features",
@@ -73,7 +74,9 @@ ABOVE = [
     "grading.run",
     "grading.release.",
     "grading.",
+    "workspace",
     "doctor",
+    "cli_fetch",
     "cli_grading",
     "cli",
 ]

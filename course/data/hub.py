@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from course.bars import is_watched
 from course.data import downloads
 from course.data.sentences import SPLITS, TaggedTexts, Texts
 from course.errors import DataError, DownloadFailed, NoNetwork, SetupError, UnknownName
@@ -29,6 +32,7 @@ class Repository:
 # The tests of SST-2 have no labels; as everybody does, its validation split is the test.
 REVIEWS = Repository("stanfordnlp/sst2", "dataset", ("data/train-*.parquet", "data/validation-*.parquet"))
 ENTITIES = Repository("unimelb-nlp/wikiann", "dataset", ("en/train-*.parquet", "en/test-*.parquet"))
+ENCODER = "distilbert/distilbert-base-uncased"
 
 
 def reviews(split: str) -> Texts:
@@ -53,7 +57,7 @@ def entities(split: str) -> TaggedTexts:
     return TaggedTexts(column(rows, "tokens"), column(rows, "ner_tags"), class_names(rows, "ner_tags"))
 
 
-def encoder_folder(name: str = "distilbert/distilbert-base-uncased") -> Path:
+def encoder_folder(name: str = ENCODER) -> Path:
     """The folder of a text encoder from the hub, tokenizer included, for transformers to load; fetched on first use.
 
     Only safetensors are taken: no pickle, and no code. Raises NoNetwork, DownloadFailed.
@@ -165,12 +169,14 @@ def fetch_snapshot(repository: Repository) -> Path:
     patterns = [*repository.needed, *repository.more]
     try:
         for _ in range(2):
-            path = Path(snapshot_download(name, repo_type=repository.kind, cache_dir=cache, allow_patterns=patterns))
+            with quiet_unless_watched():
+                found = snapshot_download(name, repo_type=repository.kind, cache_dir=cache, allow_patterns=patterns)
+            path = Path(found)
             damaged = [file for file in wanted(repository, path) if not is_intact(file)]
             if not damaged and path in snapshots(repository, cache):
                 return path
             for file in damaged:
-                file.resolve().unlink()
+                file.resolve().unlink(missing_ok=True)  # two files of one content share a blob
                 file.unlink(missing_ok=True)
     except HfHubHTTPError as error:
         raise DownloadFailed(f"{endpoint} refuses {name} ({first_line(error)}); {downloads.QUICK}") from error
@@ -182,6 +188,21 @@ def fetch_snapshot(repository: Repository) -> Path:
         f"what {endpoint} serves as {name} is not whole, or not what its hashes say; try another network; "
         f"{downloads.QUICK}"
     )
+
+
+@contextmanager
+def quiet_unless_watched() -> Iterator[None]:
+    """Hides Hugging Face's progress bars from logs."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    hide = not is_watched() and not are_progress_bars_disabled()
+    if hide:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        if hide:
+            enable_progress_bars()
 
 
 def is_offline() -> bool:

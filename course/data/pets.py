@@ -13,6 +13,7 @@ import torch
 from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
+from course.data.annotations import check_mask
 from course.data.emoji import check_size
 from course.data.petfiles import AGAIN, read_listing
 from course.data.pictures import check_labels, open_picture
@@ -89,7 +90,7 @@ class PetScenes(Dataset):
     black. The mask comes from the trimap: 1 for a cat, 2 for a dog, 0 for the background, and VOID for the border
     between them, about ten pixels wide, and for the bars. The box is the smallest one around the pet's pixels.
     `count` scenes are drawn from the split by `seed`; without it you get them all.
-    Raises like `Pets`, and DataError when a trimap is asked for that does not fit its picture or shows no pet.
+    Raises like `Pets`, and BadMask (a DataError) when a trimap is asked for that does not fit its picture.
     """
 
     classes = ("cat", "dog")
@@ -152,19 +153,14 @@ def in_drawn_order(indices: Any, pictures: list[Path], seed: int) -> list[int]:
 
 
 def read_scene(picture_path: Path, trimap_path: Path, label: int, size: int) -> Scene:
-    """The scene of one photograph; raises BadPicture, or DataError for a trimap that does not fit it."""
+    """The scene of one photograph; raises BadPicture, BadMask if the trimap does not fit, DataError without a pet."""
     picture = open_picture(picture_path)
     try:
         with Image.open(trimap_path) as file:
             trimap = np.array(file)
     except OSError as error:
         raise BadPicture(f"{trimap_path} is missing, damaged or cut off ({error}); {AGAIN}") from error
-    if trimap.shape != (picture.height, picture.width):
-        found = " x ".join(map(str, trimap.shape[::-1]))
-        raise DataError(f"{trimap_path} is {found}, its picture {picture.width} x {picture.height}; {AGAIN}")
-    unknown = sorted(set(np.unique(trimap).tolist()) - {PET, BACKGROUND, BORDER})
-    if unknown:
-        raise DataError(f"{trimap_path} holds the values {unknown}, a trimap only 1, 2 and 3; {AGAIN}")
+    check_mask(trimap, picture.size, BORDER, name=str(trimap_path))
     meaning = np.full(256, VOID, np.uint8)
     meaning[[PET, BACKGROUND]] = label, 0
     mask = np.array(ImageOps.pad(Image.fromarray(meaning[trimap]), (size, size), Image.Resampling.NEAREST, color=VOID))
