@@ -31,6 +31,8 @@ LIBRARY = [
     "segmentation",
     "plots",
     "overlays",
+    "spans",
+    "text",
     "widgets",
     "detection",
     "boxes",

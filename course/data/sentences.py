@@ -165,7 +165,9 @@ def _name(kind: str, split: str, rng: random.Random, used: set[str]) -> list[str
 
 def _different(draw: Callable[[int, random.Random], Any], count: int, seed: int) -> list[Any]:
     """`count` results of `draw(index, rng)`, no two with the same text."""
-    rng, drawn, seen = random.Random(seed), [], set()
+    rng = random.Random(seed)
+    drawn: list[Any] = []
+    seen: set[str] = set()
     while len(drawn) < count:
         sample = draw(len(drawn), rng)
         if str(sample[0]) not in seen:

@@ -1,0 +1,162 @@
+"""One vector a text: the mean over its tokens, padding left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from course.judging import Exercise, Unusable, expect, expect_close, need
+
+exercise = Exercise(
+    "08-pool-tokens",
+    answer="mean_pool",
+    call="mean_pool(hidden, mask)",
+    title="One vector a text",
+    withholds=("course.text.mean_pool",),
+    hints=(
+        "Padding has vectors too, and they are not zero. Make them zero: multiply with the mask.",
+        "The mask is (B, L), hidden is (B, L, D): `mask[..., None]` has the shape (B, L, 1), which multiplies.",
+        "Divide the sum over the tokens by the number of tokens of each text: `mask.sum(1, keepdim=True)`.",
+    ),
+    idea="weight = mask[..., None]; return (hidden * weight).sum(1) / weight.sum(1)",
+)
+
+
+@exercise.case
+def right_padded(rng: torch.Generator) -> dict[str, Any]:
+    return batch_case(rng)
+
+
+def batch_case(rng: torch.Generator, *, padding: str = "right") -> dict[str, Any]:
+    """Token vectors of texts of several lengths. Padding has vectors of its own, as it has behind an encoder."""
+    texts, longest, size, more = (int(torch.randint(low, low + 4, (), generator=rng)) for low in (4, 9, 6, 3))
+    lengths = torch.randint(2, longest, (texts,), generator=rng)
+    lengths[0], lengths[1] = longest, 2
+    place = torch.arange(longest + more)
+    mask = (place < lengths[:, None]).long()
+    if padding == "left":
+        mask = mask.flip(1)
+    hidden = torch.randn(texts, longest + more, size, generator=rng) + torch.randn(size, generator=rng)
+    return {
+        "hidden": hidden + 3 * (1 - mask[..., None]) * torch.randn(size, generator=rng),
+        "mask": mask,
+        "more": more,
+        "weights": torch.randn(texts, size, generator=rng),
+    }
+
+
+@exercise.probe
+def probe_pool_tokens(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    hidden = case["hidden"].clone().requires_grad_()
+    longer = need(answer(hidden, case["mask"].clone()), torch.Tensor, "the pooled vectors, a tensor (B, D)")
+    if longer.shape == case["weights"].shape and longer.requires_grad:
+        (longer * case["weights"]).sum().backward()
+    end = case["hidden"].shape[1] - case["more"]  # without the columns that are padding in every text
+    shorter = need(answer(case["hidden"][:, :end].clone(), case["mask"][:, :end].clone()), torch.Tensor, "a tensor")
+    if not longer.is_floating_point() or not shorter.is_floating_point():
+        raise Unusable(f"your answer returned a tensor of {longer.dtype}; the pooled vectors are real numbers")
+    gradient = torch.zeros(0) if hidden.grad is None else hidden.grad
+    return {"longer": longer.detach(), "shorter": shorter.detach(), "gradient": gradient}
+
+
+def _mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    weight = mask[..., None].double()
+    return (hidden.double() * weight).sum(1) / weight.sum(1)
+
+
+MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "this is the plain mean: padding is averaged in, so a text changes with the longest text beside it": (
+        lambda hidden, mask: hidden.mean(1)
+    ),
+    "the padding is left out of the sum but counted in the number: divide by the tokens of each text": (
+        lambda hidden, mask: (hidden * mask[..., None]).mean(1)
+    ),
+    "this is the sum over the tokens; divide by how many there are": lambda hidden, mask: (
+        hidden * mask[..., None]
+    ).sum(1),
+    "this is the first token's vector: another pooling, and not the mean": lambda hidden, mask: hidden[:, 0],
+    "this is the last column's vector, which for most texts is padding": lambda hidden, mask: hidden[:, -1],
+    "this is the largest number of each feature, not the mean": lambda hidden, mask: hidden.amax(1),
+    "padding was averaged, and the tokens were left out: the mask is 1 where there is a token": (
+        lambda hidden, mask: (hidden * (1 - mask)[..., None]).sum(1) / (1 - mask).sum(1, keepdim=True)
+    ),
+    "this divides by the tokens of the whole batch; count those of each text": (
+        lambda hidden, mask: (hidden * mask[..., None]).sum(1) / mask.sum()
+    ),
+    "this divides by the mean number of tokens; count those of each text": (
+        lambda hidden, mask: (hidden * mask[..., None]).sum(1) / mask.sum(1).double().mean()
+    ),
+    "the special tokens were left out too: the mask alone decides": (
+        lambda hidden, mask: _mean(hidden[:, 1:], mask[:, 1:])
+    ),
+}
+
+
+def _expect_the_mean(case: dict[str, Any], got: torch.Tensor, tried: str, columns: int) -> None:
+    hidden, mask = case["hidden"][:, :columns].double(), case["mask"][:, :columns]
+    expected = _mean(hidden, mask)
+    because = "average over the tokens of each text (axis 1), and give one vector a text: (B, L, D) -> (B, D)"
+    expect(
+        got.shape == expected.shape,
+        tried=tried,
+        got=f"a tensor of shape {tuple(got.shape)}",
+        expected=f"shape {tuple(expected.shape)}",
+        because=because,
+    )
+    mistakes = {because: formula(hidden, mask) for because, formula in MISTAKES.items()}
+    mistakes["every text has the same vector, whatever is in it"] = got[:1].double().expand_as(got)
+    expect_close(got.double(), expected, tried=tried, rtol=1e-4, atol=1e-4, mistakes=mistakes)
+
+
+def _tried(case: dict[str, Any], columns: int) -> str:
+    lengths = case["mask"].sum(1).tolist()
+    return f"texts of {', '.join(map(str, lengths))} tokens, padded to {columns}"
+
+
+@exercise.judge(right_padded, points=2)
+def padding_does_not_count(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each text's vector is the mean over its own tokens, without the padding."""
+    columns = case["hidden"].shape[1]
+    _expect_the_mean(case, result["longer"], _tried(case, columns), columns)
+
+
+@exercise.judge(right_padded, points=1)
+def more_padding_changes_nothing(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The same texts with less padding have the same vectors."""
+    columns = case["hidden"].shape[1] - case["more"]
+    _expect_the_mean(case, result["shorter"], _tried(case, columns), columns)
+    expect(
+        result["longer"].shape == result["shorter"].shape
+        and torch.allclose(result["longer"], result["shorter"], rtol=1e-4, atol=1e-4),
+        tried=f"the same texts padded to {columns} and to {columns + case['more']} tokens",
+        got="other vectors",
+        expected="the same vectors",
+        because="a text must not change with the longest text beside it",
+    )
+
+
+@exercise.judge(right_padded, points=1)
+def the_encoder_can_learn_through_it(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The gradient reaches every token's vector, and no padding."""
+    mask = case["mask"][..., None].double()
+    expected = mask * case["weights"].double()[:, None] / mask.sum(1, keepdim=True)
+    got = result["gradient"]
+    tried = "the gradient of a sum over the pooled vectors, at every token"
+    expect(
+        got.shape == expected.shape,
+        tried=tried,
+        got="none",
+        expected="one number a feature of each token",
+        because="the graph is cut (`.item()`, `.numpy()`, `.detach()`, `no_grad`), so no encoder could be fine-tuned",
+    )
+    on_padding = bool((got.double() * (1 - mask)).abs().max() > 1e-6)
+    expect_close(
+        got.double(),
+        expected,
+        tried=tried,
+        rtol=1e-4,
+        atol=1e-5,
+        mistakes={"padding gets a gradient as well: it took part in the mean": got.double()} if on_padding else None,
+    )

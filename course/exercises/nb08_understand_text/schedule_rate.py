@@ -1,0 +1,150 @@
+"""The learning rate at a step: a line up, then a line down to zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from course.judging import Exercise, Unusable, Wrong, expect, need
+
+exercise = Exercise(
+    "08-schedule-rate",
+    answer="lr_at",
+    call="lr_at(step, total, warmup, peak)",
+    title="Warm up, then decay",
+    hints=(
+        "Two straight lines. The first leads from (0, 0) to (warmup, peak), the second from there to (total, 0).",
+        "On the way up the share of the way is step / warmup; on the way down, what is left is total - step.",
+        "Down: peak * (total - step) / (total - warmup). With warmup = 0 there is no way up; divide by nothing then.",
+    ),
+    idea="if step < warmup: return peak * step / warmup; otherwise return peak * (total - step) / (total - warmup).",
+)
+
+
+@exercise.case
+def several_runs(rng: torch.Generator) -> dict[str, Any]:
+    return runs_case(rng)
+
+
+@exercise.case
+def without_warmup(rng: torch.Generator) -> dict[str, Any]:
+    return runs_case(rng, warm=False)
+
+
+def runs_case(rng: torch.Generator, *, warm: bool = True, beyond: int = 0) -> dict[str, Any]:
+    """Settings of three runs; `beyond` further steps are asked for after each one's end."""
+    runs = []
+    for _ in range(3):
+        total = int(torch.randint(40, 120, (), generator=rng))
+        warmup = int(torch.randint(5, total // 3, (), generator=rng)) if warm else 0
+        peak = float(10 ** (-5 + 4 * torch.rand((), generator=rng)))
+        runs.append({"total": total, "warmup": warmup, "peak": peak})
+    return {"runs": runs, "beyond": beyond}
+
+
+@exercise.probe
+def probe_schedule_rate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    curves = []
+    for run in case["runs"]:
+        curve = []
+        for step in range(run["total"] + 1 + case["beyond"]):
+            rate = answer(step, run["total"], run["warmup"], run["peak"])
+            if isinstance(rate, torch.Tensor) and rate.numel() == 1:
+                rate = rate.item()
+            if isinstance(rate, complex):
+                raise Unusable("your answer returned a complex number; return the rate")
+            curve.append(float(need(rate, (int, float), "a number: the rate at this step")))
+        curves.append(curve)
+    return {"curves": [torch.tensor(curve, dtype=torch.float64) for curve in curves]}
+
+
+def _rate(step: float, total: int, warmup: int, peak: float) -> float:
+    return peak * step / warmup if step < warmup else max(0.0, peak * (total - step) / (total - warmup))
+
+
+MISTAKES: dict[str, Callable[[int, int, int, float], float]] = {
+    "there is no warm-up: the rate starts at its peak": lambda s, t, w, p: p * (t - s) / t,
+    "the line down is drawn from step 0, so the rate jumps where the warm-up ends; measure it from `warmup`": (
+        lambda s, t, w, p: p * s / max(1, w) if s < w else p * (t - s) / t
+    ),
+    "the rate never falls: after the warm-up it stays at its peak": lambda s, t, w, p: min(p, p * s / max(1, w)),
+    "this is the factor between 0 and 1; multiply by `peak`": lambda s, t, w, p: _rate(s, t, w, 1.0),
+    "this is one step ahead: at step 0 the rate is 0": lambda s, t, w, p: _rate(s + 1, t, w, p),
+    "the rate falls along half a cosine; this exercise wants a straight line": lambda s, t, w, p: (
+        p * s / w if s < w else p * 0.5 * (1 + math.cos(math.pi * (s - w) / (t - w)))
+    ),
+    "the rate falls over `total` steps counted from the end of the warm-up: at step `total` it is not yet 0": (
+        lambda s, t, w, p: p * s / max(1, w) if s < w else p * (1 - (s - w) / t)
+    ),
+    "the rate falls to 0 one step early: at step total - 1 it is still above 0": (
+        lambda s, t, w, p: p * s / max(1, w) if s < w else p * max(0, t - 1 - s) / (t - 1 - w)
+    ),
+    "whole division throws the fraction away: / instead of //": (
+        lambda s, t, w, p: p * (s // max(1, w)) if s < w else p * ((t - s) // (t - w))
+    ),
+    "the rate never changes: it depends on the step": lambda s, t, w, p: p,
+    "this is 0 at every step, and nothing would learn": lambda s, t, w, p: 0.0,
+    "this is the step itself, not a rate": lambda s, t, w, p: s,
+    "the rate is turned round: high at both ends, 0 where the warm-up ends": (lambda s, t, w, p: p - _rate(s, t, w, p)),
+}
+
+
+@exercise.judge(several_runs, points=1)
+def the_three_corners(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The rate is 0 at step 0, `peak` at step `warmup`, and 0 at step `total`."""
+    for run, curve in _pairs(case, result):
+        corners = {0: 0.0, run["warmup"]: run["peak"], run["total"]: 0.0}
+        for step, expected in corners.items():
+            got = float(curve[step])
+            if abs(got - expected) > 1e-6 * run["peak"]:
+                raise Wrong(tried=_tried(run, step), got=got, expected=expected, because=_because(run, curve))
+
+
+@exercise.judge(several_runs, points=2)
+def every_step_has_its_rate(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Between the corners the rate changes by the same amount in every step: a straight line up, another one down."""
+    for run, curve in _pairs(case, result):
+        judge_curve(run, curve)
+
+
+@exercise.judge(without_warmup, points=1)
+def no_warmup_is_allowed(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """With warmup = 0 the rate starts at `peak` and falls from the first step on."""
+    for run, curve in _pairs(case, result):
+        judge_curve(run, curve)
+
+
+def judge_curve(run: dict[str, Any], curve: torch.Tensor) -> None:
+    """Raise Wrong at the first step whose rate is not the one that the two lines give."""
+    for step, got in enumerate(curve.tolist()):
+        expected = _rate(step, **run)
+        if not abs(got - expected) <= 1e-6 * run["peak"]:
+            raise Wrong(tried=_tried(run, step), got=got, expected=expected, because=_because(run, curve))
+
+
+def _pairs(case: dict[str, Any], result: dict[str, Any]) -> list[tuple[dict[str, Any], torch.Tensor]]:
+    lengths = [run["total"] + 1 + case["beyond"] for run in case["runs"]]
+    found = [len(curve) for curve in result["curves"]]
+    expect(found == lengths, tried="counting the rates", got=found, expected=lengths)
+    return list(zip(case["runs"], result["curves"], strict=True))
+
+
+def _tried(run: dict[str, Any], step: int) -> str:
+    return f"lr_at({step}, total={run['total']}, warmup={run['warmup']}, peak={run['peak']:.3g})"
+
+
+def _because(run: dict[str, Any], curve: torch.Tensor) -> str:
+    """The misconception that the whole curve shows, or nothing."""
+    for because, formula in MISTAKES.items():
+        settings = run["total"], run["warmup"], run["peak"]
+        wrong = torch.tensor([formula(step, *settings) for step in range(len(curve))], dtype=torch.float64)
+        if torch.allclose(curve, wrong, rtol=1e-5, atol=1e-7 * run["peak"]):
+            return because
+    if len(curve) - len(curve.unique()) > len(curve) // 2:
+        return "the rate stands still over many steps and then jumps: it is asked for at every step, not every epoch"
+    if float(curve.min()) < 0:
+        return "a rate below 0 climbs up the loss"
+    return ""

@@ -1,0 +1,239 @@
+"""F1 over whole entities: a span counts if its start, its end and its kind are right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from course.judging import Exercise, Unusable, Wrong, expect, need
+
+exercise = Exercise(
+    "08-score-entities",
+    answer="entity_f1",
+    call="entity_f1(pred, gold)",
+    title="Score whole entities",
+    withholds=("course.spans.entity_f1", "course.spans.find_spans"),
+    hints=(
+        "First a function that gives the spans of one sentence as a set of (start, end, kind); then count.",
+        "A span begins at every B, and ends before the next tag that is not an I of its kind. Keep the sentence's "
+        "number in the tuple: equal spans of two sentences are two.",
+        "right = spans in both sets; F1 = 2 * right / (predicted + gold), counted over all sentences together.",
+    ),
+    idea="Collect (sentence, start, end, kind) of pred and of gold into two sets; 2 * len(a & b) / (len(a) + len(b)).",
+)
+
+KINDS = ("PER", "ORG", "LOC")
+Tags = list[list[str]]
+Set = set[tuple[Any, ...]]
+
+
+@exercise.case
+def mixed_errors(rng: torch.Generator) -> dict[str, Any]:
+    return corpora_case(rng)
+
+
+@exercise.case
+def neighbours(rng: torch.Generator) -> dict[str, Any]:
+    return corpora_case(rng, gap=0)
+
+
+@exercise.case
+def uneven_sentences(rng: torch.Generator) -> dict[str, Any]:
+    return corpora_case(rng, uneven=True)
+
+
+def corpora_case(
+    rng: torch.Generator, *, gap: int = 1, uneven: bool = False, loose: bool = False, empty: bool = False
+) -> dict[str, Any]:
+    """Four corpora of tagged sentences, each with predictions that are wrong here and there.
+
+    With `gap` 0, entities of one kind follow each other directly; with `uneven`, sentences have from one entity to
+    five; with `loose`, predicted entities may begin with an I; with `empty`, one corpus has no entity at all.
+    """
+
+    def whole(low: int, high: int) -> int:
+        return int(torch.randint(low, high, (), generator=rng))
+
+    corpora = []
+    for number in range(4):
+        gold, predicted = [], []
+        for sentence in range(whole(5, 8)):
+            spans, place = [], whole(0, 2)
+            same = KINDS[whole(0, 3)]
+            for _ in range((5 if sentence % 2 else 1) if uneven else 2 + whole(0, 2)):
+                length = whole(1, 4)
+                spans.append((place, place + length, same if gap == 0 else KINDS[whole(0, 3)]))
+                place += length + (whole(gap, gap + 3) if gap else 0)
+            words = place + 3
+            wrong = [_disturbed(span, whole(0, 7 if sentence % 2 else 14), whole(1, 3)) for span in spans]
+            if empty and number == 3:
+                spans, wrong = [], []
+            gold.append(_tags(words, spans))
+            predicted.append(_tags(words, [span for span in wrong if span], loose=loose))
+        corpora.append({"pred": predicted, "gold": gold})
+    return {"corpora": corpora}
+
+
+def _disturbed(span: tuple[int, int, str], fate: int, by: int) -> tuple[int, int, str] | None:
+    """What was predicted in place of a span: another kind, one word too few, nothing; or the span itself."""
+    start, stop, kind = span
+    if fate == 0:
+        return start, stop, KINDS[(KINDS.index(kind) + by) % len(KINDS)]
+    if fate == 1:
+        return (start + 1, stop, kind) if stop - start > 1 else None
+    if fate == 2:
+        return (start, stop - 1, kind) if stop - start > 1 else None
+    return None if fate == 3 else span
+
+
+def _tags(words: int, spans: list[tuple[int, int, str]], *, loose: bool = False) -> list[str]:
+    tags = ["O"] * words
+    for number, (start, stop, kind) in enumerate(spans):
+        begins = "I" if loose and number % 2 and tags[start - 1] == "O" else "B"
+        tags[start:stop] = [f"{begins}-{kind}", *[f"I-{kind}"] * (stop - start - 1)]
+    return tags
+
+
+@exercise.probe
+def probe_score_entities(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    values = []
+    for corpus in case["corpora"]:
+        pred, gold = ([list(tags) for tags in corpus[name]] for name in ("pred", "gold"))
+        value = need(answer(pred, gold), (int, float, np.number, torch.Tensor), "a number between 0 and 1")
+        if isinstance(value, torch.Tensor) and value.numel() != 1:
+            raise Unusable(f"your answer returned a tensor of shape {tuple(value.shape)}; return one number")
+        values.append(float(value))
+    return {"values": torch.tensor(values, dtype=torch.float64)}
+
+
+def _spans(tags: Sequence[str], *, merges: bool = False, strict: bool = False) -> set[tuple[int, int, str]]:
+    """(start, stop, kind) of each span. `merges`: a B goes on a span of its kind; `strict`: an I alone is nothing."""
+    spans: list[tuple[int, int, str]] = []
+    for place, tag in enumerate(tags):
+        position, _, kind = tag.partition("-")
+        goes_on = bool(spans) and spans[-1][1:] == (place, kind) and (position == "I" or merges)
+        if position == "O" or (strict and position == "I" and not goes_on):
+            continue
+        if goes_on:
+            spans[-1] = (spans[-1][0], place + 1, kind)
+        else:
+            spans.append((place, place + 1, kind))
+    return set(spans)
+
+
+def _all(rows: Tags, **reading: bool) -> Set:
+    return {(i, *span) for i, tags in enumerate(rows) for span in _spans(tags, **reading)}
+
+
+def _f1(mine: Set, true: Set) -> float:
+    return 2 * len(mine & true) / (len(mine) + len(true)) if mine or true else 0.0
+
+
+def _tokens(rows: Tags, *, prefix: bool = True) -> Set:
+    return {(i, j, tag if prefix else tag[2:]) for i, row in enumerate(rows) for j, tag in enumerate(row) if tag != "O"}
+
+
+def _accuracy(pred: Tags, gold: Tags) -> float:
+    return float(np.mean([a == b for p, g in zip(pred, gold, strict=True) for a, b in zip(p, g, strict=True)]))
+
+
+def _by_sentence(pred: Tags, gold: Tags) -> float:
+    return float(np.mean([_f1(_all([p]), _all([g])) for p, g in zip(pred, gold, strict=True)]))
+
+
+def _by_kind(pred: Tags, gold: Tags) -> float:
+    mine, true = _all(pred), _all(gold)
+    kinds = sorted({span[-1] for span in mine | true})
+    return float(np.mean([_f1({s for s in mine if s[-1] == k}, {s for s in true if s[-1] == k}) for k in kinds]))
+
+
+MISTAKES: dict[str, Callable[[Tags, Tags], float]] = {
+    "this counts tokens: an entity with one wrong word is no entity, so compare whole spans": (
+        lambda p, g: _f1(_tokens(p), _tokens(g))
+    ),
+    "this counts tokens, and B and I alike: compare whole spans": (
+        lambda p, g: _f1(_tokens(p, prefix=False), _tokens(g, prefix=False))
+    ),
+    "this is the share of right tags, most of which are O: count spans": _accuracy,
+    "this is the mean over sentences: count over all sentences together, then divide once": _by_sentence,
+    "this is the mean over kinds: count all kinds together": _by_kind,
+    "this is the precision: right / predicted; F1 asks for what was missed as well": (
+        lambda p, g: len(_all(p) & _all(g)) / max(1, len(_all(p)))
+    ),
+    "this is the recall: right / gold; F1 asks for what was invented as well": (
+        lambda p, g: len(_all(p) & _all(g)) / max(1, len(_all(g)))
+    ),
+    "the kind is not compared: PER in place of LOC is wrong": (
+        lambda p, g: _f1({s[:-1] for s in _all(p)}, {s[:-1] for s in _all(g)})
+    ),
+    "the end is not compared: an entity that stops a word early is wrong": (
+        lambda p, g: _f1({(s[0], s[1], s[3]) for s in _all(p)}, {(s[0], s[1], s[3]) for s in _all(g)})
+    ),
+    "equal spans of different sentences fell together in one set: keep the sentence's number": (
+        lambda p, g: _f1({s[1:] for s in _all(p)}, {s[1:] for s in _all(g)})
+    ),
+    "two neighbours of one kind were read as one entity: every B begins a new one": (
+        lambda p, g: _f1(_all(p, merges=True), _all(g, merges=True))
+    ),
+    "an I that continues nothing was dropped: it begins an entity": (
+        lambda p, g: _f1(_all(p, strict=True), _all(g, strict=True))
+    ),
+    "this is right / (predicted or gold), the Jaccard index; F1 is 2 right / (predicted + gold)": (
+        lambda p, g: len(_all(p) & _all(g)) / max(1, len(_all(p) | _all(g)))
+    ),
+    "this is a percentage; return a fraction between 0 and 1": lambda p, g: 100 * _f1(_all(p), _all(g)),
+    "the 2 is missing: F1 is 2 right / (predicted + gold)": lambda p, g: _f1(_all(p), _all(g)) / 2,
+}
+
+
+def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless each corpus has its F1; a mistake is named if it explains all corpora."""
+    corpora, got = case["corpora"], result["values"].tolist()
+    expected = [_f1(_all(corpus["pred"]), _all(corpus["gold"])) for corpus in corpora]
+    expect(len(got) == len(expected), tried="counting the values", got=len(got), expected=len(expected))
+    if _close(got, expected):
+        return
+    because = next(
+        (
+            why
+            for why, wrong in MISTAKES.items()
+            if _close(got, [wrong(corpus["pred"], corpus["gold"]) for corpus in corpora])
+        ),
+        "",
+    )
+    if len(set(got)) == 1:
+        because = because or "every corpus has the same score, whatever was predicted"
+    lengths = ", ".join(str(len(corpus["gold"])) for corpus in corpora)
+    tried = f"{len(corpora)} corpora of {lengths} sentences; {_first_error(corpora[0])}"
+    raise Wrong(tried=tried, got=got, expected=expected, because=because)
+
+
+def _first_error(corpus: dict[str, Any]) -> str:
+    pairs = zip(corpus["pred"], corpus["gold"], strict=True)
+    pred, gold = next(((p, g) for p, g in pairs if p != g), (corpus["pred"][0], corpus["gold"][0]))
+    return f"in the first of them [{' '.join(pred)}] is predicted for [{' '.join(gold)}]"
+
+
+def _close(got: Sequence[float], expected: Sequence[float]) -> bool:
+    return all(abs(a - b) <= 1e-6 for a, b in zip(got, expected, strict=True))
+
+
+@exercise.judge(mixed_errors, points=2)
+def whole_spans_count(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """An entity counts as right if its start, its end and its kind are right; F1 is 2 right / (predicted + gold)."""
+    judge_values(case, result)
+
+
+@exercise.judge(neighbours, points=1)
+def every_b_begins_an_entity(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Entities of one kind that follow each other directly are several entities."""
+    judge_values(case, result)
+
+
+@exercise.judge(uneven_sentences, points=1)
+def all_sentences_count_together(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The counts of all sentences are summed before dividing: a sentence with five entities counts for five."""
+    judge_values(case, result)

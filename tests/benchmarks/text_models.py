@@ -1,0 +1,126 @@
+"""Chapter 08's experiment at three seeds: six ways to tell praise from complaint in words never seen in training.
+
+`python -m tests.benchmarks text_models` measures what is missing and writes the stored table
+`course/data/assets/tables/text_models.json`. Every run is kept under COURSE_HOME as soon as it is done, so a benchmark
+that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from course.data.sentences import Texts, sentiments
+from course.experiments import Comparison, write_table
+from course.runtime import home, seed_everything
+from course.text import (
+    RecurrentClassifier,
+    TextClassifier,
+    TextData,
+    load_encoder,
+    load_tokenizer,
+    predict_texts,
+    sentence_features,
+    with_lora,
+)
+from course.training import fit
+from tests.benchmarks import Figure
+
+TRAIN, TEST, BATCH_SIZE, EPOCHS, LR, LORA_LR = 160, 200, 16, 4, 1e-4, 2e-3
+SEEDS = (0, 1, 2)
+COMMAND = "python -m tests.benchmarks text_models"
+Label = Callable[[list[str]], torch.Tensor]  # texts -> their classes (N,)
+
+
+def bag_of_words(data: Texts, seed: int) -> Label:
+    """Logistic regression on counts of words."""
+    counter = CountVectorizer(token_pattern=r"(?u)\b\w+\b")
+    linear = LogisticRegression(max_iter=2000).fit(counter.fit_transform(data.texts), data.labels)
+    return lambda texts: torch.tensor(linear.predict(counter.transform(texts)))
+
+
+def frozen(data: Texts, pooling: str) -> Label:
+    """Logistic regression on the pooled vectors of the frozen encoder."""
+    tokenizer, model = load_tokenizer(), TextClassifier(load_encoder(), 1, pooling=pooling)
+
+    def features(texts: list[str]) -> torch.Tensor:
+        unlabelled = Texts(texts, torch.zeros(len(texts), dtype=torch.int64), ("any",))
+        return sentence_features(model, TextData(tokenizer, unlabelled), cache=False).x
+
+    linear = LogisticRegression(max_iter=2000).fit(features(data.texts), data.labels)
+    return lambda texts: torch.tensor(linear.predict(features(texts)))
+
+
+def trained(model: nn.Module, data: Texts, seed: int, *, epochs: int = EPOCHS, lr: float = LR) -> Label:
+    """What the model says after training on all of `data`."""
+    tokenizer = load_tokenizer()
+    loader = TextData(tokenizer, data).loader(BATCH_SIZE, seed=seed)
+    torch.manual_seed(seed)  # for dropout
+    fit(model, loader, epochs=epochs, lr=lr, schedule="cosine", verbose=False)
+    return lambda texts: predict_texts(model, tokenizer, texts).argmax(1)
+
+
+def classifier(seed: int, *, weights: str | None = "default") -> TextClassifier:
+    """MiniLM under a new head; with `weights` None its trunk is random."""
+    return TextClassifier(load_encoder(weights=weights), 2, seed=seed)
+
+
+def recurrent(data: Texts, seed: int) -> Label:
+    model = RecurrentClassifier(load_tokenizer().vocab_size, 2)
+    return trained(model, data, seed, epochs=10, lr=3e-3)
+
+
+SETTINGS: dict[str, Callable[[Texts, int], Label]] = {
+    "bag of words": bag_of_words,
+    "recurrent, from scratch": recurrent,
+    "frozen, first token": lambda data, seed: frozen(data, "first"),
+    "frozen, mean": lambda data, seed: frozen(data, "mean"),
+    "LoRA": lambda data, seed: trained(with_lora(classifier(seed), seed=seed), data, seed, lr=LORA_LR),
+    "fine-tuned": lambda data, seed: trained(classifier(seed), data, seed),
+}
+
+
+def run(setting: str, seed: int) -> dict[str, Any]:
+    """One row: accuracy on test sentences, half of them negated; on plain ones; on the same with a "not"."""
+    seed_everything(seed)
+    label = SETTINGS[setting](sentiments("train", TRAIN, seed=seed), seed)
+    tests = {
+        "accuracy": sentiments("test", TEST, seed=seed),
+        "plain": sentiments("test", TEST // 2, seed=seed, negated=False),
+        "negated": sentiments("test", TEST // 2, seed=seed, negated=True),
+    }
+    scores = {name: (label(test.texts) == test.labels).double().mean().item() for name, test in tests.items()}
+    return {"setting": setting, "seed": seed, **scores}
+
+
+def measure(*seeds: str) -> Figure:
+    kept = home() / "benchmarks" / "text_models.jsonl"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    for seed in map(int, seeds or SEEDS):
+        for setting in SETTINGS:
+            if (setting, seed) not in read(kept):
+                line = json.dumps(run(setting, seed))
+                print(line, flush=True)
+                with kept.open("a") as file:
+                    file.write(line + "\n")
+    found = read(kept)
+    complete = [seed for seed in SEEDS if all((setting, seed) in found for setting in SETTINGS)]
+    comparison = Comparison([found[setting, seed] for setting in SETTINGS for seed in complete])
+    notes = [f"seeds {complete}", comparison.table()]
+    if tuple(complete) == SEEDS:
+        notes.append(f"written to {write_table('text_models', comparison.rows, command=COMMAND)}")
+    ahead = comparison.paired("fine-tuned", "bag of words", "accuracy")
+    return Figure(ahead.mean, "accuracy of fine-tuning above a bag of words on unseen words", "0.2", tuple(notes))
+
+
+def read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    """The rows kept so far, by setting and seed."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return {(row["setting"], row["seed"]): row for row in map(json.loads, lines)}

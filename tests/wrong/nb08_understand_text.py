@@ -1,0 +1,464 @@
+"""Mistakes of chapter 08."""
+
+import math
+
+import numpy as np
+import torch
+
+
+def plain_mean(hidden, mask):
+    return hidden.mean(1)
+
+
+def masked_but_divided_by_the_length(hidden, mask):
+    return (hidden * mask[..., None]).mean(1)
+
+
+def sum_of_tokens(hidden, mask):
+    return (hidden * mask[..., None]).sum(1)
+
+
+def first_token(hidden, mask):
+    return hidden[:, 0]
+
+
+def last_column(hidden, mask):
+    return hidden[:, -1]
+
+
+def largest_number(hidden, mask):
+    return hidden.max(1).values
+
+
+def mask_turned_round(hidden, mask):
+    weight = 1 - mask[..., None]
+    return (hidden * weight).sum(1) / weight.sum(1)
+
+
+def tokens_of_the_whole_batch(hidden, mask):
+    return (hidden * mask[..., None]).sum(1) / mask.sum()
+
+
+def mean_number_of_tokens(hidden, mask):
+    return (hidden * mask[..., None]).sum(1) / mask.sum(1).float().mean()
+
+
+def without_special_tokens(hidden, mask):
+    return (hidden[:, 1:] * mask[:, 1:, None]).sum(1) / mask[:, 1:].sum(1, keepdim=True)
+
+
+def over_the_batch(hidden, mask):
+    return hidden.mean(0)
+
+
+def graph_cut(hidden, mask):
+    weight = mask[..., None]
+    return ((hidden * weight).sum(1) / weight.sum(1)).detach()
+
+
+def pools_nothing(hidden, mask):
+    return hidden
+
+
+def pools_with_numpy(hidden, mask):
+    return (hidden.detach().numpy() * mask.numpy()[..., None]).sum(1)
+
+
+def returns_none(*_):
+    return None
+
+
+def ones_for_every_text(hidden, mask):
+    return torch.ones(hidden.shape[0], hidden.shape[2], requires_grad=True) * 1
+
+
+def with_a_loop(hidden, mask):
+    return torch.stack([row[marks.bool()].mean(0) for row, marks in zip(hidden, mask, strict=True)])
+
+
+def with_a_product(hidden, mask):
+    share = mask.double() / mask.sum(1, keepdim=True)
+    return torch.einsum("bl,bld->bd", share, hidden.double())
+
+
+def with_masked_fill(hidden, mask):
+    gone = hidden.masked_fill(mask[..., None] == 0, float("nan"))
+    return torch.nanmean(gone, dim=1)
+
+
+def no_warmup(step, total, warmup, peak):
+    return peak * (total - step) / total
+
+
+def jumps_after_warmup(step, total, warmup, peak):
+    return peak * step / warmup if step < warmup else peak * (total - step) / total
+
+
+def never_falls(step, total, warmup, peak):
+    return min(peak, peak * step / max(1, warmup))
+
+
+def factor_alone(step, total, warmup, peak):
+    return step / warmup if step < warmup else (total - step) / (total - warmup)
+
+
+def one_step_ahead(step, total, warmup, peak):
+    return with_two_lines(step + 1, total, warmup, peak)
+
+
+def cosine_instead(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+
+
+def not_yet_zero_at_the_end(step, total, warmup, peak):
+    return peak * step / warmup if step < warmup else peak * (1 - (step - warmup) / total)
+
+
+def zero_too_early(step, total, warmup, peak):
+    return peak * step / max(1, warmup) if step < warmup else peak * max(0, total - 1 - step) / (total - 1 - warmup)
+
+
+def whole_division(step, total, warmup, peak):
+    return peak * (step // warmup) if step < warmup else peak * ((total - step) // (total - warmup))
+
+
+def stepped_by_epoch(step, total, warmup, peak):
+    return with_two_lines(step - step % 10, total, warmup, peak)
+
+
+def turned_round(step, total, warmup, peak):
+    return peak - with_two_lines(step, total, warmup, peak)
+
+
+def divides_by_no_warmup(step, total, warmup, peak):
+    return min(peak * step / warmup, peak * (total - step) / (total - warmup))
+
+
+def always_the_peak(step, total, warmup, peak):
+    return peak
+
+
+def always_zero(*_):
+    return 0.0
+
+
+def the_step_itself(step, *_):
+    return step
+
+
+def with_two_lines(step, total, warmup, peak):
+    up = step / warmup if warmup else 1.0
+    return peak * max(0.0, min(up, (total - step) / (total - warmup)))
+
+
+def by_interpolation(step, total, warmup, peak):
+    corners = ([0, warmup, total], [0, peak, 0]) if warmup else ([0, total], [peak, 0])
+    return np.interp(step, *corners)
+
+
+class RateWithTorch:
+    def __call__(self, step, total, warmup, peak):
+        parameter = torch.nn.Parameter(torch.zeros(1))
+        optimizer = torch.optim.SGD([parameter], lr=peak)
+
+        def factor(now):
+            return now / warmup if now < warmup else max(0, total - now) / (total - warmup)
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return torch.tensor(schedule.lr_lambdas[0](step) * peak, dtype=torch.float64)
+
+
+with_torch = RateWithTorch()
+with_torch.__name__ = "with_torch"
+
+
+def _aligned(word_ids, tags):
+    return [-100 if word is None or (i and word_ids[i - 1] == word) else tags[word] for i, word in enumerate(word_ids)]
+
+
+def tag_on_every_token(word_ids, tags):
+    return [-100 if word is None else tags[word] for word in word_ids]
+
+
+def zero_on_special_tokens(word_ids, tags):
+    return [0 if word is None else label for word, label in zip(word_ids, _aligned(word_ids, tags), strict=True)]
+
+
+def zero_on_further_tokens(word_ids, tags):
+    return [
+        0 if word is not None and label == -100 else label
+        for word, label in zip(word_ids, _aligned(word_ids, tags), strict=True)
+    ]
+
+
+def shifted_by_one(word_ids, tags):
+    return [*_aligned(word_ids, tags)[1:], -100]
+
+
+def shifted_the_other_way(word_ids, tags):
+    return [-100, *_aligned(word_ids, tags)[:-1]]
+
+
+def tag_of_the_next_word(word_ids, tags):
+    return _aligned(word_ids, [*tags[1:], tags[0]])
+
+
+def tag_of_the_word_before(word_ids, tags):
+    return [
+        -100 if label == -100 else tags[word - 1]
+        for word, label in zip(word_ids, _aligned(word_ids, tags), strict=True)
+    ]
+
+
+def every_token_a_word(word_ids, tags):
+    return [*tags, *[-100] * (len(word_ids) - len(tags))][: len(word_ids)]
+
+
+def on_the_last_token(word_ids, tags):
+    return _aligned(word_ids[::-1], tags)[::-1]
+
+
+def word_0_is_false(word_ids, tags):
+    return [label if word else -100 for word, label in zip(word_ids, _aligned(word_ids, tags), strict=True)]
+
+
+def new_words_told_by_their_tag(word_ids, tags):
+    labels, before = [], None
+    for word in word_ids:
+        tag = None if word is None else tags[word]
+        labels.append(-100 if tag is None or tag == before else tag)
+        before = tag
+    return labels
+
+
+def without_the_special_tokens(word_ids, tags):
+    return [label for word, label in zip(word_ids, _aligned(word_ids, tags), strict=True) if word is not None]
+
+
+def one_label_a_word(word_ids, tags):
+    return list(tags)
+
+
+def ignores_everything(word_ids, tags):
+    return [-100] * len(word_ids)
+
+
+def returns_the_words(word_ids, tags):
+    return word_ids
+
+
+def with_a_set_of_seen_words(word_ids, tags):
+    seen, labels = {None}, []
+    for word in word_ids:
+        labels.append(-100 if word in seen else tags[word])
+        seen.add(word)
+    return tuple(labels)
+
+
+def with_a_tensor(word_ids, tags):
+    ids = torch.tensor([-1 if word is None else word for word in word_ids])
+    first = ids != torch.cat([torch.tensor([-1]), ids[:-1]])
+    return torch.where(first & (ids >= 0), torch.tensor(tags)[ids.clamp(min=0)], -100)
+
+
+def with_positions(word_ids, tags):
+    labels = np.full(len(word_ids), -100)
+    for word, tag in enumerate(tags):
+        if word in word_ids:
+            labels[word_ids.index(word)] = tag
+    return labels.tolist()
+
+
+def _spans(row, *, merges=False, strict=False):
+    spans, start, kind = [], None, None
+    for place, tag in enumerate([*row, "O"]):
+        goes_on = kind is not None and tag[2:] == kind and (tag[0] == "I" or (merges and tag[0] == "B"))
+        if goes_on:
+            continue
+        if kind is not None:
+            spans.append((start, place, kind))
+        begins = tag[0] == "B" or (tag[0] == "I" and not strict)
+        start, kind = (place, tag[2:]) if begins else (None, None)
+    return spans
+
+
+def _sets(pred, gold, read=_spans, **options):
+    return [{(i, *span) for i, row in enumerate(rows) for span in read(row, **options)} for rows in (pred, gold)]
+
+
+def _f1(mine, true):
+    return 2 * len(mine & true) / (len(mine) + len(true)) if mine or true else 0.0
+
+
+def counts_tokens(pred, gold):
+    return _f1(*_sets(pred, gold, lambda row: [(j, tag) for j, tag in enumerate(row) if tag != "O"]))
+
+
+def counts_tokens_by_kind(pred, gold):
+    return _f1(*_sets(pred, gold, lambda row: [(j, tag[2:]) for j, tag in enumerate(row) if tag != "O"]))
+
+
+def share_of_right_tags(pred, gold):
+    pairs = [pair for p, g in zip(pred, gold, strict=True) for pair in zip(p, g, strict=True)]
+    return sum(a == b for a, b in pairs) / len(pairs)
+
+
+def mean_over_sentences(pred, gold):
+    return sum(_f1(*_sets([p], [g])) for p, g in zip(pred, gold, strict=True)) / len(gold)
+
+
+def mean_over_kinds(pred, gold):
+    mine, true = _sets(pred, gold)
+    kinds = {span[-1] for span in mine | true}
+    return sum(_f1({s for s in mine if s[-1] == k}, {s for s in true if s[-1] == k}) for k in kinds) / len(kinds)
+
+
+def precision_alone(pred, gold):
+    mine, true = _sets(pred, gold)
+    return len(mine & true) / max(1, len(mine))
+
+
+def recall_alone(pred, gold):
+    mine, true = _sets(pred, gold)
+    return len(mine & true) / max(1, len(true))
+
+
+def kind_forgotten(pred, gold):
+    return _f1(*_sets(pred, gold, lambda row: [span[:2] for span in _spans(row)]))
+
+
+def end_forgotten(pred, gold):
+    return _f1(*_sets(pred, gold, lambda row: [(span[0], span[2]) for span in _spans(row)]))
+
+
+def sentence_forgotten(pred, gold):
+    return _f1(*({span for row in rows for span in _spans(row)} for rows in (pred, gold)))
+
+
+def neighbours_merged(pred, gold):
+    return _f1(*_sets(pred, gold, merges=True))
+
+
+def jaccard(pred, gold):
+    mine, true = _sets(pred, gold)
+    return len(mine & true) / max(1, len(mine | true))
+
+
+def percentage(pred, gold):
+    return 100 * _f1(*_sets(pred, gold))
+
+
+def without_the_two(pred, gold):
+    return _f1(*_sets(pred, gold)) / 2
+
+
+def always_one(*_):
+    return 1.0
+
+
+def returns_the_prediction(pred, gold):
+    return pred
+
+
+def with_precision_and_recall(pred, gold):
+    mine, true = _sets(pred, gold)
+    right = sum(span in true for span in mine)
+    if right == 0:
+        return 0.0
+    precision, recall = right / len(mine), right / len(true)
+    return 2 * precision * recall / (precision + recall)
+
+
+def with_lists_and_a_tensor(pred, gold):
+    counts = torch.zeros(3, dtype=torch.float64)
+    for p, g in zip(pred, gold, strict=True):
+        mine, true = list(_spans(p)), list(_spans(g))
+        counts += torch.tensor([2.0 * sum(span in true for span in mine), len(mine), len(true)])
+    return counts[0] / counts[1:].sum().clamp(min=1)
+
+
+WRONG = {
+    "08-pool-tokens": {
+        plain_mean: "padding is averaged in",
+        masked_but_divided_by_the_length: "counted in the number",
+        sum_of_tokens: "this is the sum",
+        first_token: "first token's vector",
+        last_column: "last column's vector",
+        largest_number: "largest number",
+        mask_turned_round: "tokens were left out",
+        tokens_of_the_whole_batch: "tokens of the whole batch",
+        mean_number_of_tokens: "mean number of tokens",
+        without_special_tokens: "special tokens were left out",
+        over_the_batch: "axis 1",
+        graph_cut: "the graph is cut",
+        pools_nothing: "one vector a text",
+        pools_with_numpy: "a tensor (B, D)",
+        returns_none: "return the pooled vectors",
+        ones_for_every_text: "every text has the same vector",
+    },
+    "08-schedule-rate": {
+        no_warmup: "there is no warm-up",
+        jumps_after_warmup: "jumps where the warm-up ends",
+        never_falls: "the rate never falls",
+        factor_alone: "multiply by `peak`",
+        one_step_ahead: "one step ahead",
+        cosine_instead: "half a cosine",
+        not_yet_zero_at_the_end: "not yet 0",
+        zero_too_early: "one step early",
+        whole_division: "/ instead of //",
+        stepped_by_epoch: "not every epoch",
+        turned_round: "turned round",
+        divides_by_no_warmup: "division by zero",
+        always_the_peak: "the rate never changes",
+        always_zero: "nothing would learn",
+        the_step_itself: "not a rate",
+        returns_none: "the rate at this step",
+    },
+    "08-align-labels": {
+        tag_on_every_token: "would count five times",
+        zero_on_special_tokens: '0 is a class ("O")',
+        zero_on_further_tokens: "-100 on each",
+        shifted_by_one: "one token too early",
+        shifted_the_other_way: "one token too late",
+        tag_of_the_next_word: "tag of the next",
+        tag_of_the_word_before: "the one before",
+        every_token_a_word: "as if every token were a word",
+        on_the_last_token: "it belongs on the first",
+        word_0_is_false: "`not word` is true for 0",
+        new_words_told_by_their_tag: "a new word was told by its tag",
+        without_the_special_tokens: "one label a token",
+        one_label_a_word: "one label a token",
+        ignores_everything: "labels belong on the first token",
+        returns_the_words: "no whole numbers",
+        returns_none: "one label a token",
+    },
+    "08-score-entities": {
+        counts_tokens: "this counts tokens: an entity",
+        counts_tokens_by_kind: "B and I alike",
+        share_of_right_tags: "most of which are O",
+        mean_over_sentences: "mean over sentences",
+        mean_over_kinds: "mean over kinds",
+        precision_alone: "this is the precision",
+        recall_alone: "this is the recall",
+        kind_forgotten: "the kind is not compared",
+        end_forgotten: "the end is not compared",
+        sentence_forgotten: "keep the sentence's number",
+        neighbours_merged: "every B begins a new one",
+        jaccard: "Jaccard",
+        percentage: "percentage",
+        without_the_two: "the 2 is missing",
+        always_one: "the same score",
+        always_zero: "the same score",
+        returns_the_prediction: "a number between 0 and 1",
+        returns_none: "a number between 0 and 1",
+    },
+}
+
+RIGHT = {
+    "08-pool-tokens": [with_a_loop, with_a_product, with_masked_fill],
+    "08-schedule-rate": [with_two_lines, by_interpolation, with_torch],
+    "08-align-labels": [with_a_set_of_seen_words, with_a_tensor, with_positions],
+    "08-score-entities": [with_precision_and_recall, with_lists_and_a_tensor],
+}
