@@ -33,7 +33,9 @@ class Run:
         *,
         keep_best: bool = False,
     ) -> None:
-        self.model, self.optimizer, self.scaler, self.history = model, optimizer, scaler, history
+        # Of a model that torch.compile has wrapped, the one inside: its names are those of an uncompiled one.
+        self.model: nn.Module = getattr(model, "_orig_mod", model)
+        self.optimizer, self.scaler, self.history = optimizer, scaler, history
         self.loaders, self.keep_best = list(loaders), keep_best
         self.schedule: Any = None
         self.best: dict[str, torch.Tensor] = {}

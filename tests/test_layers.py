@@ -17,6 +17,7 @@ LIBRARY = [
     "weights",
     "models",
     "lora",
+    "feeding",
     "features",
     "engine",
     "measures",
