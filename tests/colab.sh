@@ -13,7 +13,7 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 environment="${ENVIRONMENT:-$work/environment}"
 python="$environment/bin/python"
-export PIP_DISABLE_PIP_VERSION_CHECK=1
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PYDEVD_DISABLE_FILE_VALIDATION=1
 
 if [ ! -x "$python" ]; then
     "${PYTHON:-python3.13}" -m venv "$environment"

