@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from course.runtime import is_live
 
@@ -24,3 +26,18 @@ def bar(iterable: Iterable[Item], description: str, *, total: int | None = None)
     from tqdm.auto import tqdm
 
     return tqdm(iterable, desc=description, total=total, delay=DELAY_S, leave=False)
+
+
+def is_watched() -> bool:
+    """Whether somebody watches a notebook (see `runtime.is_live`) or a terminal."""
+    return is_live() or (sys.stderr.isatty() and not {"COURSE_LIVE", "CI"} & set(os.environ))
+
+
+def byte_bar(total: int | None, start: int, description: str) -> Any:
+    """A tqdm bar over the bytes of a download, `start` of `total` being there already; `update` moves it."""
+    from tqdm.auto import tqdm
+
+    return tqdm(
+        total=total, initial=start, desc=description, unit="B", unit_scale=True, delay=DELAY_S, leave=False,
+        disable=not is_watched(),
+    )  # fmt: skip

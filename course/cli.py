@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from course import cli_grading
+from course import cli_fetch, cli_grading
 from course.errors import CourseError, SetupError
 
 FIRST_NOTEBOOK = "00_start_here.ipynb"
@@ -53,10 +53,13 @@ def version(
 
 @app.command(context_settings=PASS_THROUGH)
 def lab(context: typer.Context) -> None:
-    """Open the notebooks in JupyterLab: course lab [FOLDER] [JUPYTER OPTIONS], say --no-browser or --port 8890."""
+    """Open your notebooks in JupyterLab: course lab [FOLDER] [JUPYTER OPTIONS], say --no-browser or --port 8890.
+
+    They are copies in my-notebooks/, made the first time and never overwritten. FOLDER opens another folder, as it is.
+    """
     options = list(context.args)
     folder = Path(options.pop(0)) if options and not options[0].startswith("-") else None
-    notebook = first_notebook(find_notebooks(folder))
+    notebook = first_notebook(find_notebooks(folder) if folder else own_notebooks())
     # As the default address, not as a file to open: so the address printed for --no-browser leads there too.
     opened = [f"--ServerApp.root_dir={notebook.parent}", f"--LabApp.default_url=/lab/tree/{quote(notebook.name)}"]
     command = [sys.executable, "-m", "jupyterlab", *opened, *options]
@@ -132,8 +135,19 @@ def build(
     raise typer.Exit(int(bool(lines)))
 
 
-for command in (cli_grading.grade, cli_grading.report, cli_grading.export, cli_grading.release):
+for command in (cli_fetch.fetch, cli_grading.grade, cli_grading.report, cli_grading.export, cli_grading.release):
     app.command()(command)
+
+
+def own_notebooks() -> Path:
+    """The folder with the learner's copies of the notebooks, said in one line; what is missing there is copied."""
+    from course import workspace
+
+    folder, outdated = workspace.prepare(find_notebooks())
+    print(f"your notebooks are in {folder}")
+    for name in outdated:
+        print(f"{name} has changed since you began it; to have the new one, rename yours and run this command again")
+    return folder
 
 
 def find_notebooks(folder: Path | None = None) -> Path:

@@ -6,19 +6,17 @@ import importlib
 import json
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from course.data import downloads
 from course.errors import CourseError
 from course.runtime import choose_device, choose_precision, home
 
@@ -46,7 +44,7 @@ class Finding:
 def diagnose() -> list[Finding]:
     """Everything `course doctor` looks at, in the order it is shown. Whatever is broken is found, never raised."""
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _python, _packages, _torch, _gpu, _weights, _kernel, _disk, _network, _sandbox,
+        _python, _packages, _torch, _gpu, _weights, _kernel, _disk, _network, _full_profile, _sandbox,
     )  # fmt: skip
     return [finding for look in looks for finding in look()]
 
@@ -187,13 +185,7 @@ def _network() -> Iterator[Finding]:
     proxy = getproxies().get("https")
     address = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}") if proxy else None
     places = [(address.hostname or "", address.port or 3128)] if address else [(hub, 443) for hub in HUBS]
-    reached: set[str] = set()
-    threads = [Thread(target=_knock, args=(*place, reached), daemon=True) for place in places]
-    for thread in threads:
-        thread.start()
-    # A silent name server can hold a thread far longer; it is left to end with the process.
-    for thread in threads:
-        thread.join(NETWORK_TIMEOUT_S)
+    reached = downloads.reached(places, NETWORK_TIMEOUT_S)
     silent = [host for host, _ in places if host not in reached]
     names = ", ".join(host for host, _ in places)
     if not silent:
@@ -203,9 +195,28 @@ def _network() -> Iterator[Finding]:
         yield Finding("network", WARNING, found, 'PROFILE = "quick"')
 
 
-def _knock(host: str, port: int, reached: set[str]) -> None:
-    with suppress(OSError), socket.create_connection((host, port), timeout=NETWORK_TIMEOUT_S):
-        reached.add(host)
+def _full_profile() -> Iterator[Finding]:
+    """What of the full profile's downloads is there. Nobody needs them for the quick one."""
+    try:
+        from course import full_profile
+
+        missing = [item for item in full_profile.ITEMS if not item.is_there()]
+    except Exception as error:  # torch that doesn't load is reported above; COURSE_DATA may be no folder
+        yield Finding("full profile", WARNING, f"{error}", "course fetch --list")
+        return
+    if not missing:
+        yield Finding("full profile", OK, "all that it needs was fetched")
+        return
+    size = sum(item.megabytes for item in missing)
+    found = f"{len(missing)} of {len(full_profile.ITEMS)} downloads missing ({size:,.0f} MB)"
+    if full_profile.mark().exists():
+        names = ", ".join(item.name for item in missing)
+        found = (
+            f"{found}: {names}, though it was fetched once; notebooks will fetch it again, or stop without a network"
+        )
+        yield Finding("full profile", WARNING, found, "course fetch --profile full")
+    else:
+        yield Finding("full profile", OK, f"{found}; only the full one needs them: course fetch --profile full")
 
 
 def _sandbox() -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 CourseError
 ├── SetupError            the machine, the profile or the installation is not what was asked for
-│   └── NoNetwork         the full profile needs a download and there is no network
+│   ├── NoNetwork         the full profile needs a download and there is no network
+│   └── DownloadFailed    the server refuses, what it sends is not the file, or there is no room for it
 ├── UnknownName           no model, class, style or exercise has this name; the nearest are offered
 ├── WeightsError          a weight file cannot be used
 │   ├── WeightsMissing    it is not installed
@@ -10,7 +11,9 @@ CourseError
 ├── DataError             data cannot be used
 │   ├── BadPicture        a file is not a picture, or is cut off
 │   ├── EmptyData         there is not one sample
-│   └── BadLabels         a label is outside [0, classes)
+│   ├── BadLabels         a label is outside [0, classes)
+│   ├── BadBoxes          a box is outside its picture or has no area
+│   └── BadMask           a mask is not of its picture's size, or has unknown values
 ├── ModelError            model surgery is impossible
 │   └── HeadNotFound      the last layer is not a Linear or a 1 x 1 convolution
 ├── TrainingError         training cannot go on
@@ -49,6 +52,10 @@ class SetupError(CourseError):
 
 class NoNetwork(SetupError):
     """The full profile needs a download and there is no network."""
+
+
+class DownloadFailed(SetupError):
+    """A download cannot be finished: the server refuses, what it sends is not the file, or there is no room for it."""
 
 
 class UnknownName(CourseError):
@@ -91,6 +98,14 @@ class EmptyData(DataError):
 
 class BadLabels(DataError):
     """A label is outside [0, classes)."""
+
+
+class BadBoxes(DataError):
+    """A box is outside its picture or has no area."""
+
+
+class BadMask(DataError):
+    """A mask is not of its picture's size, or has unknown values."""
 
 
 class ModelError(CourseError):

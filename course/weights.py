@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
+import itertools
 import re
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.errors import NoNetwork, UnknownName, WeightsCorrupt, WeightsError, WeightsMissing
+from course.data import downloads, hub
+from course.data.downloads import file_hash
+from course.errors import DownloadFailed, NoNetwork, UnknownName, WeightsCorrupt, WeightsMissing
 
 DEFAULT_MODEL = "efficientnet_lite0"
 
@@ -61,7 +62,7 @@ def weights_path(name: str = DEFAULT_MODEL) -> Path:
         raise UnknownName.of("bundled weight file", name, BUNDLED)
     bundled = BUNDLED[name]
     path = _locate(bundled)
-    found = sha256(path)
+    found = file_hash(path)
     if found != bundled.sha256:
         raise WeightsCorrupt(
             f"{path} has sha256 {found[:8]}…, not {bundled.sha256[:8]}…: it is damaged or of another version; "
@@ -73,18 +74,6 @@ def weights_path(name: str = DEFAULT_MODEL) -> Path:
 def minilm_folder() -> Path:
     """The folder of the bundled MiniLM-L6, tokenizer and configuration included, for transformers to load."""
     return weights_path("minilm").parent
-
-
-def sha256(path: Path) -> str:
-    """The file's sha256 in hexadecimal, read once for as long as its size and time stamp stay the same."""
-    status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=16)
-def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _locate(bundled: Bundled) -> Path:
@@ -115,24 +104,35 @@ def build(name: str, weights: Any = "default") -> nn.Module:
     library, plain = _library_of(name)
     load = {"bundled": _load_bundled, "torchvision": _load_torchvision, "timm": _load_timm}[library]
     with nullcontext() if weights is None else torch.random.fork_rng(devices=[]):
-        model: Any = load(plain, weights)
+        try:
+            model: Any = load(plain, weights)
+        except (NoNetwork, DownloadFailed) as error:
+            bundled = f'load_backbone("{DEFAULT_MODEL}") is bundled'
+            raise type(error)(f"the weights of {name!r} are not here: {error}, and {bundled}") from error
     model.origin = Origin(plain, library, None if weights is None else str(weights))
     return model
 
 
 def _library_of(name: str) -> tuple[str, str]:
     import timm
-    import torchvision
 
     if name == DEFAULT_MODEL:
         return "bundled", name
-    torchvision_names = torchvision.models.list_models(module=torchvision.models)
+    torchvision_names = [*itertools.chain(*_torchvision_names())]
     plain = name.removeprefix("timm/")
     if name in torchvision_names:
         return "torchvision", name
     if timm.is_model(plain):
         return "timm", plain
     raise UnknownName.of("model", name, {DEFAULT_MODEL, *torchvision_names, *timm.list_models()})
+
+
+def _torchvision_names() -> tuple[list[str], list[str]]:
+    """The names of torchvision's classifiers, and of its detectors and segmenters, which are built on a classifier."""
+    from torchvision import models
+    from torchvision.models import list_models
+
+    return list_models(models), list_models(models.detection) + list_models(models.segmentation)
 
 
 def _load_bundled(name: str, weights: Any) -> nn.Module:
@@ -152,28 +152,55 @@ def _load_bundled(name: str, weights: Any) -> nn.Module:
 def _load_torchvision(name: str, weights: Any) -> nn.Module:
     from torchvision.models import get_model, get_model_weights
 
+    # Else a detector without weights of its own would fetch those of its backbone.
+    backbone = {} if name in _torchvision_names()[0] else {"weights_backbone": None}
     if weights is None:
-        return get_model(name, weights=None)
+        return get_model(name, weights=None, **backbone)
     choices = get_model_weights(name)
     if weights != "default" and str(weights).split(".")[-1] not in choices.__members__:
         raise UnknownName.of(f"set of weights for {name}", weights, ["default", *choices.__members__])
     chosen = choices["DEFAULT" if weights == "default" else str(weights).split(".")[-1]]
-    path = Path(torch.hub.get_dir(), "checkpoints", chosen.url.rsplit("/", 1)[-1])
-    _check_download(path)
+    path = checkpoint(chosen.url)
     try:
-        return get_model(name, weights=chosen)
+        with _torch_hub_at(path.parent.parent):
+            return get_model(name, weights=chosen, **backbone)
     except Exception as error:
-        raise _download_error(name, chosen.url, error) from error
-
-
-def _check_download(path: Path) -> None:
-    """Raises WeightsCorrupt if a file downloaded earlier is not the one that the hash in its name stands for."""
-    expected = re.search(r"-([0-9a-f]{8,})\.", path.name)
-    if expected and path.is_file() and not sha256(path).startswith(expected[1]):
         raise WeightsCorrupt(
-            f"{path} has sha256 {sha256(path)[:8]}…, not {expected[1]}… as its name says (an interrupted download?); "
-            "delete it and load the model again"
-        )
+            f"{path} holds no weights for {name!r}, though its hash is right ({hub.first_line(error)}); torchvision "
+            "and the file are of different versions: python -m pip install --upgrade torchvision"
+        ) from error
+
+
+def checkpoint(url: str, *, fetch: bool = True) -> Path:
+    """The weight file that torchvision publishes at this address, its hash found to be the one in its name.
+
+    Looked for in the checkpoints/ of `downloads.folders()` and of torch.hub's folder, else fetched into
+    `downloads.own_folder()`: a damaged one of ours is replaced, those of others are left alone and named. With
+    `fetch=False` FileNotFoundError is raised instead. Raises NoNetwork, DownloadFailed.
+    """
+    name = url.rpartition("/")[2]
+    hash_in_name = re.search(r"-([0-9a-f]{8,})\.", name)
+    digest = f"sha256:{hash_in_name[1]}" if hash_in_name else ""
+    for folder in [*downloads.folders(), Path(torch.hub.get_dir())]:
+        path = folder / "checkpoints" / name
+        if path.is_file() and downloads.matches(path, digest):
+            return path
+        if path.is_file():
+            print(f"{path} is damaged and not used: its sha256 is {file_hash(path)[:8]}…, not {digest[7:]}…")
+    if not fetch:
+        raise FileNotFoundError(name)
+    return downloads.download(url, downloads.own_folder() / "checkpoints" / name, digest)
+
+
+@contextmanager
+def _torch_hub_at(folder: Path) -> Iterator[None]:
+    """Has torchvision find a weight file in the checkpoints/ of this folder."""
+    before = torch.hub._hub_dir
+    torch.hub.set_dir(folder)
+    try:
+        yield
+    finally:
+        torch.hub._hub_dir = before
 
 
 def _load_timm(name: str, weights: Any) -> nn.Module:
@@ -188,23 +215,18 @@ def _load_timm(name: str, weights: Any) -> nn.Module:
         name = f"{name}.{weights}"
     if not timm.models.is_model_pretrained(name):
         raise WeightsMissing(f"timm has no pretrained weights for {name!r}; pass weights=None for random ones")
+    config = timm.get_pretrained_cfg(name)
+    overlay = {}
+    if config.hf_hub_id and config.hf_hub_id.startswith("timm/") and not config.custom_load:
+        found = hub.snapshot(hub.Repository(config.hf_hub_id, "model", ("model.safetensors",)))
+        overlay = {"file": str(found / "model.safetensors")}
     try:
-        return timm.create_model(name, pretrained=True)
+        return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     except Exception as error:
-        raise _download_error(name, "the Hugging Face hub", error) from error
-
-
-def _download_error(name: str, source: str, error: Exception) -> Exception:
-    """The error to raise when a pretrained model could not be downloaded and read."""
-    reason = f"{type(error).__name__}: {error}".splitlines()[0]
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
-        return WeightsError(f"the weights of {name!r} could not be stored ({reason}); free some space, then try again")
-    libraries = {kind.__module__.split(".")[0] for kind in type(error).__mro__}
-    if isinstance(error, OSError) or libraries & {"huggingface_hub", "httpx", "requests", "urllib3"}:
-        return NoNetwork(
-            f"the weights of {name!r} could not be downloaded from {source} ({reason}); check the network, or take "
-            f'the quick profile\'s model, which needs none: load_backbone("{DEFAULT_MODEL}")'
-        )
-    return WeightsCorrupt(
-        f"the weights of {name!r} from {source} cannot be read ({reason}); delete the file, then load the model again"
-    )
+        if isinstance(error, OSError):  # the few models whose weights lie elsewhere; timm fetches those itself
+            raise NoNetwork(
+                f"the weights of {name!r} could not be fetched ({hub.first_line(error)}); {downloads.QUICK}"
+            ) from error
+        raise WeightsCorrupt(
+            f"the weights of {name!r} cannot be read ({hub.first_line(error)}); upgrade timm"
+        ) from error

@@ -366,6 +366,18 @@ def test_each_run_has_an_empty_home_of_its_own(repository):
     assert outputs == ["0\n", "0\n"]
 
 
+def test_no_kernel_lives_on_after_a_build(repository, tmp_path):
+    nb = toy()
+    nb.cells.append(code(f"print(os.getpid(), file=open({str(tmp_path / 'pids')!r}, 'a'))"))
+    files.write(nb, repository / "solutions" / f"{NAME}.ipynb")
+    build(repository)
+    pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
 def test_a_failing_cell_is_named_with_its_output_and_nothing_is_written(repository):
     nb = toy()
     nb.cells.append(code("# The failing one\nprint('just before')\n{}['no such key']"))

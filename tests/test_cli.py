@@ -79,7 +79,7 @@ def test_lab_takes_options_without_a_folder_and_looks_here_first(tmp_path, start
     monkeypatch.chdir(tmp_path)
     assert call("lab", "--no-browser").exit_code == 0
     command = started[0][0]
-    assert f"--ServerApp.root_dir={(tmp_path / 'notebooks').resolve()}" in command
+    assert f"--ServerApp.root_dir={(tmp_path / 'my-notebooks').resolve()}" in command
     assert "--LabApp.default_url=/lab/tree/07_x%20y.ipynb" in command
 
 

@@ -15,6 +15,7 @@ LIBRARY = [
     "claims",
     "data.",
     "weights",
+    "full_profile",
     "models",
     "lora",
     "feeding",
@@ -72,7 +73,9 @@ ABOVE = [
     "grading.run",
     "grading.release.",
     "grading.",
+    "workspace",
     "doctor",
+    "cli_fetch",
     "cli_grading",
     "cli",
 ]

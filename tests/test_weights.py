@@ -1,14 +1,22 @@
 import hashlib
+import io
 import sys
+import time
 from pathlib import Path
 
+import huggingface_hub.constants as hub_constants
 import pytest
 import torch
+from safetensors.torch import save
 from torchvision.models import SqueezeNet1_1_Weights, get_model
+from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights
 
 from course import weights
-from course.errors import NoNetwork, UnknownName, WeightsCorrupt, WeightsMissing
+from course.data import downloads
+from course.errors import DownloadFailed, NoNetwork, UnknownName, WeightsCorrupt, WeightsMissing
 from course.weights import BUNDLED, Bundled, build, minilm_folder, weights_path
+from tests.loopback import serving
+from tests.standins import lay_out_repository
 
 
 @pytest.fixture
@@ -29,18 +37,34 @@ def package(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """An empty torch hub cache, and the SqueezeNet weights served from a port where nobody listens."""
+def hub(home, tmp_path, monkeypatch):
+    """An empty torch hub cache, and SqueezeNet's weights, random ones, at the address of a server on loopback."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(downloads, "WAIT_S", 0.01)
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
+    with serving() as server:
 
-    def publish(content: bytes) -> Path:
-        name = f"squeezenet1_1-{hashlib.sha256(content).hexdigest()[:8]}.pth"
-        monkeypatch.setattr(SqueezeNet1_1_Weights.DEFAULT.value, "url", f"http://127.0.0.1:9/{name}")
-        return folder / name
+        def publish(content: bytes) -> Path:
+            name = f"squeezenet1_1-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+            monkeypatch.setattr(SqueezeNet1_1_Weights.DEFAULT.value, "url", server.url(name))
+            server.files[name] = content
+            return folder / name
 
-    return publish
+        yield publish, server
+
+
+@pytest.fixture(scope="module")
+def squeezenet() -> bytes:
+    """A file of SqueezeNet's weights."""
+    file = io.BytesIO()
+    torch.save(get_model("squeezenet1_1", weights=None).state_dict(), file)
+    return file.getvalue()
+
+
+def own(path: Path, home: Path) -> Path:
+    """Where the course keeps what is called `path` in torch.hub's folder."""
+    return home / "data" / "checkpoints" / path.name
 
 
 def test_both_bundled_files_are_found_and_intact_without_importing_their_packages():
@@ -90,51 +114,121 @@ def test_an_intact_file_is_read_once(package, monkeypatch):
     assert weights_path() == file
 
 
-def test_a_checkpoint_in_torch_hubs_cache_is_loaded_without_a_network(hub, tmp_path):
-    torch.manual_seed(0)
-    source = get_model("squeezenet1_1", weights=None)
-    torch.save(source.state_dict(), tmp_path / "checkpoint")
-    content = (tmp_path / "checkpoint").read_bytes()
-    hub(content).write_bytes(content)
+def test_a_checkpoint_in_torch_hubs_cache_is_loaded_without_a_network(hub, squeezenet):
+    publish, server = hub
+    publish(squeezenet).write_bytes(squeezenet)
     model = build("squeezenet1_1")
     assert model.origin.weights == "default"
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, source.state_dict()[name])
+    assert server.asked == []
+    for name, tensor in torch.load(io.BytesIO(squeezenet)).items():
+        assert torch.equal(tensor, model.state_dict()[name])
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:-100], lambda content: content[:-9] + b"x" + content[-8:]])
-def test_a_damaged_checkpoint_in_torch_hubs_cache_is_refused_by_its_hash(hub, damage):
-    content = bytes(range(256)) * 10
-    path = hub(content)
-    path.write_bytes(damage(content))
-    with pytest.raises(WeightsCorrupt, match=f"{path.name} has sha256 .* delete it and load the model again"):
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_checkpoint_in_a_folder_laid_out_by_hand_is_loaded(hub, squeezenet, tmp_path, monkeypatch, home, read_only):
+    publish, server = hub
+    path = tmp_path / "class-room" / "checkpoints" / publish(squeezenet).name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(squeezenet)
+    path.parent.chmod(0o555 if read_only else 0o755)
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "class-room"))
+    before = torch.hub.get_dir()
+    build("squeezenet1_1")
+    assert server.asked == [] and torch.hub.get_dir() == before and not home.exists()
+    path.parent.chmod(0o755)
+
+
+def test_a_checkpoint_is_fetched_into_the_courses_own_folder_once(hub, squeezenet, home):
+    publish, server = hub
+    path = publish(squeezenet)
+    build("squeezenet1_1")
+    build("squeezenet1_1")
+    assert len(server.asked) == 1 and not path.exists()
+    assert own(path, home).read_bytes() == squeezenet
+
+
+DAMAGE = [lambda content: content[:-100], lambda content: content[:-9] + b"x" + content[-8:]]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_of_ours_is_fetched_again(hub, squeezenet, home, damage, capsys):
+    publish, server = hub
+    path = own(publish(squeezenet), home)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(damage(squeezenet))
+    build("squeezenet1_1")
+    assert path.read_bytes() == squeezenet and len(server.asked) == 1
+    assert f"{path} is damaged and not used: its sha256 is" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_of_torch_hubs_is_left_alone_and_a_right_one_fetched(hub, squeezenet, home, damage):
+    publish, _ = hub
+    path = publish(squeezenet)
+    path.write_bytes(damage(squeezenet))
+    build("squeezenet1_1")
+    assert path.read_bytes() == damage(squeezenet)
+    assert own(path, home).read_bytes() == squeezenet
+
+
+def test_a_damaged_checkpoint_is_not_used_without_a_network_either(hub, squeezenet):
+    publish, server = hub
+    publish(squeezenet).write_bytes(squeezenet[:-100])
+    server.files.clear()
+    with pytest.raises(
+        DownloadFailed, match=r"'squeezenet1_1' are not here.*404.*load_backbone\(\"efficientnet_lite0\"\)"
+    ):
         build("squeezenet1_1")
 
 
 def test_a_checkpoint_with_the_right_hash_that_torch_cannot_read_is_corrupt(hub):
-    hub(b"not a checkpoint").write_bytes(b"not a checkpoint")
-    with pytest.raises(WeightsCorrupt, match=r"'squeezenet1_1' .* cannot be read"):
+    publish, _ = hub
+    publish(b"not a checkpoint")
+    with pytest.raises(WeightsCorrupt, match=r"no weights for 'squeezenet1_1', though its hash is right"):
         build("squeezenet1_1")
 
 
-def test_without_a_network_torchvision_says_so_and_the_quick_model_is_offered(hub):
-    hub(b"never written")
+def test_a_detector_is_loaded_likewise_and_its_random_version_fetches_nothing(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    name = "lraspp_mobilenet_v3_large"
+    file = io.BytesIO()
+    source = build(name, None)
+    torch.save(source.state_dict(), file)
+    with serving() as server:
+        address = f"lraspp-{hashlib.sha256(file.getvalue()).hexdigest()[:8]}.pth"
+        server.files[address] = file.getvalue()
+        monkeypatch.setattr(LRASPP_MobileNet_V3_Large_Weights.DEFAULT.value, "url", server.url(address))
+        model = build(name)
+    assert torch.equal(model.classifier.low_classifier.weight, source.classifier.low_classifier.weight)
+
+
+def test_without_a_network_torchvision_says_so_and_the_quick_model_is_offered(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(SqueezeNet1_1_Weights.DEFAULT.value, "url", "http://127.0.0.1:9/squeezenet1_1-00000000.pth")
     with pytest.raises(NoNetwork, match=r"'squeezenet1_1' .*127.0.0.1:9.*load_backbone\(\"efficientnet_lite0\"\)"):
         build("squeezenet1_1")
 
 
-def test_without_a_network_timm_says_so_and_the_quick_model_is_offered(tmp_path, monkeypatch):
-    import huggingface_hub.constants as hub_constants
-
-    monkeypatch.setattr(hub_constants, "HF_HUB_OFFLINE", True)
+def test_without_a_network_timm_says_so_within_seconds_and_the_quick_model_is_offered(home, tmp_path, monkeypatch):
     monkeypatch.setattr(hub_constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(NoNetwork, match=r"'convnext_atto' .*Hugging Face hub.*load_backbone\(\"efficientnet_lite0\"\)"):
+    monkeypatch.setattr(hub_constants, "ENDPOINT", "http://127.0.0.1:9")
+    started = time.monotonic()
+    with pytest.raises(
+        NoNetwork, match=r"'timm/convnext_atto' .*nobody answers.*load_backbone\(\"efficientnet_lite0\"\)"
+    ):
         build("timm/convnext_atto")
+    assert time.monotonic() - started < 10
 
 
-def test_a_full_disk_is_not_called_a_missing_network():
-    full = OSError(28, "No space left on device")
-    assert "free some space" in str(weights._download_error("resnet50", "there", full))
+def test_timms_weights_are_loaded_from_the_hubs_cache(home, tmp_path, monkeypatch):
+    source = build("timm/test_resnet", None)
+    monkeypatch.setattr(hub_constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(hub_constants, "HF_HUB_OFFLINE", True)
+    lay_out_repository(
+        tmp_path, "models", "timm/test_resnet.r160_in1k", {"model.safetensors": save(source.state_dict())}
+    )
+    model = build("timm/test_resnet")
+    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in source.state_dict().items())
 
 
 def test_an_unknown_model_or_set_of_weights_gets_the_nearest_names():

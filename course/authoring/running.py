@@ -53,7 +53,8 @@ def run(nb: NotebookNode, folder: Path, *, label: str, variables: Mapping[str, s
     started: list[NotebookNode] = []
     client = NotebookClient(
         nb,
-        km=ThisInterpreter(kernel_name="python3"),
+        kernel_manager_class=ThisInterpreter,  # a manager made here would be left running
+        kernel_name="python3",
         timeout=CELL_LIMIT_S,
         record_timing=False,
         store_widget_state=False,

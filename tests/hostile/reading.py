@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from course.grading.records import CRASHED, ERROR, GRADED, TIMEOUT
 from tests.hostile.attacks import Attack, freeze
 from tests.hostile.trial import REACHED, ROOT
 
-PATHS = [
+# The folders on the way to Python itself: empty but for the next one.
+WAY = {parent for place in (sys.prefix, sys.base_prefix, ROOT) for parent in Path(place).resolve().parents}
+PLACES = [
     *(
         ROOT / "solutions" / "02_freeze_the_backbone.ipynb",
         ROOT / "solutions" / "hidden" / "nb02_freeze_the_backbone.py",
@@ -29,6 +34,7 @@ PATHS = [
     ),
     *("/dev/mem", "/dev/kvm", "/dev/sda", "/dev/vda", "/dev/fuse", "/boot", "/opt/course", "/mnt", "/srv", "/media"),
 ]
+PATHS = [path for path in map(Path, PLACES) if path not in WAY]
 
 
 def looking(name: str, body: str, **more: object) -> Attack:

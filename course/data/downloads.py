@@ -1,0 +1,218 @@
+"""Downloads that go on where they stopped and are used only when their hash is right, and the folders they lie in.
+
+Own code over urllib, since no library at hand does it: torch.hub throws a part away, torchvision writes under the
+final name, pooch starts from the beginning, and huggingface_hub continues for its own hub alone (there it is used).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache
+from http.client import HTTPException
+from pathlib import Path
+from threading import Thread
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, getproxies, proxy_bypass, urlopen
+
+from filelock import FileLock
+
+from course.bars import byte_bar
+from course.errors import DownloadFailed, NoNetwork, SetupError
+from course.runtime import home
+
+CONNECT_TIMEOUT_S, TIMEOUT_S = 4.0, 20.0  # until somebody answers at all; of silence later on
+ATTEMPTS, WAIT_S = 4, 0.5  # without a single new byte; the wait doubles
+CHUNK = 2**20
+SPARE_BYTES = 50 * 2**20  # left free on the disk
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # a server that answers so may answer otherwise in a moment
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
+QUICK = 'PROFILE = "quick" needs no download'
+
+
+def own_folder() -> Path:
+    """Where downloads are kept: `home()/data`. Another machine can use a copy of it as its COURSE_DATA."""
+    return home() / "data"
+
+
+def folders() -> list[Path]:
+    """Where downloaded things may lie: COURSE_DATA, if it is set, then `own_folder()`. Only the latter is written to.
+
+    Both have the same layout: oxford-iiit-pet/ as torchvision unpacks it, checkpoints/ as in torch.hub's folder, and
+    hub/ as in Hugging Face's. Raises SetupError if COURSE_DATA is no folder.
+    """
+    given = os.environ.get("COURSE_DATA")
+    if not given:
+        return [own_folder()]
+    if not Path(given).is_dir():
+        raise SetupError(f"COURSE_DATA is {given!r}, which is no folder; correct it, or unset it to download afresh")
+    return [Path(given), own_folder()]
+
+
+def matches(path: Path, digest: str) -> bool:
+    """Whether the file has this hash: "md5:" or "sha256:" and all of it or its beginning. "" fits every file."""
+    algorithm, _, expected = digest.partition(":")
+    return not digest or file_hash(path, algorithm).startswith(expected)
+
+
+def file_hash(path: Path, algorithm: str = "sha256") -> str:
+    """The file's hash in hexadecimal, read once for as long as its size and time stamp stay the same."""
+    status = path.stat()
+    return _file_hash(path, algorithm, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _file_hash(path: Path, algorithm: str, size: int, mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+
+
+def download(url: str, path: Path, digest: str) -> Path:
+    """`path`, once it holds what this address serves and has this hash (see `matches`).
+
+    What is there and right is not fetched again. Until it is complete and right the file is called `path`.part, and
+    the next call, or another process, goes on from there; what has a wrong hash is thrown away and fetched once more.
+    Raises NoNetwork, and DownloadFailed if the server refuses, the hash stays wrong, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if path.is_file() and matches(path, digest):
+                return path
+            return _download(url, path, digest)
+    except OSError as error:
+        raise cannot_store(path, error) from error
+
+
+def _download(url: str, path: Path, digest: str) -> Path:
+    part = path.with_name(f"{path.name}.part")
+    print(f"fetching {url} into {path.parent}")
+    for _ in range(2):  # a part that an earlier version of the file left behind is found out by its hash
+        _complete(url, part)
+        if matches(part, digest):
+            os.replace(part, path)
+            return path
+        found = file_hash(part, digest.partition(":")[0])
+        with part.open("rb") as file:
+            page = " (a web page: is there a login between you and the network?)" if file.read(1) == b"<" else ""
+        part.unlink()
+    raise DownloadFailed(
+        f"what {url} serves has the hash {found[:8]}…, not {digest}{page}; it was thrown away. Try from another "
+        f"network, or put the right file at {path}; {QUICK}"
+    )
+
+
+def _complete(url: str, part: Path) -> None:
+    """Fetch what is still missing of `part`, in as many requests as that takes."""
+    if not answers(url):
+        raise _gave_up(url, part, ConnectionError("nobody answers at that address"))
+    most, failures = _size(part), 0
+    while True:
+        try:
+            if _request(url, part):
+                return
+            problem: Exception = ConnectionError("the connection ended early")
+        except HTTPError as error:
+            if error.code not in PASSING:
+                raise DownloadFailed(
+                    f"{url} answers {error.code} {error.reason}: it is not there (any more), or not for you; look for "
+                    f"a newer version of the course; {QUICK}"
+                ) from error
+            problem = error
+        except (OSError, HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM | NOT_OURS:
+                raise
+            problem = error
+        failures = 0 if _size(part) > most else failures + 1
+        most = max(most, _size(part))
+        if failures == ATTEMPTS:
+            raise _gave_up(url, part, problem) from problem
+        time.sleep(WAIT_S * 2 ** max(0, failures - 1))
+
+
+def _gave_up(url: str, part: Path, problem: Exception) -> SetupError:
+    reason = getattr(problem, "reason", None) or problem
+    kept = f"; {_size(part) / 1e6:.1f} MB are kept, and the next try goes on from there" if _size(part) else ""
+    if isinstance(problem, HTTPError):
+        return DownloadFailed(
+            f"{url} answers {problem.code} {reason}, {ATTEMPTS} times; try again later{kept}; {QUICK}"
+        )
+    return NoNetwork(f"{url} could not be fetched ({reason}){kept}; check the network; {QUICK}")
+
+
+def _request(url: str, part: Path) -> bool:
+    """One request for what is missing; True if `part` is complete after it."""
+    start = _size(part)
+    headers = {"User-Agent": "pretrained-course"} | ({"Range": f"bytes={start}-"} if start else {})
+    try:
+        with urlopen(Request(url, headers=headers), timeout=TIMEOUT_S) as answer:
+            start = start if answer.status == 206 else 0  # a server that ignores Range sends all of it
+            length = answer.headers["Content-Length"]
+            total = start + int(length) if length else None
+            _check_room(part, (total or 0) - start)
+            with (
+                part.open("ab" if start else "wb") as file,
+                byte_bar(total, start, Path(urlsplit(url).path).name) as bar,
+            ):
+                while chunk := answer.read(CHUNK):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+    except HTTPError as error:
+        if error.code != 416:
+            raise
+        return True  # nothing is missing, or the part is longer than the file, which its hash will tell
+    return total is None or _size(part) == total
+
+
+def _check_room(part: Path, missing: int) -> None:
+    free = shutil.disk_usage(part.parent).free
+    if missing > 0 and missing + SPARE_BYTES > free:
+        raise OSError(errno.ENOSPC, f"{missing / 1e6:,.0f} MB to come, {free / 1e6:,.0f} MB free")
+
+
+def answers(url: str) -> bool:
+    """Whether anybody takes connections at this address, or at the proxy that leads there. Never waits for long."""
+    address = urlsplit(url)
+    proxy = getproxies().get(address.scheme)
+    if proxy and not proxy_bypass(address.hostname or ""):
+        address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    port = address.port or {"https": 443, "http": 80}.get(address.scheme, 3128)
+    return bool(reached([(address.hostname or "", port)], CONNECT_TIMEOUT_S))
+
+
+def reached(places: Iterable[tuple[str, int]], timeout_s: float) -> set[str]:
+    """The hosts among these (host, port) that take a connection, all tried at once."""
+    found: set[str] = set()
+    threads = [Thread(target=_knock, args=(*place, timeout_s, found), daemon=True) for place in places]
+    for thread in threads:
+        thread.start()
+    # A silent name server can hold a thread far longer; it is left to end with the process.
+    for thread in threads:
+        thread.join(timeout_s)
+    return set(found)
+
+
+def _knock(host: str, port: int, timeout_s: float, found: set[str]) -> None:
+    with suppress(OSError), socket.create_connection((host, port), timeout=timeout_s):
+        found.add(host)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def cannot_store(path: Path, error: OSError) -> DownloadFailed:
+    """The error to raise when a download cannot be written to `path`."""
+    what = "there is no room for it" if error.errno in NO_ROOM else "it cannot be written"
+    return DownloadFailed(
+        f"{path} is not complete: {what} ({error.strerror or error}); free some space, or set COURSE_HOME to a "
+        f"folder on another disk, then try again: what came so far is kept; {QUICK}"
+    )

@@ -1,0 +1,136 @@
+"""The files of Oxford-IIIT Pet in torchvision's layout: found, looked over, or fetched; and what they list."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+from filelock import FileLock
+from torchvision.datasets import OxfordIIITPet
+
+from course.data import downloads
+from course.data.emoji import SPLITS
+from course.errors import DataError, UnknownName
+
+FOLDER = "oxford-iiit-pet"  # torchvision's name
+LISTS = {"train": "trainval", "test": "test"}  # ours -> the list of pictures in annotations/
+SIZES = "sizes.json"  # written beside images/ and annotations/ when all is unpacked: file -> bytes
+AGAIN = "copy the folder again, or take it away and run: course fetch --only pets"
+
+
+class Listing(OxfordIIITPet):
+    """torchvision's reading of the annotations: pictures, trimaps, labels and species (0 cat, 1 dog) of a split."""
+
+    @property
+    def pictures(self) -> list[Path]:
+        return self._images
+
+    @property
+    def trimaps(self) -> list[Path]:
+        return self._segs
+
+    @property
+    def labels(self) -> list[int]:
+        return self._labels
+
+    @property
+    def species(self) -> list[int]:
+        return self._bin_labels
+
+
+def read_listing(split: str) -> Listing:
+    """What there is in a split; the data set is fetched if it is not there. Raises UnknownName for another split."""
+    if split not in SPLITS:
+        raise UnknownName.of("split of the pets", split, SPLITS)
+    folder = pets_folder()
+    try:
+        listing = Listing(folder, LISTS[split])
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder / FOLDER / 'annotations'} cannot be read ({error}); {AGAIN}") from error
+    if not listing.pictures:
+        raise DataError(f"{folder / FOLDER / 'annotations' / LISTS[split]}.txt names no picture; {AGAIN}")
+    return listing
+
+
+def pets_folder(*, fetch: bool = True) -> Path:
+    """The folder in which the whole data set lies under torchvision's name, fetched if there is none.
+
+    Of two incomplete copies none is used: one laid out by hand (COURSE_DATA) is named in a printed line, and our
+    own is fetched again. With `fetch=False` FileNotFoundError is raised instead of fetching.
+    """
+    for folder in downloads.folders():
+        wrong = problem(folder / FOLDER)
+        if wrong is None:
+            return folder
+        if (folder / FOLDER).exists():
+            print(f"{folder / FOLDER} is not used: {wrong}")
+    if not fetch:
+        raise FileNotFoundError(FOLDER)
+    return fetch_pets()
+
+
+def problem(folder: Path) -> str | None:
+    """What is missing or cut off in this copy of the data set, or None if all is there."""
+    there = {
+        path: path.is_dir() and set(os.listdir(path)) for path in (folder / "images", folder / "annotations/trimaps")
+    }
+    if missing := [str(path) for path, names in there.items() if names is False]:
+        return f"there is no folder {missing[0]}"
+    images, trimaps = there.values()
+    for name in LISTS.values():
+        try:
+            ids = [
+                line.split()[0] for line in (folder / "annotations" / f"{name}.txt").read_text().splitlines() if line
+            ]
+        except OSError as error:
+            return f"annotations/{name}.txt cannot be read ({error.strerror})"
+        for found, ending in ((images, "jpg"), (trimaps, "png")):
+            if lost := [f"{stem}.{ending}" for stem in ids if f"{stem}.{ending}" not in found]:
+                return f"{len(lost)} of the files that {name}.txt names are missing: {', '.join(lost[:3])}"
+    return _cut_off(folder)
+
+
+def _cut_off(folder: Path) -> str | None:
+    """Which of the files that we unpacked has changed its size since, or None."""
+    try:
+        sizes = json.loads((folder / SIZES).read_text())
+    except FileNotFoundError:
+        return None  # laid out by hand
+    except (OSError, ValueError) as error:
+        return f"{SIZES} cannot be read ({error})"
+    for name, size in sizes.items():
+        if not (folder / name).is_file() or (folder / name).stat().st_size != size:
+            return f"{name} is missing or cut off"
+    return None
+
+
+def fetch_pets() -> Path:
+    """Download, check (torchvision's addresses and md5s) and unpack the data set; returns `downloads.own_folder()`.
+
+    What was unpacked gets its name only when it is complete, and replaces a damaged copy.
+    """
+    own = downloads.own_folder()
+    archives = [
+        downloads.download(url, own / "archives" / url.rpartition("/")[2], f"md5:{md5}")
+        for url, md5 in OxfordIIITPet._RESOURCES
+    ]
+    part = own / f"{FOLDER}.part"
+    try:
+        with FileLock(own / f"{FOLDER}.lock"):
+            shutil.rmtree(part, ignore_errors=True)
+            for archive in archives:
+                print(f"unpacking {archive.name}")
+                with tarfile.open(archive) as file:
+                    file.extractall(part, filter="data")
+            files = [path for path in part.rglob("*") if path.is_file()]
+            sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in files}
+            (part / SIZES).write_text(json.dumps(sizes))
+            shutil.rmtree(own / FOLDER, ignore_errors=True)
+            os.replace(part, own / FOLDER)
+            shutil.rmtree(own / "archives")
+    except OSError as error:
+        raise downloads.cannot_store(own / FOLDER, error) from error
+    return own

@@ -1,0 +1,60 @@
+"""The learner's own copies of the notebooks: made once, without saved results, never overwritten.
+
+Work in a copy survives an update of the course and `course build`, and no result stands below a prediction already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from course.authoring import files
+from course.errors import SetupError
+
+NAME = "my-notebooks"
+_OURS = "pretrained-course"  # our key in a copy's metadata, which Jupyter keeps
+
+
+def prepare(notebooks: Path) -> tuple[Path, list[str]]:
+    """(folder of the copies, names of those whose original has changed since), with every missing copy made.
+
+    The folder is `my-notebooks` beside `notebooks`. Raises SetupError where it cannot be written.
+    """
+    folder = notebooks.parent / NAME
+    outdated = []
+    for original in sorted(notebooks.glob("*.ipynb")):
+        copy, digest = folder / original.name, _digest(original)
+        if not copy.exists():
+            try:
+                _copy(original, copy, digest)
+            except OSError as error:
+                raise SetupError(
+                    f"{folder} cannot be written ({error.strerror}); open the originals, or a copy that you made: "
+                    f"course lab {notebooks}"
+                ) from error
+        elif _copied_from(copy) not in (None, digest):
+            outdated.append(original.name)
+    return folder, outdated
+
+
+def _copy(original: Path, copy: Path, digest: str) -> None:
+    nb = files.read(original)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nb.metadata[_OURS] = {"copied_from": digest}
+    files.write(nb, copy)
+
+
+def _digest(original: Path) -> str:
+    """What a learner reads and runs of a notebook, as a hash: results that were stored anew are no change."""
+    content = files.content(files.read(original))
+    return hashlib.sha256(repr(content["cells"]).encode()).hexdigest()[:16]
+
+
+def _copied_from(copy: Path) -> str | None:
+    """The digest of the original that this copy was made from; None if the file no longer says."""
+    try:
+        return files.read(copy).metadata.get(_OURS, {}).get("copied_from")
+    except (files.AuthoringError, AttributeError):  # damaged: JupyterLab will say so, and keep it
+        return None

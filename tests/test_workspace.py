@@ -1,0 +1,68 @@
+"""Work in a copy of a notebook is safe from updates, and no result is seen before it is run."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from course import workspace
+from course.authoring import files
+from course.errors import SetupError
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def notebooks(tmp_path):
+    folder = tmp_path / "notebooks"
+    for name, source in (("00_a", "1 + 1"), ("01_b", "2 + 2")):
+        write(folder / f"{name}.ipynb", source)
+    return folder
+
+
+def write(path, source, said="a result\n"):
+    cell = new_code_cell(source, id="sum", outputs=[new_output("stream", text=said)], execution_count=1)
+    files.write(new_notebook(cells=[cell], metadata=files.METADATA), path)
+
+
+def test_copies_have_no_results_and_the_originals_keep_theirs(notebooks):
+    before = {path: path.read_bytes() for path in notebooks.glob("*")}
+    folder, outdated = workspace.prepare(notebooks)
+    assert (folder, outdated) == (notebooks.parent / "my-notebooks", [])
+    assert sorted(path.name for path in folder.iterdir()) == ["00_a.ipynb", "01_b.ipynb"]
+    for path in folder.iterdir():
+        nb = files.read(path)
+        nbformat.validate(nb)
+        assert nb.cells[0].outputs == [] and nb.cells[0].execution_count is None
+        assert nb.cells[0].source == files.read(notebooks / path.name).cells[0].source
+    assert {path: path.read_bytes() for path in notebooks.glob("*")} == before
+
+
+def test_work_is_never_overwritten_and_an_original_that_changed_is_named(notebooks):
+    folder, _ = workspace.prepare(notebooks)
+    mine = files.read(folder / "00_a.ipynb")
+    mine.cells[0].source = "my answer"
+    files.write(mine, folder / "00_a.ipynb")
+    assert workspace.prepare(notebooks)[1] == []
+    write(notebooks / "00_a.ipynb", "1 + 1", said="the same, measured again\n")
+    assert workspace.prepare(notebooks)[1] == []
+    write(notebooks / "00_a.ipynb", "1 + 1 + 1")
+    write(notebooks / "02_c.ipynb", "3 + 3")
+    assert workspace.prepare(notebooks)[1] == ["00_a.ipynb"]
+    assert files.read(folder / "00_a.ipynb").cells[0].source == "my answer"
+    assert (folder / "02_c.ipynb").exists()
+
+
+def test_a_damaged_copy_is_left_alone(notebooks):
+    folder, _ = workspace.prepare(notebooks)
+    (folder / "00_a.ipynb").write_text("half a file")
+    assert workspace.prepare(notebooks)[1] == []
+    assert (folder / "00_a.ipynb").read_text() == "half a file"
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_offers_another_way(notebooks):
+    (notebooks.parent / "my-notebooks").write_text("a file in its place")
+    with pytest.raises(SetupError, match=r"cannot be written.*course lab"):
+        workspace.prepare(notebooks)
+
+
+def test_the_copies_are_kept_out_of_git():
+    assert f"{workspace.NAME}/" in (ROOT / ".gitignore").read_text().splitlines()
