@@ -71,7 +71,8 @@ class Run:
         check_same_run(path, kept["identity"], self._identity)
         self.model.load_state_dict(kept["model"])
         self.optimizer.load_state_dict(kept["optimizer"])
-        self.scaler.load_state_dict(kept["scaler"])
+        if kept["scaler"]:  # empty of a run in another precision, such as one begun on a CPU
+            self.scaler.load_state_dict(kept["scaler"])
         if self.schedule is not None:
             self.schedule.load_state_dict(kept["schedule"])
         self.best = kept["best"]

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from tests.benchmarks import gpu_throughput
+from tests.benchmarks import gpu, gpu_throughput
 from tests.conftest import ROOT
 
 
@@ -24,3 +24,10 @@ def test_without_a_gpu_one_line_says_that_nothing_was_run(name):
     done = subprocess.run([sys.executable, "-m", "tests.benchmarks", name], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 1 and "not run" in done.stdout
+
+
+def test_the_whole_gpu_trial_runs_in_small_on_a_cpu(monkeypatch, home):
+    for variable in ("COURSE_DATA", "COURSE_LIVE"):  # which it sets
+        monkeypatch.setenv(variable, "")
+    figure = gpu.measure("--small", "--notebooks")
+    assert figure.value == 0, figure.notes

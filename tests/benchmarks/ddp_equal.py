@@ -53,7 +53,9 @@ def train(model: nn.Module, batches: DataLoader, val: DataLoader, *, epochs: int
     """The weights and the rows of the history, after training by SGD with momentum."""
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(learning, lr=0.1, momentum=0.9)
-    history = fit(model, batches, val, epochs=epochs, optimizer=optimizer, device="cpu", verbose=False, **options)
+    # Of two GPUs each takes half; in bfloat16, which they would choose, another order of sums already shows.
+    where = {"device": os.environ.get("DDP_EQUAL_DEVICE", "cpu"), "precision": "float32"}
+    history = fit(model, batches, val, epochs=epochs, optimizer=optimizer, verbose=False, **where, **options)
     return {"model": model.state_dict(), "rows": history.rows}
 
 
@@ -137,7 +139,7 @@ CASES: dict[str, Callable[[int], dict[str, Any]]] = {
 
 
 def measure(processes: str = "2") -> Figure:
-    torch.set_num_threads(1)
+    _settle()
     with tempfile.TemporaryDirectory() as folder:
         shared = run_shared(int(processes), Path(folder))
     notes, worst = [], 0.0
@@ -170,9 +172,14 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> tuple[float, floa
     return weights, losses, same
 
 
+def _settle() -> None:
+    torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False  # its rounding would drown what is compared
+
+
 def _main(path: str) -> None:
     """One of several processes: run every case, and keep the main one's results."""
-    torch.set_num_threads(1)
+    _settle()
     results = {name: case(int(os.environ["WORLD_SIZE"])) for name, case in CASES.items()}
     if os.environ["RANK"] == "0":
         torch.save(results, path)

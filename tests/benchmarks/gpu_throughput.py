@@ -138,9 +138,9 @@ def from_files(loops: Loops, options: argparse.Namespace) -> dict[str, float]:
             f"{min(cores, MOST_THREADS)} threads": {"threads": min(cores, MOST_THREADS)},
             f"{cores} processes": {"workers": cores},
         }.items():
-            batches = loader(data, options.batch_size, **how)
+            batches = loader(data, options.batch_size, drop_last=True, **how)
             fastest = take_turns(loops, {loops.ours: batches}, max(1, options.turns - 2))
-            rates[way] = len(data) / fastest[loops.ours]
+            rates[way] = len(batches) * options.batch_size / fastest[loops.ours]
     return rates
 
 
