@@ -55,11 +55,11 @@ def fit(
     Raises EmptyData, BadLabels, NonFiniteLoss, OutOfMemory, BadCheckpoint, or TrainingError for impossible settings.
 
     Several processes, one a GPU, share each step if `torchrun --nproc-per-node 2 script.py` or `accelerate launch
-    script.py` started them, on one machine or more. From a notebook whose kernel has not touched a GPU yet (so set up
-    with `course.setup(PROFILE, SEED, device="cpu")`), where `train()` loads the model and the data and calls `fit`:
+    script.py` started them, on one machine or more. In a notebook restart the kernel, set up without touching a GPU,
+    and put all else into a function that loads model and data and calls `fit`:
 
-        from accelerate import notebook_launcher
-        notebook_launcher(train, num_processes=2)
+        course.setup(PROFILE, SEED, device="cpu")
+        accelerate.notebook_launcher(train, num_processes=2)
 
     N processes with loaders of `batch_size` B do what one does with N x B. The main one alone prints, and writes the
     checkpoint, to a folder that all can read. BatchNorm that isn't frozen sees the batch of its own process only.

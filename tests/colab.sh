@@ -2,7 +2,7 @@
 # The course as Colab has it, from nothing: an environment with the versions of tests/colab_versions.txt, the wheel
 # installed into it without changing one of them, and every notebook run there in the quick profile.
 #
-#   PYTHON=python3.13 tests/colab.sh [NOTEBOOK ...]
+#   PYTHON=python3.13 tests/colab.sh [notebooks/NN_NAME.ipynb ...]
 #
 # Takes 6 GB and some 10 minutes. ENVIRONMENT=folder keeps the environment (it is used again), RUN=command goes before
 # each run of a notebook, as in RUN="nice -n 5".
@@ -41,11 +41,8 @@ printf 'the wheel changed none of %s packages and added:\n%s\n' "$(wc -l <"$work
 cp -r notebooks solutions tests/run_notebook.py "$work"
 cd "$work"
 failed=0
-for notebook in notebooks/*.ipynb solutions/*.ipynb; do
-    name="$(basename "$notebook" .ipynb)"
-    if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then
-        continue
-    fi
+[ $# -gt 0 ] || set -- notebooks/*.ipynb solutions/*.ipynb
+for notebook in "$@"; do
     # shellcheck disable=SC2086 # RUN may be several words
     ${RUN:-} "$python" run_notebook.py "$notebook" || failed=$((failed + 1))
 done

@@ -22,7 +22,8 @@ from tests.conftest import ROOT
 
 VARIABLES = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-ACCELERATE = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
+# Of several processes accelerate starts those for GPUs only; that they work on the CPU is the engine's choice.
+ACCELERATE = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"]
 
 
 def python(*arguments):
@@ -45,6 +46,7 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(name, shared):
 
 
 TOGETHER = """
+import functools
 import sys
 from pathlib import Path
 import torch
@@ -85,6 +87,14 @@ unfreeze(model[0])
 fit(model, numbers(53, processes=2), epochs=1, device=engine, verbose=False)
 first, second = everywhere(model)
 assert first == second, "what was unfrozen learns in each process by itself"
+
+translate, torch.compile = torch.compile, functools.partial(torch.compile, backend="eager")
+plain, compiled = network(), network()
+for model, options in ((plain, {}), (compiled, {"compile": True})):
+    fit(model, numbers(53, processes=2), epochs=1, device="cpu", verbose=False, accumulate=2, **options)
+torch.compile = translate
+first, second = everywhere(compiled)
+assert first == second and first == everywhere(plain)[0], "compiled, processes learn something else"
 
 class Stream(IterableDataset):
     def __iter__(self):
