@@ -81,9 +81,8 @@ class Engine:
     def place(self, model: nn.Module) -> nn.Module:
         """What to call for outputs: the model, moved to the device in place; compiled or shared, its wrapper."""
         learns = [id(parameter) for parameter in model.parameters() if parameter.requires_grad]
-        placed = (model, learns if self.accelerator else [])  # gradients are shared of what learned when it was wrapped
-        if placed != self._placed:
-            self._placed, self._network = placed, model.to(self.device)
+        if (model, learns) != self._placed:  # processes share the gradients of what learned when it was wrapped
+            self._placed, self._network = (model, learns), model.to(self.device)
             if self.device.type == "mps":
                 # Gradients of channels-last BatchNorm are wrong there: github.com/pytorch/pytorch/issues/175189
                 model.to(memory_format=torch.contiguous_format)
