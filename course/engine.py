@@ -111,15 +111,15 @@ class Engine:
             for buffer in model.buffers():
                 torch.distributed.broadcast(buffer, 0)
 
-    def batches(self, loader: Any, description: str) -> Iterable[Batch]:
-        """The batches of this process, with a progress bar where a person watches the main one.
+    def batches(self, loader: Any, description: str | None = None) -> Iterable[Batch]:
+        """The batches of this process, with a progress bar if described and where a person watches the main one.
 
         With a GPU, a thread reads the next batch and copies it while the model works on this one.
         """
         batches = self._shared_batches(loader) if self.accelerator else _whole_batches(loader)
         if self.reads_ahead:
             batches = map(self._receive, ahead(batches, self._send))
-        return bar(batches, description, total=self.steps(loader)) if self.is_main else batches
+        return bar(batches, description, total=self.steps(loader)) if description and self.is_main else batches
 
     def _send(self, batch: Batch) -> Batch:
         """Start copying a batch to a CUDA GPU beside what is computed there; in the reading thread."""
@@ -172,7 +172,7 @@ class Engine:
             labels = part(labels, 0, own or size)
             yield Batch(part(inputs, 0, own or size), labels, own, everywhere, labels)
 
-    def chunks(self, batches: list[Batch], ignored: int) -> Iterator[Chunk]:
+    def chunks(self, batches: list[Batch], ignored: int = -100) -> Iterator[Chunk]:
         """These batches on the device, in pieces that fit into memory; labels that are `ignored` weigh nothing."""
         is_whole = len(batches) == 1 and self.processes == 1 and not self.chunk_size
         total = 1.0 if is_whole else self._weigh(batches, ignored)
