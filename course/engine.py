@@ -54,7 +54,7 @@ class Engine:
         self.reads_ahead = self.device.type != "cpu"  # on a CPU, reading would only slow down the model
         self._copies = torch.cuda.Stream(self.device) if self._is_cuda else None
         self._placed: tuple[nn.Module, list[int]] | None = None
-        self._network: nn.Module | None = None
+        self._network: Any = None
         self._parallel: Any = None  # the wrapper that shares gradients between processes
         self._shared: list[tuple[Any, Any]] = []  # (loader, this process's share of it)
 
@@ -92,7 +92,6 @@ class Engine:
                 self._network = torch.compile(model)
             if self.accelerator and learns:
                 self._network = self._parallel = self.accelerator.prepare_model(self._network)
-        assert self._network is not None
         return self._network
 
     def autocast(self) -> AbstractContextManager:
@@ -101,9 +100,9 @@ class Engine:
             return _NOTHING
         return torch.autocast(self.device.type, dtype=PRECISIONS[self.precision])
 
-    def exchange(self, network: nn.Module, chunk: Chunk) -> AbstractContextManager:
+    def exchange(self, network: Any, chunk: Chunk) -> AbstractContextManager:
         """The context of a chunk: gradients are exchanged between processes at the last one of a step only."""
-        return _NOTHING if chunk.last or network is not self._parallel else self._parallel.no_sync()
+        return _NOTHING if chunk.last or network is not self._parallel else network.no_sync()
 
     def share_buffers(self, model: nn.Module) -> None:
         """Give every process the main one's buffers: in train mode, BatchNorm's statistics are each process's own."""
