@@ -54,6 +54,9 @@ def _sentences(count: int) -> list[str]:
 def _distilbert(folder: Path, *, small: bool) -> dict[str, bytes]:
     """A DistilBERT's files: of random weights, with the vocabulary of the bundled MiniLM, which is BERT's."""
     from transformers import DistilBertConfig, DistilBertModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
     sizes = {"dim": 24, "hidden_dim": 48, "n_layers": 2, "n_heads": 2} if small else {}
     with torch.random.fork_rng(devices=[]):
