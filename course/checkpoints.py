@@ -33,7 +33,9 @@ class Run:
         *,
         keep_best: bool = False,
     ) -> None:
-        self.model, self.optimizer, self.scaler, self.history = model, optimizer, scaler, history
+        # Of a model that torch.compile has wrapped, the one inside: its names are those of an uncompiled one.
+        self.model: nn.Module = getattr(model, "_orig_mod", model)
+        self.optimizer, self.scaler, self.history = optimizer, scaler, history
         self.loaders, self.keep_best = list(loaders), keep_best
         self.schedule: Any = None
         self.best: dict[str, torch.Tensor] = {}
@@ -69,7 +71,8 @@ class Run:
         check_same_run(path, kept["identity"], self._identity)
         self.model.load_state_dict(kept["model"])
         self.optimizer.load_state_dict(kept["optimizer"])
-        self.scaler.load_state_dict(kept["scaler"])
+        if kept["scaler"]:  # empty of a run in another precision, such as one begun on a CPU
+            self.scaler.load_state_dict(kept["scaler"])
         if self.schedule is not None:
             self.schedule.load_state_dict(kept["schedule"])
         self.best = kept["best"]

@@ -16,8 +16,9 @@ _WIDTH, _HEIGHT = 260, 110
 class History:
     """The epochs of a run, one dict each in `rows`.
 
-    Its keys: epoch, lr, train_loss, train_accuracy, val_loss, val_accuracy, seconds; no accuracies where the labels are
-    not classes, and no val_ ones without validation. `note` says why the run ended before its last epoch, if it did.
+    Its keys: epoch, lr, train_loss, train_accuracy, val_loss, val_accuracy, memory_mib, seconds; no accuracies where
+    the labels are not classes, no val_ ones without validation, and no memory_mib (the most that tensors took on the
+    GPU) without a CUDA GPU. `note` says why the run ended before its last epoch, if it did.
     """
 
     def __init__(self, rows: list[dict[str, Any]] | None = None, note: str = "") -> None:
@@ -134,6 +135,6 @@ def _short(value: float) -> str:
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return ""
-    if name == "epoch":
-        return str(value)
+    if name in ("epoch", "memory_mib"):
+        return f"{value:.0f}"
     return f"{value:.2g}" if name == "lr" else f"{value:.2f}" if name.endswith("accuracy") else f"{value:.3f}"

@@ -55,9 +55,10 @@ class LoRALinear(nn.Module):
         """The base layer with the update added to its weight, in place: one layer that computes the same."""
         layer: Any = self.base
         factors: list[Any] = [self.up, self.down]
-        up, down = (factor.weight.flatten(1).double() for factor in factors)  # (out, rank), (rank, in)
-        update = self.scale * up @ down
-        layer.weight.copy_(layer.weight + update.view_as(layer.weight))
+        # In float64 for an exact sum, and on the CPU because Apple's GPUs have no float64.
+        up, down, weight = (part.weight.cpu().double() for part in (*factors, layer))
+        update = self.scale * up.flatten(1) @ down.flatten(1)  # (out, rank) @ (rank, in)
+        layer.weight.copy_((weight + update.view_as(weight)).to(layer.weight.dtype))
         return layer
 
 

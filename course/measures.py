@@ -10,16 +10,26 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course.engine import Chunk, Engine
+from course.engine import Engine
 from course.errors import BadLabels, EmptyData, NonFiniteLoss
+from course.feeding import Chunk
 
 
 class Measured(NamedTuple):
-    """One chunk: the mean loss, and how many samples were right (None if the labels are not classes), on the device."""
+    """One chunk: the mean loss over the labels that count, and how many of them were right, on the device.
+
+    `hits` is None if the labels are not classes; `parts` is how many labels count, None for one a sample.
+    """
 
     samples: int
     loss: torch.Tensor
-    hits: torch.Tensor | None
+    hits: torch.Tensor | None = None
+    parts: torch.Tensor | None = None
+
+
+def ignored_label(loss_fn: Callable | None) -> int:
+    """The label that a loss leaves out, such as the border of an object or the padding of a text."""
+    return getattr(loss_fn, "ignore_index", -100)
 
 
 def measure(
@@ -31,7 +41,7 @@ def measure(
         outputs = network(**chunk.inputs) if isinstance(chunk.inputs, dict) else network(chunk.inputs)
         outputs = getattr(outputs, "logits", outputs)
         classes = _classes(outputs, chunk.labels)
-        ignored = getattr(loss_fn, "ignore_index", -100)
+        ignored = ignored_label(loss_fn)
         if classes and not outputs.is_cpu:  # a GPU stops with a device-side assert, and only later
             _check_labels(chunk.given, classes, ignored)
         try:
@@ -41,13 +51,14 @@ def measure(
                 _check_labels(chunk.given, classes, ignored)
             raise
     if not classes:
-        return loss, Measured(chunk.samples, loss.detach(), None)
+        return loss, Measured(chunk.samples, loss.detach())
     right = outputs.detach().argmax(1) == chunk.labels
-    hits = torch.count_nonzero(right)
-    if right.ndim > 1:  # labels with parts, such as words or pixels: the fraction of those that count
-        counted = chunk.labels != ignored
-        hits = torch.count_nonzero(right & counted) / torch.count_nonzero(counted).clamp_min(1) * chunk.samples
-    return loss, Measured(chunk.samples, loss.detach(), hits)
+    if right.ndim == 1:
+        return loss, Measured(chunk.samples, loss.detach(), torch.count_nonzero(right))
+    counted = chunk.labels != ignored  # labels with parts, such as words or pixels: those that count
+    return loss, Measured(
+        chunk.samples, loss.detach(), torch.count_nonzero(right & counted), torch.count_nonzero(counted)
+    )
 
 
 def _classes(outputs: Any, labels: Any) -> int:
@@ -72,7 +83,7 @@ def _check_labels(labels: torch.Tensor, classes: int, ignored: int) -> None:
 
 
 class Tally:
-    """Sums over samples, made once in `EVERY` steps, because fetching a number waits for the GPU."""
+    """Sums over labels, made once in `EVERY` steps, because fetching a number waits for the GPU."""
 
     EVERY = 50
 
@@ -81,7 +92,7 @@ class Tally:
         self._sees_at_once = epoch is not None and engine.device.type == "cpu"  # nothing to wait for
         self._pending: list[tuple[Measured, int, float]] = []
         self._batches = 0
-        self._samples, self._loss, self._hits = 0, 0.0, 0.0
+        self._samples, self._labels, self._loss, self._hits = 0, 0.0, 0.0, 0.0
         self._has_accuracy = True
 
     def add(self, measured: list[Measured], batches: int, optimizer: torch.optim.Optimizer | None = None) -> None:
@@ -98,26 +109,30 @@ class Tally:
             return
         losses = _numbers([one.loss for one, _, _ in self._pending])
         hits = _numbers([one.hits for one, _, _ in self._pending if one.hits is not None])
+        parts = _numbers([one.parts for one, _, _ in self._pending if one.parts is not None])
+        weights = parts or [float(one.samples) for one, _, _ in self._pending]
         self._has_accuracy = len(hits) == len(losses)
         self._hits += sum(hits)
-        for (one, batch, rate), loss in zip(self._pending, losses, strict=True):
+        for (one, batch, rate), loss, weight in zip(self._pending, losses, weights, strict=True):
             if self._epoch is not None and not math.isfinite(loss):
                 raise NonFiniteLoss(_non_finite(loss, self._epoch, batch, rate, self._engine.precision))
             self._samples += one.samples
-            self._loss += loss * one.samples
+            self._labels += weight
+            self._loss += loss * weight if weight else 0.0  # the mean over no label is not a number
         self._pending.clear()
 
     def means(self) -> dict[str, float]:
         """loss, accuracy (if the labels are classes) and samples, over all processes; EmptyData if there were none."""
         self._settle()
-        samples, loss, hits = self._engine.total([float(self._samples), self._loss, float(self._hits)])
+        samples, labels, loss, hits = self._engine.total([self._samples, self._labels, self._loss, self._hits])
         if not samples:
             raise EmptyData(
                 "the loader gave no batch at all; check that its data set is not empty, and with drop_last=True that "
                 "it has a whole batch_size of samples"
             )
-        accuracy = {"accuracy": hits / samples} if self._has_accuracy else {}
-        return {"loss": loss / samples, **accuracy, "samples": int(samples)}
+        labels = labels or math.nan
+        accuracy = {"accuracy": hits / labels} if self._has_accuracy else {}
+        return {"loss": loss / labels, **accuracy, "samples": int(samples)}
 
 
 def _numbers(tensors: list[torch.Tensor]) -> list[float]:

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.bars import bar
 from course.checkpoints import Run
-from course.engine import Batch, Chunk, Engine, length
+from course.engine import Engine
 from course.errors import TrainingError
+from course.feeding import Batch, Chunk
 from course.history import History
-from course.measures import Measured, Tally, measure
+from course.measures import Measured, Tally, ignored_label, measure
 from course.models import evaluating, set_train, trainable_parameters
 from course.runtime import is_live, place
 from course.schedules import cosine, make_schedule
@@ -40,6 +40,7 @@ def fit(
     checkpoint: str | Path | None = None,
     device: str | Engine = "auto",
     precision: str = "auto",
+    compile: bool = False,
     verbose: bool = True,
 ) -> History:
     """The `History` of `epochs` epochs of training; `model` is changed in place, and left in eval mode.
@@ -50,14 +51,27 @@ def fit(
     scheduler; it moves after every step. A step uses `accumulate` batches and gradients of norm `clip_norm` at most.
     After `patience` epochs without a lower validation loss the best weights come back and training ends.
     With `checkpoint`, each finished epoch is kept in that file; the same call made again goes on after the last one.
+    `compile` has torch.compile translate the model first: a minute or more, for faster steps from then on.
     Raises EmptyData, BadLabels, NonFiniteLoss, OutOfMemory, BadCheckpoint, or TrainingError for impossible settings.
+
+    Several processes, one a GPU, share each step if `torchrun --nproc-per-node 2 script.py` or `accelerate launch
+    script.py` started them, on one machine or more. In a notebook restart the kernel, set up without touching a GPU,
+    and put all else into a function that loads model and data and calls `fit`:
+
+        course.setup(PROFILE, SEED, device="cpu")
+        accelerate.notebook_launcher(train, num_processes=2)
+
+    N processes with loaders of `batch_size` B do what one does with N x B. The main one alone prints, and writes the
+    checkpoint, to a folder that all can read. BatchNorm that isn't frozen sees the batch of its own process only.
     """
-    engine = Engine.on(device, precision)
+    engine = Engine.on(device, precision, compiles=compile)
     engine.place(model)
     if optimizer is None:
-        optimizer = torch.optim.AdamW(_trainable(model), lr=lr)
+        optimizer = torch.optim.AdamW(_trainable(model), lr=lr, fused=engine.device.type == "cuda" or None)
     _check_settings(model, optimizer, epochs, accumulate, patience, val_loader)
     history, loaders = History(), (train_loader, val_loader)
+    for loader in loaders:
+        engine.share(loader)  # before a checkpoint notes the generators: a shared loader has one of its own
     run = Run(model, optimizer, engine.scaler, history, loaders, keep_best=patience is not None)
     steps = engine.steps(train_loader, accumulate)
     settings: dict[str, Any] = {"clip_norm": clip_norm, "accumulate": accumulate}
@@ -65,6 +79,7 @@ def fit(
     run.schedule = make_schedule(schedule, optimizer, steps and steps * epochs)
     run.resume(checkpoint, engine)
     show = _Display(verbose and engine.is_main)
+    engine.take_peak_memory()  # of what was before
 
     while len(history) < epochs and not _is_stale(history, patience):
         started, epoch = time.perf_counter(), len(history) + 1
@@ -82,7 +97,7 @@ def fit(
         row |= _named("train", means)
         if val_loader is not None:
             row |= _named("val", evaluate(model, val_loader, loss_fn=loss_fn, device=engine))
-        history.rows.append({**row, "seconds": time.perf_counter() - started})
+        history.rows.append({**row, **engine.take_peak_memory(), "seconds": time.perf_counter() - started})
         show(history)
         run.end_epoch(checkpoint, engine)
 
@@ -108,15 +123,15 @@ def train_one_epoch(
 ) -> dict[str, float]:
     """The mean loss, the accuracy and the number of samples of one pass over `loader`; `model` learns in place.
 
-    Means are over samples, so a small last batch counts for what it is. `epoch` is named if the loss goes wrong.
+    Means are over labels (samples, or the pixels or words that the loss doesn't ignore), so a small last batch counts
+    for what it is. `epoch` is named if the loss goes wrong.
     """
     engine = Engine.on(device)
     network = engine.place(model)
     set_train(model)
     tally = Tally(engine, epoch)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    batches = bar(engine.batches(loader), f"epoch {epoch}", total=length(loader))
-    for step in _groups(batches, accumulate):
+    for step in _groups(engine.batches(loader, f"epoch {epoch}"), accumulate):
         tally.add(_gradients(network, step, optimizer, loss_fn, engine), len(step), optimizer)
         if clip_norm is not None:
             engine.scaler.unscale_(optimizer)
@@ -125,6 +140,7 @@ def train_one_epoch(
         engine.scaler.update()
         if schedule is not None:
             schedule.step()
+    engine.share_buffers(model)
     return tally.means()
 
 
@@ -136,8 +152,8 @@ def evaluate(
     engine.place(model)
     tally = Tally(engine)
     with evaluating(model), torch.inference_mode():
-        for batch in bar(engine.batches(loader), "evaluating", total=length(loader)):
-            tally.add(_in_memory(engine, [batch], lambda chunk: measure(model, chunk, loss_fn, engine)[1]), 1)
+        for batch in engine.batches(loader, "evaluating"):
+            tally.add(_in_memory(engine, [batch], loss_fn, lambda chunk: measure(model, chunk, loss_fn, engine)[1]), 1)
     return tally.means()
 
 
@@ -152,20 +168,25 @@ def _gradients(
             engine.scaler.scale(loss if chunk.weight == 1 else loss * chunk.weight).backward()
         return measured
 
-    return _in_memory(engine, step, backward, before=optimizer.zero_grad)
+    return _in_memory(engine, step, loss_fn, backward, before=optimizer.zero_grad)
 
 
 def _in_memory(
-    engine: Engine, batches: list[Batch], work: Callable[[Chunk], Measured], before: Callable | None = None
+    engine: Engine,
+    batches: list[Batch],
+    loss_fn: Callable | None,
+    work: Callable[[Chunk], Measured],
+    before: Callable | None = None,
 ) -> list[Measured]:
     """What `work` gives for each chunk of these batches; all is done again in smaller chunks where memory runs out."""
     while True:
         try:
             if before is not None:
                 before()
-            return [work(chunk) for chunk in engine.chunks(batches)]
+            return [work(chunk) for chunk in engine.chunks(batches, ignored_label(loss_fn))]
         except RuntimeError as error:
             engine.shrink(batches, error)
+        engine.free_memory()  # not before: the error held what the attempt had made
 
 
 def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

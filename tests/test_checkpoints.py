@@ -116,6 +116,13 @@ def test_more_epochs_go_on_from_the_last_one(tmp_path):
     assert len(job(tmp_path / "run.ckpt", epochs=3)[1]) == 3
 
 
+@pytest.mark.parametrize("precisions", [("float32", "float16"), ("float16", "float32")])
+def test_a_run_goes_on_in_another_precision_as_on_another_device(tmp_path, precisions):
+    for epochs, precision in enumerate(precisions, start=1):
+        _, history = job(tmp_path / "run.ckpt", epochs=epochs, precision=precision)
+    assert len(history) == 2 and history.last["train_loss"] < history.rows[0]["train_loss"]
+
+
 @pytest.mark.parametrize("change", [{"hidden": 9}, {"lr": 1e-2}, {"clip_norm": 1.0}, {"schedule": "cosine"}])
 def test_a_checkpoint_of_another_run_is_refused_and_stays(tmp_path, change):
     path = tmp_path / "run.ckpt"

@@ -354,6 +354,19 @@ def test_out_of_memory_halves_the_batch_and_says_so(capsys):
     ]
 
 
+def test_out_of_memory_after_the_first_batch_starts_over_in_smaller_ones():
+    class Full(Net):
+        def forward(self, x):
+            if self.calls >= 16 and len(x) > 5:
+                raise RuntimeError("MPS backend out of memory")  # not torch's own error: no class of its own
+            return super().forward(x)
+
+    pictures = Pictures(40)
+    found = extract_features(Full(), pictures, batch_size=8, cache=False)
+    torch.testing.assert_close(found.x, head_inputs(Net(), pictures.x))
+    assert found.y.tolist() == [index % 3 for index in range(40)]
+
+
 def test_a_single_sample_that_does_not_fit_is_an_error():
     class Tiny(Net):
         def forward(self, x):

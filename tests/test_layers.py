@@ -18,6 +18,7 @@ LIBRARY = [
     "full_profile",
     "models",
     "lora",
+    "feeding",
     "features",
     "engine",
     "measures",

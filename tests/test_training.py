@@ -1,8 +1,5 @@
 import json
 import math
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -295,38 +292,3 @@ def test_history_shows_itself_and_survives_json():
     shown = history._repr_html_()
     assert shown.count("<svg") == 2 and shown.count("<tr") == 4 and "NaN" not in shown
     History([{"epoch": epoch, "lr": 0.1, "train_loss": math.nan} for epoch in (1, 2)])._repr_html_()
-
-
-SHARED = """
-import os, sys, torch
-from tests.test_training import train_shared
-torch.set_num_threads(1)
-result = train_shared(processes=2)
-if os.environ["RANK"] == "0":
-    torch.save(result, sys.argv[1])
-"""
-
-
-def train_shared(processes=1):
-    model = network(middle=nn.Tanh)
-    shuffled = torch.Generator().manual_seed(3)
-    batches = loader(53, batch_size=16 // processes, shuffle=True, generator=shuffled)
-    val = loader(19, batch_size=16 // processes)
-    history = fit(model, batches, val, epochs=2, optimizer=sgd(model), accumulate=2, device="cpu")
-    return {"model": model.state_dict(), "rows": history.rows}
-
-
-def test_two_processes_do_what_one_does_with_twice_the_batch(tmp_path, capsys):
-    script = tmp_path / "shared.py"
-    script.write_text(SHARED)
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*launch, str(script), str(tmp_path / "two")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    one, two = train_shared(), torch.load(tmp_path / "two", weights_only=True)
-    assert done.stdout == capsys.readouterr().out  # only the main process prints
-    assert all(torch.allclose(tensor, two["model"][name], atol=1e-6) for name, tensor in one["model"].items())
-    for row, other in zip(one["rows"], two["rows"], strict=True):
-        assert all(row[name] == pytest.approx(other[name], abs=1e-6) for name in row if name != "seconds")

@@ -1,0 +1,172 @@
+"""Pictures a second of fine-tuning ResNet-50 at 224 pixels: through `fit`, against a bare tuned loop on the same GPU.
+
+    python -m tests.benchmarks gpu_throughput [--compile no|yes|both] [--batch-size 128] [--steps 40] [--turns 5]
+
+Once on pictures that are in memory already, once from JPEG files of 500 x 375 pixels made for the purpose, read by
+threads and by processes. The loops take turns on one model, and the fastest epoch of each counts. Without a CUDA GPU
+nothing is run; `--device cpu --model resnet18 --size 64 --batch-size 8 --steps 2 --turns 1` tries the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from course.data.loading import MOST_THREADS, loader
+from course.data.pictures import PictureFolder
+from course.engine import PRECISIONS, Engine
+from course.models import image_transform, load_backbone, set_train
+from course.runtime import choose_precision
+from course.training import fit
+from tests.benchmarks import Figure
+
+BAR, JPEG_BAR = 0.97, 0.9
+CLASSES = 37
+
+
+class InMemory:
+    """`steps` batches of random pictures in pinned memory, a few of them over and over."""
+
+    def __init__(self, batch_size: int, size: int, steps: int, *, pinned: bool) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.steps, self.batches = steps, []
+        for _ in range(min(steps, 8)):
+            pictures = torch.rand(batch_size, 3, size, size, generator=generator)
+            labels = torch.randint(0, CLASSES, (batch_size,), generator=generator)
+            self.batches.append((pictures.pin_memory(), labels.pin_memory()) if pinned else (pictures, labels))
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        return (self.batches[step % len(self.batches)] for step in range(self.steps))
+
+
+class Loops:
+    """One model, and an epoch of it through `fit` or by the loop that a good engineer would write for this GPU."""
+
+    def __init__(self, name: str, device: torch.device, *, compiles: bool) -> None:
+        self.device, self.precision = device, choose_precision(str(device))[0]
+        self.model = load_backbone(name, weights=None, num_classes=CLASSES).to(device)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, fused=device.type == "cuda" or None)
+        self.engine = Engine(str(device), self.precision, compiles=compiles)
+        self.network: Any = torch.compile(self.model) if compiles else self.model
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "float16")
+
+    def ours(self, batches: Any) -> None:
+        fit(self.model, batches, epochs=1, optimizer=self.optimizer, device=self.engine, verbose=False)
+
+    def bare(self, batches: Any) -> None:
+        set_train(self.model)
+        half = torch.autocast(self.device.type, PRECISIONS[self.precision], enabled=self.precision != "float32")
+        for pictures, labels in batches:
+            pictures = pictures.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+            labels = labels.to(self.device, non_blocking=True)
+            self.optimizer.zero_grad()
+            with half:
+                loss = F.cross_entropy(self.network(pictures), labels)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+
+    def seconds(self, epoch: Callable[[Any], None], batches: Any) -> float:
+        """What an epoch takes, until the GPU has done all of it."""
+        started = time.perf_counter()
+        epoch(batches)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - started
+
+
+def measure(*arguments: str) -> Figure | None:
+    options = _options(arguments)
+    device = torch.device(options.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        print("gpu_throughput: not run: there is no CUDA GPU here (--device cpu tries the code)")
+        return None
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    rows, ratios = [], []
+    memory = InMemory(options.batch_size, options.size, options.steps, pinned=device.type == "cuda")
+    for compiles in {"no": [False], "yes": [True], "both": [False, True]}[options.compile]:
+        loops = Loops(options.model, device, compiles=compiles)
+        fastest = take_turns(loops, {loops.bare: memory, loops.ours: memory}, options.turns)
+        ratios.append(fastest[loops.bare] / fastest[loops.ours])
+        kind = f"{loops.precision}{', compiled' if compiles else ''}"
+        pictures = options.steps * options.batch_size
+        rows += [f"bare loop, in memory, {kind}: {pictures / fastest[loops.bare]:.0f} pictures/s"]
+        rows += [f"fit, in memory, {kind}: {pictures / fastest[loops.ours]:.0f} pictures/s, {ratios[-1]:.3f} of it"]
+        if not compiles:
+            best = 0.0
+            for way, rate in from_files(loops, options).items():
+                ratio = rate * fastest[loops.bare] / pictures
+                best = max(best, ratio)
+                rows.append(f"fit, from JPEG files, {way}, {kind}: {rate:.0f} pictures/s, {ratio:.3f} of the bare loop")
+            rows.append(f"gpu_throughput from JPEG files: {best:.4g} of the bare loop in memory (bar {JPEG_BAR})")
+    setting = f"{where}, torch {torch.__version__}: {options.model}, {options.size} pixels, batch {options.batch_size}"
+    return Figure(min(ratios), "of the bare loop's pictures a second, in memory", str(BAR), (setting, *rows))
+
+
+def take_turns(loops: Loops, epochs: dict[Callable, Any], turns: int) -> dict[Callable, float]:
+    """Each loop's fastest epoch in seconds, after one that does not count."""
+    for epoch, batches in epochs.items():
+        loops.seconds(epoch, batches)
+    times: dict[Callable, list[float]] = {epoch: [] for epoch in epochs}
+    for turn in range(turns):
+        for epoch in list(epochs)[:: -1 if turn % 2 else 1]:
+            times[epoch].append(loops.seconds(epoch, epochs[epoch]))
+    return {epoch: min(seconds) for epoch, seconds in times.items()}
+
+
+def from_files(loops: Loops, options: argparse.Namespace) -> dict[str, float]:
+    """Pictures a second of `fit` from JPEG files, in each way to read them in parallel."""
+    cores = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder:
+        write_photographs(Path(folder), options.steps * options.batch_size)
+        data = PictureFolder(folder, transform=image_transform(loops.model, size=options.size))
+        rates = {}
+        for way, how in {
+            f"{min(cores, MOST_THREADS)} threads": {"threads": min(cores, MOST_THREADS)},
+            f"{cores} processes": {"workers": cores},
+        }.items():
+            batches = loader(data, options.batch_size, drop_last=True, **how)
+            fastest = take_turns(loops, {loops.ours: batches}, max(1, options.turns - 2))
+            rates[way] = len(batches) * options.batch_size / fastest[loops.ours]
+    return rates
+
+
+def write_photographs(root: Path, count: int) -> None:
+    """`count` JPEG files of 500 x 375 pixels in CLASSES folders, as large as photographs: 16 pictures over and over."""
+    rng, contents = np.random.default_rng(0), []
+    for _ in range(16):
+        coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize((500, 375), 3)
+        pixels = np.asarray(coarse, dtype=np.float32) + rng.normal(0, 12, (375, 500, 3))
+        path = root / "one.jpg"
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, quality=85)
+        contents.append(path.read_bytes())
+        path.unlink()
+    for number in range(max(count, CLASSES)):
+        folder = root / f"class {number % CLASSES:02}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number}.jpg").write_bytes(contents[number % len(contents)])
+
+
+def _options(arguments: tuple[str, ...]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks gpu_throughput")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--model", default="resnet50")
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=40, help="of an epoch")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--compile", choices=("no", "yes", "both"), default="both")
+    return parser.parse_args(arguments)
