@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -200,7 +202,8 @@ def _full_profile() -> Iterator[Finding]:
     try:
         from course import full_profile
 
-        missing = [item for item in full_profile.ITEMS if not item.is_there()]
+        with redirect_stdout(io.StringIO()):  # what says which copy is damaged is no JSON
+            missing = [item for item in full_profile.ITEMS if not item.is_there()]
     except Exception as error:  # torch that doesn't load is reported above; COURSE_DATA may be no folder
         yield Finding("full profile", WARNING, f"{error}", "course fetch --list")
         return

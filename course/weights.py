@@ -217,7 +217,7 @@ def _load_timm(name: str, weights: Any) -> nn.Module:
         raise WeightsMissing(f"timm has no pretrained weights for {name!r}; pass weights=None for random ones")
     config = timm.get_pretrained_cfg(name)
     overlay = {}
-    if config.hf_hub_id and config.hf_hub_id.startswith("timm/") and not config.custom_load:
+    if config and config.hf_hub_id and config.hf_hub_id.startswith("timm/") and not config.custom_load:
         found = hub.snapshot(hub.Repository(config.hf_hub_id, "model", ("model.safetensors",)))
         overlay = {"file": str(found / "model.safetensors")}
     try:

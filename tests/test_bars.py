@@ -24,3 +24,14 @@ def test_live_bar_appears_only_when_the_work_takes_long(monkeypatch, capfd, dela
     monkeypatch.setattr(bars, "DELAY_S", delay_s)
     list(bars.bar(range(3), "reading pictures"))
     assert ("reading pictures" in capfd.readouterr().err) is is_shown
+
+
+@pytest.mark.parametrize("live, shown", [("1", True), ("0", False)])
+def test_a_bar_of_bytes_goes_on_where_the_file_ends_and_hides_from_logs(monkeypatch, capfd, live, shown):
+    monkeypatch.setenv("COURSE_LIVE", live)
+    monkeypatch.setattr(bars, "DELAY_S", 0.0)
+    with bars.byte_bar(2_000_000, 1_000_000, "images.tar.gz") as bar:
+        bar.update(1_000_000)
+        assert bar.n == 2_000_000 or not shown
+    err = capfd.readouterr().err
+    assert ("images.tar.gz" in err and "1.00M/2.00M" in err) is shown

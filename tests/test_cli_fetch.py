@@ -91,6 +91,16 @@ def test_the_last_one_fetched_alone_completes_the_full_profile(published):
     assert "now means full" in call("--only", "pets").output
 
 
+def test_the_doctor_says_what_is_damaged_and_nothing_else(published, home, capsys):
+    call()
+    (weights,) = (home / "data" / "checkpoints").glob("resnet50-*.pth")
+    weights.write_bytes(b"cut")
+    capsys.readouterr()
+    found = finding()
+    assert found.status == doctor.WARNING and "1 of 7 downloads missing (102 MB): resnet50" in found.found
+    assert capsys.readouterr().out == ""
+
+
 def test_one_that_fails_does_not_keep_the_others_from_coming(published):
     del published[0].files["images.tar.gz"]
     done = call()

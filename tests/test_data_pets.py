@@ -1,4 +1,5 @@
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,12 @@ def test_a_file_of_ours_that_was_cut_off_later_is_fetched_again(server, home, na
     assert len(Pets("train")) == 16
     assert path.read_bytes() == content
     assert f"is not used: {name} is missing or cut off" in capsys.readouterr().out
+
+
+def test_two_notebooks_that_want_them_at_once_fetch_them_once(server):
+    with ThreadPoolExecutor(2) as pool:
+        assert [len(pets) for pets in pool.map(Pets, ["train", "test"])] == [16, 16]
+    assert server.asked == [None, None]
 
 
 def test_without_fetching_what_is_not_there_is_a_missing_file(server):

@@ -74,19 +74,18 @@ def pets_folder(*, fetch: bool = True) -> Path:
 
 def problem(folder: Path) -> str | None:
     """What is missing or cut off in this copy of the data set, or None if all is there."""
-    there = {
-        path: path.is_dir() and set(os.listdir(path)) for path in (folder / "images", folder / "annotations/trimaps")
-    }
-    if missing := [str(path) for path, names in there.items() if names is False]:
-        return f"there is no folder {missing[0]}"
-    images, trimaps = there.values()
+    there: list[set[str]] = []
+    for path in (folder / "images", folder / "annotations" / "trimaps"):
+        if not path.is_dir():
+            return f"there is no folder {path}"
+        there.append(set(os.listdir(path)))
+    images, trimaps = there
     for name in LISTS.values():
         try:
-            ids = [
-                line.split()[0] for line in (folder / "annotations" / f"{name}.txt").read_text().splitlines() if line
-            ]
+            lines = (folder / "annotations" / f"{name}.txt").read_text().splitlines()
         except OSError as error:
             return f"annotations/{name}.txt cannot be read ({error.strerror})"
+        ids = [line.split()[0] for line in lines if line.strip()]
         for found, ending in ((images, "jpg"), (trimaps, "png")):
             if lost := [f"{stem}.{ending}" for stem in ids if f"{stem}.{ending}" not in found]:
                 return f"{len(lost)} of the files that {name}.txt names are missing: {', '.join(lost[:3])}"
@@ -113,24 +112,31 @@ def fetch_pets() -> Path:
     What was unpacked gets its name only when it is complete, and replaces a damaged copy.
     """
     own = downloads.own_folder()
-    archives = [
-        downloads.download(url, own / "archives" / url.rpartition("/")[2], f"md5:{md5}")
-        for url, md5 in OxfordIIITPet._RESOURCES
-    ]
-    part = own / f"{FOLDER}.part"
     try:
+        own.mkdir(parents=True, exist_ok=True)
         with FileLock(own / f"{FOLDER}.lock"):
-            shutil.rmtree(part, ignore_errors=True)
-            for archive in archives:
-                print(f"unpacking {archive.name}")
-                with tarfile.open(archive) as file:
-                    file.extractall(part, filter="data")
-            files = [path for path in part.rglob("*") if path.is_file()]
-            sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in files}
-            (part / SIZES).write_text(json.dumps(sizes))
-            shutil.rmtree(own / FOLDER, ignore_errors=True)
-            os.replace(part, own / FOLDER)
-            shutil.rmtree(own / "archives")
+            if problem(own / FOLDER) is None:  # another process was faster
+                return own
+            archives = own / "archives"
+            published = OxfordIIITPet._RESOURCES
+            _unpack([downloads.download(url, archives / Path(url).name, f"md5:{md5}") for url, md5 in published])
+            shutil.rmtree(archives)
     except OSError as error:
         raise downloads.cannot_store(own / FOLDER, error) from error
     return own
+
+
+def _unpack(archives: list[Path]) -> None:
+    """Unpack into a folder that is given its name, in place of a damaged one, when all is there."""
+    folder = downloads.own_folder() / FOLDER
+    part = folder.with_name(f"{FOLDER}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    for archive in archives:
+        print(f"unpacking {archive.name}")
+        with tarfile.open(archive) as file:
+            file.extractall(part, filter="data")
+    files = [path for path in part.rglob("*") if path.is_file()]
+    sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in files}
+    (part / SIZES).write_text(json.dumps(sizes))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(part, folder)

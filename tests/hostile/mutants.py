@@ -47,8 +47,8 @@ def _mutant(original: Notebook, chosen: list[str], rng: random.Random) -> tuple[
         try:
             changed = (STRUCTURE | CODE)[name](changed, rng) or changed
             done.append(name)
-        except (KeyError, TypeError, AttributeError, IndexError, ValueError):
-            continue  # an earlier mutation took away what this one works on
+        except (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError):
+            continue  # an earlier mutation took away what this one works on, or nested it too deeply to be copied
     content = json.dumps(changed).encode()
     for name in chosen:
         if name in ENCODING:
