@@ -252,7 +252,7 @@ def detect(model: nn.Module, loader: Iterable, *, device: str | Engine = "auto")
             for chunk in engine.chunks([batch]):
                 outputs = model(chunk.inputs["images"])[: chunk.samples]
                 found += [{key: value.cpu() for key, value in output.items()} for output in outputs]
-                targets += batch.labels[: chunk.samples]
+                targets += chunk.given[: chunk.samples]
     return found, targets
 
 
