@@ -255,6 +255,14 @@ def test_the_upper_part_computes_what_the_frozen_maps_give_and_learns_without_it
     assert not [name for name in moved if name.startswith(tuple(norms))]
 
 
+def test_the_upper_part_of_a_residual_network_computes_what_its_trunk_gives():
+    backbone = load_backbone("resnet18", weights=None)
+    trunk = Trunk(backbone)
+    maps, head = trunk.eval()(torch.zeros(2, 3, SIZE, SIZE)), DenseHead(trunk.channels, CLASSES)
+    with torch.no_grad():
+        assert torch.allclose(Upper(backbone, head).eval()(**maps), head(**maps), atol=1e-5)
+
+
 def test_a_dense_head_alone_can_be_made_by_hand():
     head = DenseHead({"stride8": 4, "stride16": 6}, 5, width=8)
     assert head(stride8=torch.zeros(1, 4, 8, 8), stride16=torch.zeros(1, 6, 4, 4)).shape == (1, 5, 8, 8)
