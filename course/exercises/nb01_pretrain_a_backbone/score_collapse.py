@@ -104,7 +104,8 @@ def _expect_scores(
             continue
         because = "not a number: was something divided by zero?" if got != got else _mistake(case, result)
         tried, right = f"{len(z):,} {_kind(z, expected)}", abs(got - expected) <= atol
-        expect(right, tried=tried, got=got, expected=f"about {expected:.2f}", because=because)
+        within = f"{expected:.4f}, at most {atol:g} away"
+        expect(right, tried=tried, got=got, expected=within, because=because or _aside(z, got, expected))
     return others
 
 
@@ -116,6 +117,16 @@ def _kind(z: torch.Tensor, score: float) -> str:
     length = float(z.norm(dim=1).mean())
     return (
         f"rows of length {length:.1f} that {'point in all directions' if score > SPREAD else 'lean in one direction'}"
+    )
+
+
+def _aside(z: torch.Tensor, got: float, expected: float) -> str:
+    """What a single score says where no known misconception explains them all."""
+    if (z == z[0]).all():
+        return "rows that are all the same do not vary at all"
+    return (
+        f"the score is too {'low' if got < expected else 'high'}: the mean over the columns of the deviation of rows "
+        "of length 1, times sqrt(D)"
     )
 
 
