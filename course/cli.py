@@ -99,6 +99,9 @@ def doctor(
 @app.command()
 def check(notebook: Annotated[Path, typer.Argument(help="A notebook with your answers, saved.")]) -> None:
     """Check every exercise in a notebook of yours. Exit code 1: an answer that you tried is not right yet."""
+    from course.judging.answers import read_notebook
+
+    read_notebook(notebook)  # before torch is loaded, so that a wrong name is told at once
     from course.judging import check_notebook
 
     results = check_notebook(notebook)

@@ -194,7 +194,8 @@ def _network() -> Iterator[Finding]:
         yield Finding("network", OK, f"{'the proxy ' if proxy else ''}{names} answers")
     else:
         found = f"{', '.join(silent)} cannot be reached; the quick profile needs no network, the full one does"
-        yield Finding("network", WARNING, found, 'PROFILE = "quick"')
+        mend = 'write PROFILE = "quick" into the first code cell of a notebook'
+        yield Finding("network", WARNING, found, mend)
 
 
 def _full_profile() -> Iterator[Finding]:

@@ -119,6 +119,16 @@ def test_check_fails_only_for_an_answer_that_was_tried_and_is_wrong(home, tmp_pa
     assert result.output.splitlines()[-1].endswith("points")
 
 
+def test_a_wrong_name_is_told_before_torch_is_loaded(tmp_path):
+    code = (
+        "import sys\nfrom course.cli import check\nfrom course.errors import CourseError\n"
+        "from pathlib import Path\ntry:\n    check(Path('nope.ipynb'))\n"
+        "except CourseError as error:\n    print(error, 'torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert run.stdout == "nope.ipynb cannot be read (No such file or directory); is it the right name? False\n"
+
+
 def test_progress_is_printed(home):
     result = call("progress")
     assert result.exit_code == 0 and "02" in result.output

@@ -117,6 +117,7 @@ def test_network_is_what_the_proxy_or_the_hubs_answer(monkeypatch):
         assert only(doctor._network()).status == doctor.OK
     finding = only(doctor._network())
     assert finding.status == doctor.WARNING and "quick" in finding.found
+    assert finding.mend == 'write PROFILE = "quick" into the first code cell of a notebook'
 
 
 def test_a_silent_network_is_not_waited_for(monkeypatch):

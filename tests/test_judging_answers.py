@@ -118,6 +118,13 @@ def test_a_damaged_notebook_is_refused_with_the_line_where_it_breaks(tmp_path, t
         read_notebook(path)
 
 
+def test_a_file_of_another_kind_is_called_no_notebook(tmp_path):
+    path = tmp_path / "answers.py"
+    path.write_text("def freeze(module): ...")
+    with pytest.raises(ExerciseError, match=r"is no notebook: its name ends in \.py.*give the \.ipynb file"):
+        read_notebook(path)
+
+
 def test_a_file_that_is_missing_or_huge_is_refused_with_advice(tmp_path):
     with pytest.raises(ExerciseError, match="cannot be read"):
         read_notebook(tmp_path / "missing.ipynb")

@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from course.judging.card import as_html, as_text
+from course.judging.card import as_html, as_text, hints_as_html, progress_as_html
 from course.judging.student import Failure
 from course.judging.verdict import Outcome, Result
 
@@ -79,6 +79,19 @@ def test_an_open_one_says_so_and_why():
     result = Result("02-x", "X", "not attempted", (Outcome("b", "B", 1, False),), notes=("`f` is not defined",))
     assert as_text(result) == "○ 02-x: not attempted yet (1 point)\n  note: `f` is not defined"
     assert "not attempted yet" in as_html(result) and "<code>f</code> is not defined" in as_html(result)
+
+
+def test_the_newest_hint_stands_first_and_those_before_it_are_folded():
+    page = Tags(hints_as_html("02-x", [("hint 2 of 3", f"call `f`, {EVIL}"), ("hint 1 of 3", EVIL)]))
+    assert page.tags <= {"style", "div", "h4", "p", "b", "code", "details", "summary"} and page.open == []
+    assert page.text.index("02-x: hint 2 of 3") < page.text.index("The hints before it") < page.text.index("1 of 3")
+    assert "details" not in Tags(hints_as_html("02-x", [("hint 1 of 3", "a")])).tags
+
+
+def test_progress_is_a_table_with_a_line_below_it():
+    page = Tags(progress_as_html([("02", "█░", "3 of 7 points", EVIL)], "3 of 7 points in all"))
+    assert page.tags <= {"style", "div", "table", "tr", "td", "p"} and page.open == []
+    assert page.text.index("█░") < page.text.index("3 of 7 points in all")
 
 
 def test_a_failure_is_said_once():

@@ -116,7 +116,7 @@ def test_hints_come_one_by_one_then_the_idea_and_are_remembered(capsys):
     for number in (1, 2, 3, 4, 4):
         hint(ID)
         lines = capsys.readouterr().out.splitlines()
-        assert lines == steps[:number]
+        assert lines == steps[:number][::-1], "the newest first"
     assert [event["step"] for event in record.read()] == [1, 2, 3, 4]
     hint("02-x")
     assert "there is no exercise called '02-x'" in capsys.readouterr().out

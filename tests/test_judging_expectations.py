@@ -120,3 +120,16 @@ def test_a_value_is_shown_in_one_short_line(value, text):
 @pytest.mark.parametrize("value", ["x" * 10_000, list(range(10_000)), {"a": "x" * 10_000}, [["x" * 90] * 12] * 12])
 def test_a_long_value_is_cut(value):
     assert len(show(value)) <= MAX_SHOWN + 1
+
+
+def test_large_tensors_of_one_shape_are_told_apart_by_the_number_that_differs_most():
+    expected = torch.zeros(4, 5)
+    got = expected.clone()
+    got[1, 2], got[3, 4] = 0.5, 2.0
+    with pytest.raises(Wrong) as caught:
+        expect_close(got, expected, tried="x", because="no mistake that is known", mistakes={"all ones": expected + 1})
+    assert caught.value.got == "a tensor of shape (4, 5), float32: 2 of 20 numbers differ, the one at [3, 4] most: 2"
+    assert (caught.value.expected, caught.value.because) == ("0 at [3, 4]", "no mistake that is known")
+    got[0, 0] = torch.nan
+    with pytest.raises(Wrong, match=r"at \[0, 0\] most: nan"):
+        expect_close(got, expected, tried="x")

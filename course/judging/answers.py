@@ -73,6 +73,9 @@ def cells_of(content: bytes, name: str) -> list[dict[str, Any]]:
             raise ExerciseError(f"{name} holds over {most}; take out what is no answer and save it again")
         return found
     except json.JSONDecodeError as error:
+        if Path(name).suffix not in ("", ".ipynb"):
+            kind = f"its name ends in {Path(name).suffix}, and what it holds is no JSON"
+            raise ExerciseError(f"{name} is no notebook: {kind}; give the .ipynb file with your answers") from error
         place = f"it is damaged or no notebook: the JSON ends or breaks in line {error.lineno}"
         raise ExerciseError(f"{name} cannot be read, {place}; open it in Jupyter and save it again") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from html import escape
 
+from course import runtime
 from course.judging.results import Outcome, Result
 
 # Colours only for edges and marks, in Okabe and Ito's palette; all text has the notebook's own colour.
@@ -27,8 +29,20 @@ _STYLE = """<style>
 .course-card code, .course-card pre {font-family: var(--jp-code-font-family, monospace); font-size: 13px; margin: 0;
   padding: 0; white-space: pre-wrap; overflow-wrap: anywhere; background: transparent; color: inherit}
 .course-card pre {max-height: 20em; overflow-y: auto; padding-left: 1.4em}
+.course-card table {margin: 0; border-collapse: collapse; font-size: inherit; color: inherit}
+.course-card td {padding: .15em 1.2em .15em 0; text-align: left; border: 0; background: transparent}
 .course-card .why {margin: .2em 0 .3em 0; font-weight: 600} .course-card p, .course-card details {margin: .4em 0}
 </style>"""
+
+
+def show(html: str, text: str) -> None:
+    """Display the card in a notebook that a person watches; else print the text, the same on every machine."""
+    if not runtime.is_live() or runtime._kernel() is None:
+        print(text)
+        return
+    from IPython.display import display
+
+    display({"text/html": html, "text/plain": text}, raw=True)
 
 
 def as_text(result: Result) -> str:
@@ -66,6 +80,22 @@ def as_html(result: Result) -> str:
     if _is_wrong(result):
         body.append(f"<div>Stuck? <code>hint({_safe(repr(result.id))})</code></div>")
     return "".join(body) + "</div>"
+
+
+def hints_as_html(title: str, steps: Sequence[tuple[str, str]]) -> str:
+    """Hints, each a name and a text, the newest first; those before it are folded away below it."""
+    (name, newest), *earlier = steps
+    body = f"<h4>{_safe(f'{title}: {name}')}</h4><p>{_prose(newest)}</p>"
+    if earlier:
+        rest = "".join(f"<p><b>{_safe(name)}</b>: {_prose(text)}</p>" for name, text in earlier)
+        body += f"<details><summary>The hints before it</summary>{rest}</details>"
+    return f'{_STYLE}<div class="course-card open" role="status">{body}</div>'
+
+
+def progress_as_html(rows: Sequence[Sequence[str]], total: str) -> str:
+    """A table with a row for each chapter, and a line below it."""
+    body = "".join("<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'{_STYLE}<div class="course-card open" role="status"><table>{body}</table><p>{_safe(total)}</p></div>'
 
 
 def _is_wrong(result: Result) -> bool:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from course import record, runtime
+from course import record
 from course.errors import CheckFailed, CourseError, ExerciseError
 from course.judging.answers import COMMENT, Answer, find_answers, is_untouched, read_notebook, source_of, syntax_error
-from course.judging.card import as_html, as_text
+from course.judging.card import as_html, as_text, hints_as_html, show
 from course.judging.definitions import namespace_of
 from course.judging.exercise import Exercise, find_exercise
 from course.judging.results import Result
@@ -32,7 +32,7 @@ def check(exercise_id: str) -> float | None:
         with captured() as screen:
             result = _judge_in(namespace, find_exercise(exercise_id))
         _remember(result)
-        _show(result)
+        show(as_html(result), as_text(result))
     except CourseError as error:
         _refuse(error, str(error))
         return None
@@ -72,15 +72,6 @@ def _remember(result: Result) -> None:
     record.append("check", id=result.id, status=result.status, score=result.score, points=result.points)
 
 
-def _show(result: Result) -> None:
-    if not runtime.is_live() or runtime._kernel() is None:
-        print(as_text(result))
-        return
-    from IPython.display import display
-
-    display({"text/html": as_html(result), "text/plain": as_text(result)}, raw=True)
-
-
 def _refuse(error: Exception, message: str) -> None:
     if _is_strict():
         raise error
@@ -106,19 +97,20 @@ def _strict(result: Result) -> float | None:
 
 
 def hint(exercise_id: str) -> None:
-    """Print the next hint, up to three and then the worked idea. Asking costs nothing; you alone remember it."""
+    """Show the next hint, up to three and then the worked idea, above those that you had. Asking costs nothing."""
     try:
         exercise = find_exercise(exercise_id)
     except CourseError as error:
         print(error)
         return
-    hints = [f"hint {number} of {len(exercise.hints)}: {text}" for number, text in enumerate(exercise.hints, 1)]
-    steps = [*hints, f"the idea: {exercise.idea}"] if exercise.idea else hints
+    steps = [(f"hint {number} of {len(exercise.hints)}", text) for number, text in enumerate(exercise.hints, 1)]
+    steps += [("the idea", exercise.idea)] * bool(exercise.idea)
     asked = sum(event.get("kind") == "hint" and event.get("id") == exercise.id for event in record.read())
     step = min(asked, len(steps) - 1)
     if asked < len(steps):
         record.append("hint", id=exercise.id, step=step + 1)
-    print(*steps[: step + 1], sep="\n")
+    shown = steps[step::-1]
+    show(hints_as_html(exercise.id, shown), "\n".join(f"{name}: {text}" for name, text in shown))
 
 
 def check_notebook(path: str | Path) -> list[Result]:

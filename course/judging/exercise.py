@@ -22,13 +22,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from course.errors import UnknownName
 
-Draw = Callable[[torch.Generator], dict[str, Any]]
+if TYPE_CHECKING:  # not at run time: a notebook's name is looked at before torch is loaded
+    import torch
+
+Draw = Callable[["torch.Generator"], dict[str, Any]]
 Decide = Callable[[dict[str, Any], Any], None]
 
 
@@ -41,6 +42,8 @@ class Case:
 
     def inputs(self, exercise_id: str, secret: str) -> dict[str, Any]:
         """The inputs under this secret: the same secret draws the same inputs."""
+        import torch
+
         digest = hashlib.sha256(f"{secret}/{exercise_id}/{self.name}".encode()).digest()
         return self.draw(torch.Generator().manual_seed(int.from_bytes(digest[:7], "big")))
 

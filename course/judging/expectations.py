@@ -57,10 +57,16 @@ def expect_close(
     rtol: float = 1e-4,
     atol: float = 1e-5,
     mistakes: Mapping[str, Any] | None = None,
+    because: str = "",
 ) -> None:
-    """Raise `Wrong` unless `got` is `expected` up to |got - expected| <= atol + rtol |expected|, in shape as well."""
+    """Raise `Wrong` unless `got` is `expected` up to |got - expected| <= atol + rtol |expected|, in shape as well.
+
+    `because` is what to say where none of the `mistakes` matches.
+    """
     if not _same(got, expected, rtol=rtol, atol=atol):
-        raise Wrong(tried=tried, got=got, expected=expected, because=_which(got, mistakes, rtol, atol))
+        because = _which(got, mistakes, rtol, atol) or because
+        got, expected = _told_apart(got, expected, rtol, atol)
+        raise Wrong(tried=tried, got=got, expected=expected, because=because)
 
 
 def show(value: Any) -> str:
@@ -83,6 +89,21 @@ def _show(value: Any) -> str:
     if isinstance(value, list) and len(value) <= 12:
         return "[" + ", ".join(show(item) for item in value) + "]"
     return str(value) if isinstance(value, Other) else repr(value)
+
+
+def _told_apart(got: Any, expected: Any, rtol: float, atol: float) -> tuple[Any, Any]:
+    """Both values; tensors that would be shown alike as how many of their numbers differ, and the worst of them."""
+    tensors = isinstance(got, torch.Tensor) and isinstance(expected, torch.Tensor) and got.shape == expected.shape
+    if not tensors or got.numel() <= 12 or show(got) != show(expected):
+        return got, expected
+    one, other = got.double(), expected.double()
+    apart = (one - other).abs().nan_to_num(math.inf)
+    wrong = int((~torch.isclose(one, other, rtol=rtol, atol=atol)).sum())
+    place = [int(i) for i in torch.unravel_index(apart.argmax(), apart.shape)]
+    values = (
+        f"{show(got)}: {wrong:,} of {apart.numel():,} numbers differ, the one at {place} most: {one[tuple(place)]:.4g}"
+    )
+    return values, f"{other[tuple(place)]:.4g} at {place}"
 
 
 def _which(got: Any, mistakes: Mapping[str, Any] | None, rtol: float, atol: float) -> str:

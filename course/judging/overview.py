@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from course import record
+from course.judging.card import progress_as_html, show
 from course.judging.exercise import exercises_of, notebook_numbers
 
 
 def progress() -> None:
-    """Print points a chapter, what is open, and how often you asked for hints and predicted."""
+    """Show points a chapter, what is open, and how often you asked for hints and predicted."""
     events = record.read()
     best = best_scores(events)
     hints = sum(event.get("kind") == "hint" for event in events)
     total = earned = 0
+    rows = []
     for number in notebook_numbers():
         exercises = exercises_of(number)
         points = sum(exercise.points for exercise in exercises)
@@ -22,8 +24,10 @@ def progress() -> None:
         total, earned = total + points, earned + score
         open_ = [exercise.id for exercise in exercises if best.get(exercise.id, 0) < exercise.points]
         rest = "complete" if not open_ else f"next: {open_[0]}"
-        print(f"{number}  {'█' * done}{'░' * (len(exercises) - done)}  {score} of {points} points  {rest}")
-    print(f"{earned} of {total} points; {_count(hints, 'hint')} asked for; {_predictions(events)}")
+        bar = "█" * done + "░" * (len(exercises) - done)
+        rows.append((number, bar, f"{score} of {points} points", rest))
+    sum_ = f"{earned} of {total} points; {_count(hints, 'hint')} asked for; {_predictions(events)}"
+    show(progress_as_html(rows, sum_), "\n".join([*map("  ".join, rows), sum_]))
 
 
 def best_scores(events: list[dict[str, Any]]) -> dict[str, int]:

@@ -69,6 +69,19 @@ def bilinear(image):
     return T.Normalize(HALF, HALF)(T.ToTensor()(T.CenterCrop(224)(T.Resize(256)(image))))
 
 
+def bilinear_and_not_normalised(image):
+    return T.ToTensor()(T.CenterCrop(224)(T.Resize(256)(image)))
+
+
+def another_part(image):
+    resized = T.Resize(256, interpolation=BICUBIC)(image)
+    return T.Normalize(HALF, HALF)(T.ToTensor()(T.CenterCrop(224)(resized))).roll(20, dims=2)
+
+
+def turned_round_in_brightness(image):
+    return -T.Normalize(HALF, HALF)(T.ToTensor()(middle(image)))
+
+
 def not_cut(image):
     return T.Normalize(HALF, HALF)(T.ToTensor()(T.Resize(256, interpolation=BICUBIC)(image)))
 
@@ -286,6 +299,9 @@ WRONG = {
         no_rim: "rim cut off",
         corner: "the corner was cut out",
         bilinear: "bicubic",
+        bilinear_and_not_normalised: "bicubic",
+        another_part: "another part of the picture",
+        turned_round_in_brightness: "do the steps one by one",
         not_cut: "cut the middle",
         colours_last: "the colours come last",
         a_batch_of_one: "batch axis",

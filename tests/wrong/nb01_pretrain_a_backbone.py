@@ -160,6 +160,18 @@ def graph_cut(z, temperature):
     return torch.tensor(F.cross_entropy(_logits(z, temperature), _partners(z)).item())
 
 
+def lengths_without_a_graph(z, temperature):
+    return F.cross_entropy(
+        (z / z.detach().norm(dim=1, keepdim=True)) @ F.normalize(z, dim=1).T / temperature - 1e9 * torch.eye(len(z)),
+        _partners(z),
+    )
+
+
+def keys_without_a_graph(z, temperature):
+    similarity = F.normalize(z, dim=1) @ F.normalize(z, dim=1).detach().T / temperature
+    return F.cross_entropy(similarity.masked_fill(torch.eye(len(z), dtype=torch.bool), -math.inf), _partners(z))
+
+
 def one_loss_a_row(z, temperature):
     return F.cross_entropy(_logits(z, temperature), _partners(z), reduction="none")
 
@@ -354,7 +366,7 @@ WRONG = {
     },
     "01-write-nt-xent": {
         self_pairs_in_the_denominator: "self-pairs are in the denominator",
-        not_normalised: "not normalised",
+        not_normalised: "it is the gradient of a wrong loss: z is not normalised",
         not_normalised_and_with_self: "self-pairs are in the denominator, and",
         neighbours_are_pairs: "you paired neighbours",
         positive_left_out: "belongs in the denominator too",
@@ -364,6 +376,8 @@ WRONG = {
         sign_turned_round: "minus the log",
         one_direction_only: "second views are asked as well",
         graph_cut: "cut the graph",
+        lengths_without_a_graph: "orthogonal to each row",
+        keys_without_a_graph: "a part of the loss has no graph",
         one_loss_a_row: "return the mean over all rows",
     },
     "01-mask-tokens": {

@@ -34,6 +34,22 @@ def only_eval_mode(module):
     module.eval()
 
 
+def no_grad_around_a_walk(module):
+    with torch.no_grad():
+        for _ in module.parameters():
+            pass
+
+
+def gradients_cleared(module):
+    for parameter in module.parameters():
+        parameter.grad = None
+
+
+def gradients_zeroed(module):
+    for parameter in module.parameters():
+        parameter.grad.zero_()
+
+
 def freezes_through_the_module(module):
     return module.requires_grad_(False).eval()
 
@@ -70,6 +86,13 @@ def backbone_by_name(model):
     model.train()
     for name, module in model.named_modules():
         if name.startswith(("backbone", "layer1")):
+            module.eval()
+
+
+def every_batchnorm_asleep(model):
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
             module.eval()
 
 
@@ -121,6 +144,15 @@ def dropout_left_on(model, loader):
         model.train()
         batches = [(model(x), y) for x, y in loader]
     return torch.cat([f for f, _ in batches]), torch.cat([y for _, y in batches])
+
+
+def one_pass_in_train_mode(model, loader):
+    features, labels = [], []
+    with torch.no_grad():
+        for x, y in loader:
+            features.append(model(x))
+            labels.append(y)
+    return torch.cat(features), torch.cat(labels)
 
 
 def labels_from_a_second_pass(model, loader):
@@ -175,14 +207,18 @@ WRONG = {
         only_the_first_level: "nothing was frozen",
         only_the_convolutions: "not the children",
         zeroed_instead_of_frozen: "freezing keeps the values",
-        only_eval_mode: "nothing was frozen",
+        only_eval_mode: "`.eval()` changes what dropout and BatchNorm do",
+        no_grad_around_a_walk: "A `torch.no_grad()` block changes no parameter",
+        gradients_cleared: "clearing `.grad` forgets",
+        gradients_zeroed: "clearing `.grad` forgets",
     },
     "02-set-train-mode": {
         eval_then_train: "must come after it",
         just_train: "frozen weights are not a frozen layer",
         nothing_at_all: "no module was put into train mode",
-        just_eval: "only frozen modules belong in eval mode",
-        backbone_by_name: "decide module by module",
+        just_eval: "the whole model is in eval mode",
+        backbone_by_name: "the whole backbone was put into eval mode",
+        every_batchnorm_asleep: "`backbone.stage2.1` went into eval mode though nothing in it is frozen",
     },
     "02-list-trainable": {
         counts_buffers: "buffers were counted",
@@ -195,6 +231,7 @@ WRONG = {
     },
     "02-cache-features": {
         dropout_left_on: "dropout",
+        one_pass_in_train_mode: "train mode changes every feature",
         labels_from_a_second_pass: "same pass",
         graph_kept: "no_grad",
         only_the_last_batch: "11",

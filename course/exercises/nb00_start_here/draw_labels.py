@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from course.judging import Exercise, Unusable, expect, need
+from course.judging import Exercise, Unusable, Wrong, expect, need
 
 exercise = Exercise(
     "00-draw-labels",
@@ -103,23 +103,30 @@ def the_same_seed_draws_the_same(case: dict[str, Any], result: dict[str, Any]) -
     """The same seed draws the same labels, whatever else was drawn in between."""
     first, again = (sorted(index.tolist()) for index in (result["draws"][0], result["draws"][-1]))
     expect(
+        not _all_alike(result["draws"]),
+        tried=f"seeds 0 to {SEEDS - 1}",
+        got="the same labels from every seed",
+        expected="other labels from other seeds, the same ones from the same seed",
+        because="what never changes needs no seed to come back: draw by the seed first",
+    )
+    expect(
         again == first,
         tried="seed 0 twice, with other draws in between",
         got=again,
         expected=first,
         because="the draw doesn't come from `seed` alone: make a generator from it, and give it to whatever draws",
     )
-    _expect_k_of_each_class(case, result)
+    _expect_balance_first(case, result)
 
 
 @exercise.judge(uneven_classes, points=1)
 def every_label_has_its_chance(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Over many seeds every label is drawn now and then."""
+    _expect_balance_first(case, result)
     drawn = torch.cat(result["draws"]).unique()
     never = len(case["labels"]) - len(drawn)
-    same = all(torch.equal(index.sort().values, result["draws"][0].sort().values) for index in result["draws"])
     because = "some labels never have a chance: shuffle all positions of a class, then take k"
-    if same:
+    if _all_alike(result["draws"]):
         because = "every seed gives the same labels: the first k are no draw. Shuffle by the seed first"
     expect(
         never == 0,
@@ -128,4 +135,20 @@ def every_label_has_its_chance(case: dict[str, Any], result: dict[str, Any]) -> 
         expected="every label drawn at least once",
         because=because,
     )
-    _expect_k_of_each_class(case, result)
+
+
+def _expect_balance_first(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise a Wrong of few words unless the draws hold k of each class, which another judge says in full."""
+    try:
+        _expect_k_of_each_class(case, result)
+    except Wrong as wrong:
+        raise Wrong(
+            tried="counting the labels of each class first",
+            got=f"other numbers than {case['k']}",
+            expected=f"{case['k']} of each class",
+            because="only draws that hold k of each class are looked at here: mend that first",
+        ) from wrong
+
+
+def _all_alike(draws: list[torch.Tensor]) -> bool:
+    return all(torch.equal(index.sort().values, draws[0].sort().values) for index in draws)

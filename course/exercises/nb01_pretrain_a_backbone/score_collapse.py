@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from course.judging import Exercise, Unusable, expect, need
+from course.judging import Exercise, Unusable, Wrong, expect, need
 
 exercise = Exercise(
     "01-score-collapse",
@@ -102,9 +102,15 @@ def _expect_scores(
         if not low <= expected < high:
             others.append(got)
             continue
+        if abs(got - expected) <= atol:
+            continue
         because = "not a number: was something divided by zero?" if got != got else _mistake(case, result)
-        tried, right = f"{len(z):,} {_kind(z, expected)}", abs(got - expected) <= atol
-        expect(right, tried=tried, got=got, expected=f"about {expected:.2f}", because=because)
+        raise Wrong(
+            tried=f"{len(z):,} {_kind(z, expected)}",
+            got=got,
+            expected=f"{expected:.4f}, at most {atol:g} away",
+            because=because or _aside(z, got, expected),
+        )
     return others
 
 
@@ -116,6 +122,16 @@ def _kind(z: torch.Tensor, score: float) -> str:
     length = float(z.norm(dim=1).mean())
     return (
         f"rows of length {length:.1f} that {'point in all directions' if score > SPREAD else 'lean in one direction'}"
+    )
+
+
+def _aside(z: torch.Tensor, got: float, expected: float) -> str:
+    """What a single score says where no known misconception explains them all."""
+    if (z == z[0]).all():
+        return "rows that are all the same do not vary at all"
+    return (
+        f"the score is too {'low' if got < expected else 'high'}: the mean over the columns of the deviation of rows "
+        "of length 1, times sqrt(D)"
     )
 
 

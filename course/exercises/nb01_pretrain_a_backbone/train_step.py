@@ -142,7 +142,10 @@ def returns_the_loss_as_a_float(case: dict[str, Any], result: dict[str, Any]) ->
                     case, before[i + 1], i
                 ),
                 "softmax before cross_entropy": _loss(case, before[i], i, softmax=True),
+                "this is the sum over the batch; return the mean": _loss(case, before[i], i)
+                * len(case["batches"][i][1]),
             },
+            because="this is not the mean cross-entropy of this batch, in train mode and before the step",
         )
     expect(len(result["returned"]) == len(case["batches"]), tried=tried, got="too few losses", expected="one a call")
 

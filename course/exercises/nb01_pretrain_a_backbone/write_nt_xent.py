@@ -119,13 +119,13 @@ def _neighbours(z: torch.Tensor) -> torch.Tensor:
 def only_directions_count(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Making rows longer or shorter changes nothing: only their directions count."""
     temperature = case["temperature"]
-    for z, loss, scaled in zip(case["batches"], result["losses"], result["scaled"], strict=True):
+    for loss, scaled in zip(result["losses"], result["scaled"], strict=True):
         expect_close(
             scaled,
             loss,
             tried="the same rows, each made 3 to 4 times as long",
             rtol=1e-3,
-            mistakes={"z is not normalised": by_loops(z * case["scale"], temperature, normalise=False)},
+            because="z is not normalised: only the lengths of its rows have changed, and your loss with them",
         )
     # Any constant is the same for longer rows, so the loss must be one of these rows, if perhaps a wrong one.
     formulas = [[by_loops(z, temperature), *_wrong_losses(z, temperature).values()] for z in case["batches"]]
@@ -155,7 +155,28 @@ def the_gradient_reaches_z(case: dict[str, Any], result: dict[str, Any]) -> None
         )
         z = batch.clone().requires_grad_()
         by_loops(z, case["temperature"]).backward()
-        expect_close(gradient, z.grad, tried="the gradient of the loss", rtol=1e-3, atol=1e-5)
+        right = gradient.shape == z.grad.shape and torch.allclose(gradient, z.grad, rtol=1e-3, atol=1e-5)
+        because = "" if right else _why_this_gradient(batch, gradient, case["temperature"])
+        tried = "the gradient of the loss with respect to z"
+        expect_close(gradient, z.grad, tried=tried, rtol=1e-3, atol=1e-5, because=because)
+
+
+def _why_this_gradient(z: torch.Tensor, gradient: torch.Tensor, temperature: float) -> str:
+    """The reason for a gradient that is not right: it is the one of a wrong loss, or the length of rows comes in."""
+    if gradient.shape != z.shape:
+        return "a gradient has the shape of z"
+    z = z.clone().requires_grad_()
+    for because, loss in {**_wrong_losses(z, temperature), **_wrong_losses_by_length(z, temperature)}.items():
+        (known,) = torch.autograd.grad(loss, z, retain_graph=True)
+        if torch.allclose(gradient, known, rtol=1e-3, atol=1e-5):
+            return f"it is the gradient of a wrong loss: {because}"
+    along = (gradient * z).sum(1).abs() / (gradient.norm(dim=1) * z.norm(dim=1)).clamp_min(1e-12)
+    if along.max() > 0.01:
+        return (
+            "it points along the rows, so longer rows change your loss: the right one is orthogonal to each row. "
+            "z is not normalised, or its lengths were taken without a graph (detach(), no_grad())"
+        )
+    return "a part of the loss has no graph (detach(), no_grad(), .data), or another loss was differentiated"
 
 
 def by_loops(

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from course.exercises import narrow
-from course.judging import Exercise, Unusable, Wrong, expect, expect_close, need
+from course.judging import Exercise, Unusable, expect, expect_close, need
 
 exercise = Exercise(
     "02-cache-features",
@@ -70,16 +70,15 @@ def probe_cache_features(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 def equal_to_live_features(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The cached features are those of the frozen backbone, one row a picture, in the loader's order."""
     expected = _live_features(case)
-    if result["train_mode"]:
-        raise Wrong(
-            tried="watching the backbone's mode while your function runs it",
-            got="train mode",
-            expected="eval mode",
-            because="in train mode dropout and the batch's own statistics make other features every time",
-        )
+    _expect_eval_mode(result, "in train mode dropout and the batch's own statistics make other features every time")
     backwards = {"the rows are in another order than the loader's": expected.flip(0)}
-    expect_close(result["features"], expected, tried="11 pictures in batches of 4", atol=1e-4, mistakes=backwards)
-    expect_close(result["labels"], case["y"], tried="the labels of 11 pictures", atol=0, rtol=0)
+    because = "these are not the frozen backbone's features of these pictures"
+    if result["features"].shape != expected.shape:
+        because = "every picture has one row: keep the features of each batch, then torch.cat them"
+    tried = "11 pictures in batches of 4"
+    expect_close(result["features"], expected, tried=tried, atol=1e-4, mistakes=backwards, because=because)
+    because = "every picture keeps its own label, in the loader's order"
+    expect_close(result["labels"], case["y"], tried="the labels of 11 pictures", atol=0, rtol=0, because=because)
 
 
 @exercise.judge(shuffled, points=1)
@@ -93,6 +92,8 @@ def labels_stay_with_their_features(case: dict[str, Any], result: dict[str, Any]
         torch.allclose(row.double(), rows[int(label)].double(), atol=1e-4)
         for label, row in zip(labels, features, strict=True)
     )
+    if right != len(rows):
+        _expect_eval_mode(result, "train mode changes every feature, so no row can be known again, whatever its label")
     expect(
         right == len(rows),
         tried="a loader with shuffle=True",
@@ -113,7 +114,22 @@ def no_graph_is_kept(case: dict[str, Any], result: dict[str, Any]) -> None:
         because="without torch.no_grad() every batch keeps its activations for a backward pass that never comes",
     )
     expected = _live_features(case)
-    expect_close(result["without_graph"], expected, tried="the features that carry no graph", atol=1e-4)
+    if result["train_mode"]:
+        because = "no graph, but the backbone ran in train mode, so these are not the frozen backbone's features"
+    else:
+        because = "no graph, but these are not the frozen backbone's features of these pictures"
+    tried = "the features that carry no graph"
+    expect_close(result["without_graph"], expected, tried=tried, atol=1e-4, because=because)
+
+
+def _expect_eval_mode(result: dict[str, Any], because: str) -> None:
+    expect(
+        not result["train_mode"],
+        tried="watching the backbone's mode while your function runs it",
+        got="train mode",
+        expected="eval mode",
+        because=because,
+    )
 
 
 def _live_features(case: dict[str, Any]) -> torch.Tensor:

@@ -45,12 +45,17 @@ def a_part_of_it(rng: torch.Generator) -> dict[str, Any]:
 def probe_freeze(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = narrow.restore(case["architecture"], case["state"])
     module = model.get_submodule(case["frozen"])
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)  # as after a step, so that it shows who only clears gradients
     answer(module)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     typo = any("require_grad" in vars(part) for part in (*module.modules(), *module.parameters()))
     on_module = any("requires_grad" in vars(part) for part in module.modules())
+    eval_mode = not any(part.training for part in module.modules())
+    cleared = all(parameter.grad is None or not parameter.grad.any() for parameter in module.parameters())
+    done = {"typo": typo, "on_module": on_module, "eval_mode": eval_mode, "cleared": cleared}
     _train(model, case)
-    return {"before": before, "after": dict(model.state_dict()), "typo": typo, "on_module": on_module}
+    return {"before": before, "after": dict(model.state_dict()), **done}
 
 
 def _train(model: nn.Module, case: dict[str, Any]) -> None:
@@ -71,21 +76,12 @@ def no_parameter_of_the_module_moves(case: dict[str, Any], result: dict[str, Any
     before, after = result["before"], result["after"]
     inside = [name for name in _parameters(case) if name.startswith(case["frozen"] + ".")]
     moved = [name for name in inside if not torch.equal(before[name], after[name])]
-    because = "some parameters were reached and others were not: go through module.parameters(), not the children"
-    if len(moved) == len(inside):
-        because = "nothing was frozen"
-    if result["typo"]:
-        because = (
-            "`require_grad` is a typo that Python accepts: it makes a new attribute, and `requires_grad` stays True"
-        )
-    elif result["on_module"]:
-        because = "`module.requires_grad = False` only sets an attribute on the module; its parameters never see it"
     expect(
         not moved,
         tried=f"{STEPS} SGD steps on a model whose `{case['frozen']}` you froze",
         got=f"{len(moved)} of its {len(inside)} parameters moved",
         expected="none moved",
-        because=because,
+        because=_why_they_moved(result, everything=len(moved) == len(inside)),
     )
     _expect_the_values_kept(case, result)
     _expect_the_rest_to_train(case, result)
@@ -104,6 +100,30 @@ def the_rest_still_trains(case: dict[str, Any], result: dict[str, Any]) -> None:
     )
     _expect_the_values_kept(case, result)
     _expect_the_rest_to_train(case, result)
+
+
+def _why_they_moved(result: dict[str, Any], *, everything: bool) -> str:
+    """What the answer did instead of freezing; `everything` where every parameter of the module moved."""
+    if result["typo"]:
+        return "`require_grad` is a typo that Python accepts: it makes a new attribute, and `requires_grad` stays True"
+    if result["on_module"]:
+        return "`module.requires_grad = False` only sets an attribute on the module; its parameters never see it"
+    if not everything:
+        return "some parameters were reached and others were not: go through module.parameters(), not the children"
+    if result["eval_mode"]:
+        return (
+            "nothing was frozen: `.eval()` changes what dropout and BatchNorm do in a forward pass; "
+            "the parameters get gradients all the same"
+        )
+    if result["cleared"]:
+        return (
+            "nothing was frozen: clearing `.grad` forgets the gradients of the step before, and the next backward() "
+            "fills them again"
+        )
+    return (
+        "nothing was frozen: every parameter still has `requires_grad = True`. A `torch.no_grad()` block changes no "
+        "parameter either; it holds for what is computed inside it, and ends"
+    )
 
 
 def _parameters(case: dict[str, Any]) -> list[str]:

@@ -136,9 +136,24 @@ def unfrozen_stages_train(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=tried,
         got="no buffer of `backbone.stage2` moved",
         expected="its running mean and variance move",
-        because="the whole backbone was put into eval mode; decide module by module, by requires_grad",
+        because=_why_it_sleeps(result["training"], "backbone.stage2"),
     )
     _expect_the_pass(case, result)
+
+
+def _why_it_sleeps(training: dict[str, bool], stage: str) -> str:
+    """Why the statistics of a stage that trains stand still, by the modes that the modules are in."""
+    if not any(training.values()):
+        return "the whole model is in eval mode: call model.train() first, then put the frozen modules back"
+    asleep = [name for name, mode in training.items() if name.startswith(stage) and not mode]
+    if stage in asleep:
+        return "the whole backbone was put into eval mode; decide module by module, by requires_grad"
+    if asleep:
+        return (
+            f"{', '.join(f'`{name}`' for name in asleep)} went into eval mode though nothing in it is frozen: "
+            "decide by requires_grad, not by the kind of layer"
+        )
+    return "what still trains keeps learning the statistics of its pictures"
 
 
 def _statistics(case: dict[str, Any]) -> list[str]:
