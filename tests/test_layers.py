@@ -35,6 +35,7 @@ JUDGING = [
     "judging.timelimit",
     "judging.surroundings",
     "judging.results",
+    "judging.contents",
     "judging.exercise",
     "judging.student",
     "judging.verdict",
