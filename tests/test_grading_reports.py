@@ -500,6 +500,27 @@ def test_the_class_page_lists_what_needs_attention(book, tmp_path):
     assert "what happened to e" not in text
 
 
+def test_a_copy_with_renamed_variables_is_listed_in_a_class_whose_answers_differ(book, tmp_path):
+    loop = """def freeze_backbone(model):
+    head = {id(p) for p in model.fc.parameters()}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = id(parameter) in head and not name.startswith("{}")
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d) and module.num_features > {}:
+            module.eval()
+    model.{} = sorted(head)[:{}]
+    return model, len(head)
+"""
+    sources = {f"learner{place}": loop.format("abcdefghij"[place], place, f"kept{place}", place) for place in range(3)}
+    sources |= {f"other{place}": f"def f(m):\n    return m.part{place}(m.x{place} + {place})\n" for place in range(20)}
+    copy = re.sub(r"\b(head|parameter|module|name|p)\b", r"my_\1", sources["learner1"])
+    for learner, source in (sources | {"copier": copy}).items():
+        book.add_grade(a_grade(submit(book, learner, learner), source=source))
+    text = page(write_reports(book, tmp_path / "out")).text
+    assert "copier, learner1" in text or "copier, learner0, learner1" in text
+    assert "my_head = {id(my_p) for my_p in model.fc.parameters()}" in text
+
+
 def test_similar_answers_and_the_same_file_are_shown_with_their_sources(book, tmp_path):
     def long(seed):
         lines = [f"    m.x{seed}_{n} = [m.a{seed}{n}(i * {n}) for i in m.b{seed}{n}]" for n in range(12)]

@@ -64,7 +64,7 @@ def _make(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        here = next((path for path in (out, *out.parents) if path.exists() and not path.is_dir()), None)
+        here = next((path for path in (out, *out.parents) if os.path.exists(path) and not os.path.isdir(path)), None)
         why = f"{here} is a file" if here else str(error.strerror or error)
         raise GradingError(f"the folder --out {out} cannot be made ({why}); name another folder") from error
 
