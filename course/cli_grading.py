@@ -111,11 +111,14 @@ def report(out: Out, gradebook: Book = "", policy: Counts = Policy.last, solutio
 
     with _open(gradebook, out) as book:
         page = write(book, out, policy=policy.value, solutions=_folder(solutions, "--solutions"))
-        table = Table("learner", "notebook", "score", "of", "late")
+        table = Table("learner", "name", "notebook", "score", "of", "late")
         for standing in book.standings(policy.value, details=False):
             score = "–" if standing.score is None else f"{standing.score:g}"
             late = "late" if standing.late else ""
-            table.add_row(_plain(standing.learner), standing.notebook, score, f"{standing.points:g}", late)
+            notebook = standing.notebook or "unreadable"
+            points = f"{standing.points:g}" if standing.grades else "–"
+            name = _plain(standing.submission.full_name)
+            table.add_row(_plain(standing.learner), name, notebook, score, points, late)
     Console().print(table)
     print(page)
 

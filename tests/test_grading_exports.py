@@ -474,6 +474,47 @@ def test_the_policy_chooses_what_is_exported(gradebook, tmp_path):
     assert found == ["1", "3"]
 
 
+def hand_in_what_cannot_be_read(gradebook, learner):
+    submission = Submission(learner, Path("in/x.ipynb"), handed_in=NOON)
+    problem = "the notebook cannot be read: it is a picture"
+    gradebook.add_submission(submission, digest(f"{learner}'s picture"), notebook="", exercises=(), problem=problem)
+
+
+@pytest.mark.parametrize("notebook", [None, "02"])
+def test_a_file_that_cannot_be_read_counts_as_no_notebook_and_whose_it_is_is_told(of_three, tmp_path, notebook):
+    (tmp_path / "canvas.csv").write_text(CANVAS)
+    (tmp_path / "moodle.csv").write_text(MOODLE)
+    out = tmp_path / "out.csv"
+    for learner in ("dot@uni.edu", "ada@uni.edu"):  # of Ada there is another that can be read
+        hand_in_what_cannot_be_read(of_three, learner)
+    for format, roster in (("canvas", "canvas.csv"), ("moodle", "moodle.csv"), ("moodle", None), ("csv-wide", None)):
+        done = export(of_three, format, out, roster=roster and tmp_path / roster, notebook=notebook)
+        assert done.unreadable == ("dot@uni.edu",) and done.ungraded == ("cyd@uni.edu",)
+        assert "no notebook that can be read, so without a score: dot@uni.edu" in str(done)
+        assert "unknown" not in out.read_text()
+    export(of_three, "canvas", out, roster=tmp_path / "canvas.csv", assignment="Essay", notebook=notebook)
+    assert canvas_grades(out)[("101", "993")] == "10" and canvas_grades(out)[("104", "993")] == "9.00"
+    assert export(of_three, "csv", out, notebook=notebook).unreadable == ("dot@uni.edu",)
+
+
+def test_a_class_of_which_nothing_can_be_read_has_nothing_for_canvas_and_moodle(gradebook, tmp_path):
+    (tmp_path / "canvas.csv").write_text(CANVAS)
+    hand_in_what_cannot_be_read(gradebook, "dot@uni.edu")
+    for format in ("canvas", "moodle"):
+        with pytest.raises(ExportError, match=r"no notebook can be read of dot@uni\.edu"):
+            export(gradebook, format, tmp_path / "out.csv", roster=(tmp_path / "canvas.csv"))
+    export(gradebook, "csv-wide", tmp_path / "out.csv")
+    assert read_csv(tmp_path / "out.csv") == [["learner"], ["dot@uni.edu"]]
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_refused_and_nothing_made(of_three, tmp_path):
+    with pytest.raises(ExportError, match=r"there is no folder .*nowhere; make it first"):
+        export(of_three, "csv", tmp_path / "nowhere" / "out.csv")
+    with pytest.raises(ExportError, match="is a folder; name a file in it"):
+        export(of_three, "csv", tmp_path)
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_an_unknown_format_learner_or_notebook_is_refused(of_three, tmp_path):
     for wrong in ({"format": "excel"}, {"format": "csv", "learner": "zoe"}, {"format": "csv", "notebook": "99"}):
         with pytest.raises(ExportError):
@@ -483,6 +524,7 @@ def test_an_unknown_format_learner_or_notebook_is_refused(of_three, tmp_path):
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "folder" / "out.csv"
+    path.parent.mkdir()
     write_whole(path, "old")
     path.chmod(0o640)
     (tmp_path / "link.csv").symlink_to(path)

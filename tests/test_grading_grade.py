@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import course.grading.grade as module
-from course.errors import CanaryFailed
+from course.errors import CanaryFailed, TimeLimitReached
 from course.grading import tasks
 from course.grading.grade import grade, settings_for
 from course.grading.gradebook import Gradebook
@@ -291,3 +291,54 @@ def test_killed_three_times_and_run_again_every_grade_is_there_once(pool, fresh,
 def number_of_grades(place: Path) -> int:
     with Gradebook.open(place) as book:
         return sum(1 for _ in book.grades(details=False))
+
+
+@pytest.fixture
+def reading():
+    """A pool of this very process that only reads, and counts how often."""
+
+    class Reading:
+        width, count = 1, 0
+
+        def submit(self, function, *arguments):
+            assert function is tasks.read
+            self.count += 1
+            future = Future()
+            future.set_result(function(*arguments))
+            return future
+
+        def mend(self, error):
+            return False
+
+    return Reading()
+
+
+@pytest.mark.parametrize("content", [b"my dog ate it", b"", b'{"cells": []}'])
+def test_a_file_that_cannot_be_read_is_read_again_by_another_version_of_the_course_alone(
+    book, tmp_path, reading, monkeypatch, content
+):
+    (tmp_path / "ada.ipynb").write_bytes(content)
+    submission, settings = Submission("ada", tmp_path / "ada.ipynb", handed_in=NOON), settings_for(book)
+    first = grade([submission], book, reading, settings)
+    assert reading.count == 1 and len(first.problems) == 1
+    assert grade([submission], book, Untouched(), settings).problems == first.problems
+    twin = Submission("ben", tmp_path / "ada.ipynb", handed_in=NOON)
+    assert len(grade([submission, twin], book, Untouched(), settings).problems) == 2
+    assert {one.learner for one in book.submissions() if one.problem} == {"ada", "ben"}
+    monkeypatch.setattr(module, "reader_digest", lambda: "of a newer course")
+    grade([submission], book, reading, settings)
+    assert reading.count == 2
+
+
+def test_a_file_that_took_too_long_to_read_is_read_again(book, tmp_path, reading, monkeypatch):
+    from course.grading import worker
+
+    def slow(content, name):
+        raise TimeLimitReached("30 s are over")
+
+    monkeypatch.setattr(worker, "cells_of", slow)
+    (tmp_path / "ada.ipynb").write_text("{}")
+    submission = Submission("ada", tmp_path / "ada.ipynb", handed_in=NOON)
+    for count in (1, 2):
+        assert grade([submission], book, reading, settings_for(book)).problems == ["ada: 30 s are over"]
+        assert reading.count == count

@@ -372,6 +372,48 @@ def test_a_gradebook_of_version_1_is_migrated_with_nothing_lost(address):
         assert len(gradebook.standings()) == 2
 
 
+TO_VERSION_2 = """
+ALTER TABLE gradebook_submissions ADD COLUMN problem TEXT NOT NULL DEFAULT '';
+ALTER TABLE gradebook_grades ADD COLUMN machine TEXT NOT NULL DEFAULT '';
+UPDATE gradebook_submissions SET problem = 'it is no notebook' WHERE learner = 'bob';
+UPDATE gradebook_schema SET version = 2
+"""
+
+
+def test_a_gradebook_of_version_2_is_migrated_with_nothing_lost(address):
+    run_sql(address, VERSION_1)
+    run_sql(address, TO_VERSION_2)
+    with Gradebook.open(address) as gradebook:
+        ada, bob = gradebook.submissions()
+        assert (ada.problem, bob.problem) == ("", "it is no notebook")
+        assert {one.full_name + one.reader for one in (ada, bob)} == {""}
+        (grade,) = gradebook.grades()
+        assert grade.score == 2.5
+        submission = Submission("ada", Path("in/ada.ipynb"), handed_in=NOON, full_name="Adams, Ada")
+        gradebook.add_submission(submission, "d1", notebook="02", exercises=EXERCISES[:1])
+        assert next(gradebook.submissions()).full_name == "Adams, Ada"
+
+
+def test_a_full_name_stays_until_a_roster_gives_another(address):
+    with Gradebook.open(address) as gradebook:
+        found = []
+        for full_name in ("", "Adams, Ada", "", "Adams, Ada Z."):
+            submission = a_submission(full_name=full_name)
+            gradebook.add_submission(submission, digest("ada"), notebook="02", exercises=EXERCISES)
+            found += [one.full_name for one in gradebook.submissions()]
+        assert found == ["", "Adams, Ada", "Adams, Ada", "Adams, Ada Z."]
+
+
+def test_what_found_a_problem_is_kept_and_goes_with_it(address):
+    with Gradebook.open(address) as gradebook:
+        for problem, reader in (("no notebook", "r1"), ("", "")):
+            gradebook.add_submission(
+                a_submission(), digest("ada"), notebook="", exercises=(), problem=problem, reader=reader
+            )
+            (one,) = gradebook.submissions()
+            assert (one.problem, one.reader) == (problem, reader)
+
+
 def test_a_migrated_gradebook_has_the_tables_of_a_new_one(tmp_path):
     old, new = tmp_path / "old.sqlite", tmp_path / "new.sqlite"
     run_sql(str(old), VERSION_1)

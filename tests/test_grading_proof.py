@@ -10,7 +10,7 @@ from course.errors import SandboxMissing
 from course.grading import proof
 from course.grading.sandbox import MachineryFailure, Sandbox, SandboxedStudent
 from course.judging.results import Failure, Reply
-from tests.conftest import needs_program
+from tests.conftest import ROOT, needs_program
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
 # Without a sandbox these would do harm, as root most of all.
@@ -89,3 +89,10 @@ def test_attacks_that_did_not_run_prove_nothing(saying, reply):
 def test_the_dockerfile_brings_bubblewrap_and_says_how_to_prove_it():
     assert "bubblewrap" in proof.DOCKERFILE and 'ENTRYPOINT ["course"]' in proof.DOCKERFILE
     assert proof.DOCKERFILE.isascii() and proof.DOCKERFILE.count("\nFROM ") == 1
+
+
+def test_the_dockerfile_takes_what_grading_needs_of_the_clone_and_nothing_that_lies_beside_it():
+    copied = [line.split()[1:-1] for line in proof.DOCKERFILE.splitlines() if line.startswith(("COPY", "ADD"))]
+    names = [name for names in copied for name in names]
+    assert names == ["pyproject.toml", "README.md", "LICENSE", "course", "solutions"]
+    assert all((ROOT / name).exists() for name in names)

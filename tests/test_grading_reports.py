@@ -59,7 +59,7 @@ HOSTILE = [
     "z" + "\u0301" * 500,
     "x" * 100_000,
 ]
-VOID = {"meta", "br", "input", "link", "img", "hr"}
+VOID = {"meta", "br", "input", "link", "img", "hr", "wbr"}
 
 
 class Page(HTMLParser):
@@ -245,7 +245,11 @@ def test_a_notebook_that_cannot_be_read_has_a_page_that_says_why(book, tmp_path)
     submit(book, "anna", "1", notebook="", exercises=(), problem="x.ipynb is <no> notebook; ask for it again")
     write_reports(book, tmp_path / "out")
     assert "x.ipynb is <no> notebook; ask for it again" in page(tmp_path / "out/learners/anna.html").text
-    assert "Cannot be read: 1" in page(tmp_path / "out/index.html").text
+    class_ = page(tmp_path / "out/index.html").text
+    assert "Cannot be read: 1" in class_ and "anna unreadable, no score––" in class_
+    own = page(tmp_path / "out/learners/anna.html").text
+    assert own.startswith("anna: unreadable, no score") and "Not recognised: unreadable, no score" in own
+    assert "0 of 0" not in own
 
 
 def test_an_exercise_of_another_version_of_the_course_is_shown_by_its_id(book, tmp_path):
@@ -437,6 +441,48 @@ def test_the_class_page_counts_mistakes_by_learner_and_names_the_hidden_ones(boo
     assert "Freezing works on an encoder with attention and LayerNorm. (hidden) 1 of 4 passed" in text
 
 
+def test_errors_that_answers_raised_are_counted_by_their_type_and_told_in_one_line(book, tmp_path):
+    def raises(error):
+        def freeze(module):
+            raise error
+
+        return freeze
+
+    for place in range(3):
+        answer = raises(ValueError(f"dump {place}\nof much\nthat is its own"))
+        book.add_grade(judged(submit(book, f"learner{place}", str(place)), answer))
+    book.add_grade(judged(submit(book, "dora", "dora"), raises(KeyError("mine alone"))))
+    for learner in ("eve", "fay"):
+        book.add_grade(judged(submit(book, learner, learner), wrong.typo_require_grad))
+    text = page(write_reports(book, tmp_path / "out")).text
+    text = text[text.index("What the checks said") : text.index("Answers that share")]
+    assert "3 learners: ValueError 02-freeze-backbone For example: freeze raised ValueError: dump 0 Who" in text
+    assert "1 learner: KeyError" in text
+    assert (
+        text.index("3 learners") < text.index("2 learners: require_grad is a typo") < text.index("1 learner: KeyError")
+    )
+    assert "of much" not in text and "dump 1" not in text
+
+
+def test_a_name_from_the_roster_stands_beside_the_login(book, tmp_path):
+    for place, learner in enumerate(("u1001@example.edu", "u1002@example.edu", "zoe")):
+        submission = Submission(
+            learner, Path("x.ipynb"), handed_in=NOON, full_name=("Zweig, Zoe", "Adams, Ada", "")[place]
+        )
+        book.add_submission(submission, learner, notebook="02", exercises=(FREEZE,))
+        book.add_grade(a_grade(learner))
+    index = write_reports(book, tmp_path / "out")
+    class_ = page(index).text
+    table = class_[class_.index("Filter") :]
+    assert "Adams, Ada (u1002@example.edu)" in table and "Zweig, Zoe (u1001@example.edu)" in table
+    assert table.index("Adams") < table.index("zoe") < table.index("Zweig")
+    assert "u1001@<wbr>example.<wbr>edu" in index.read_text(), "a login breaks where its parts end"
+    for folder in ("learners", "instructor"):
+        path = tmp_path / "out" / folder / f"{file_name('u1002@example.edu')}.html"
+        assert "Adams, Ada (u1002@example.edu): 2 of 4 points" in path.read_text()
+        assert "Adams, Ada u1002@example.edu" in page(path).text
+
+
 def test_the_class_page_lists_what_needs_attention(book, tmp_path):
     for learner, status in (("a", TAMPERED), ("b", MACHINERY), ("c", CRASHED), ("d", TIMEOUT), ("e", NOT_ATTEMPTED)):
         score = None if status == MACHINERY else 0.0
@@ -452,6 +498,27 @@ def test_the_class_page_lists_what_needs_attention(book, tmp_path):
         assert heading in text
     assert all(f"what happened to {learner}" in text for learner in "abcd")
     assert "what happened to e" not in text
+
+
+def test_a_copy_with_renamed_variables_is_listed_in_a_class_whose_answers_differ(book, tmp_path):
+    loop = """def freeze_backbone(model):
+    head = {id(p) for p in model.fc.parameters()}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = id(parameter) in head and not name.startswith("{}")
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d) and module.num_features > {}:
+            module.eval()
+    model.{} = sorted(head)[:{}]
+    return model, len(head)
+"""
+    sources = {f"learner{place}": loop.format("abcdefghij"[place], place, f"kept{place}", place) for place in range(3)}
+    sources |= {f"other{place}": f"def f(m):\n    return m.part{place}(m.x{place} + {place})\n" for place in range(20)}
+    copy = re.sub(r"\b(head|parameter|module|name|p)\b", r"my_\1", sources["learner1"])
+    for learner, source in (sources | {"copier": copy}).items():
+        book.add_grade(a_grade(submit(book, learner, learner), source=source))
+    text = page(write_reports(book, tmp_path / "out")).text
+    assert "copier, learner1" in text or "copier, learner0, learner1" in text
+    assert "my_head = {id(my_p) for my_p in model.fc.parameters()}" in text
 
 
 def test_similar_answers_and_the_same_file_are_shown_with_their_sources(book, tmp_path):
@@ -566,6 +633,12 @@ def test_the_table_sorts_by_points_and_filters_in_a_browser(book, tmp_path):
     for learner, score in (("anna", 1.0), ("ben", 4.0), ("cy", 0.0), ("dora", None)):
         status = MACHINERY if score is None else GRADED
         book.add_grade(a_grade(submit(book, learner, learner, late=learner == "ben"), score=score, status=status))
+    book.add_submission(
+        Submission("anna", Path("subs/x.ipynb"), handed_in=NOON, full_name="Adams, Ada"),
+        digest(b"anna"),
+        notebook="02",
+        exercises=(FREEZE,),
+    )
     index = write_reports(book, tmp_path / "out")
     probe = """<script>
     const rows = () => [...document.querySelectorAll("#learners tbody tr")].filter((row) => !row.hidden);
@@ -576,7 +649,7 @@ def test_the_table_sorts_by_points_and_filters_in_a_browser(book, tmp_path):
       said.push(names() + " " + heads[column].getAttribute("aria-sort"));
     }
     const filter = document.getElementById("filter");
-    for (const text of ["late", "solved", "machinery", ""]) {
+    for (const text of ["late", "solved", "machinery", "adams ada", ""]) {
       filter.value = text;
       filter.dispatchEvent(new Event("input"));
       said.push(names() + "; " + document.getElementById("shown").textContent);
@@ -588,13 +661,14 @@ def test_the_table_sorts_by_points_and_filters_in_a_browser(book, tmp_path):
     open_page.write_text(text, encoding="utf-8")
     done = chromium(open_page.as_uri(), "--dump-dom")
     assert re.search("<title>(.*?)</title>", done.stdout)[1].split("|") == [
-        "anna ben cy dora",
-        "ben anna cy dora descending",
-        "cy dora anna ben ascending",
-        "ben anna cy dora descending",
-        "anna ben cy dora ascending",
+        "Adams, Ada (anna) ben cy dora",
+        "ben Adams, Ada (anna) cy dora descending",
+        "cy dora Adams, Ada (anna) ben ascending",
+        "ben Adams, Ada (anna) cy dora descending",
+        "Adams, Ada (anna) ben cy dora ascending",
         "ben; 1 of 4 learners",
         "ben; 1 of 4 learners",
         "dora; 1 of 4 learners",
-        "anna ben cy dora; 4 of 4 learners",
+        "Adams, Ada (anna); 1 of 4 learners",
+        "Adams, Ada (anna) ben cy dora; 4 of 4 learners",
     ]

@@ -4,11 +4,13 @@ import csv
 import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
 from course import cli
 from course.grading.gradebook import Gradebook
+from course.grading.records import Submission
 from tests.benchmarks._submissions import answers, notebook_with, solutions
 from tests.conftest import ROOT, needs_program
 
@@ -125,6 +127,11 @@ def test_the_process_that_hands_out_work_loads_no_torch():
         (["grade", "{folder}", "--out", "out", "--solutions", "nowhere"], "--solutions nowhere is no folder"),
         (["grade", "{folder}", "--out", "out", "--solutions", "{folder}"], "pass --solutions"),
         (["grade", "{folder}", "--out", "out", "--roster", "nowhere.csv"], "nowhere.csv"),
+        (["grade", "{folder}", "--out", "out", "--roster", "{folder}/../zips/a.zip"], "is a zip"),
+        (["grade", "{folder}/../zips", "--out", "out"], "holds no notebook, only 1 .zip; name the zip itself"),
+        (["grade", "{folder}", "--out", "{folder}/cem.ipynb"], "cem.ipynb is a file); name another folder"),
+        (["grade", "{folder}", "--out", "{folder}/cem.ipynb/out"], "cem.ipynb is a file); name another folder"),
+        (["grade", "{folder}", "--out", "{long}"], "cannot be made (File name too long); name another folder"),
         (["grade", "{folder}", "--out", "out", "--scheduler", "smoke://1"], "dask scheduler"),
         (["grade", "{folder}", "--out", "out", "--gradebook", "mysql://x/y"], "SQLite nor PostgreSQL"),
         (["grade", "{folder}", "--out", "out", "--gradebook", "{folder}/cem.ipynb"], "restore it from a copy"),
@@ -137,6 +144,7 @@ def test_the_process_that_hands_out_work_loads_no_torch():
         (["export", "x.csv", "--format", "csv", "--out", "nowhere"], "there is no gradebook at nowhere"),
         (["export", "x.csv", "--format", "tarot", "--out", "{empty}"], "the format 'tarot' is unknown"),
         (["export", "x.csv", "--format", "csv", "--out", "{empty}"], "holds no submission"),
+        (["export", "nowhere/x.csv", "--format", "csv", "--out", "{one}"], "nowhere; make it first"),
         (["release", "--out", "x.zip", "--gradescope", "77"], "there is no notebook 77"),
         (["release", "--out", "x.zip", "--gradescope", "02", "--hidden", "nowhere"], "--hidden nowhere is no folder"),
     ],
@@ -147,6 +155,15 @@ def test_a_wrong_option_is_refused_with_what_is_wrong(refused, folder, tmp_path,
     empty.mkdir()
     Gradebook.open(empty / "gradebook.sqlite").close()
     monkeypatch.chdir(tmp_path)
-    said = refused(*(part.format(folder=folder, empty=empty) for part in arguments))
+    one, zips = tmp_path / "one", folder.parent / "zips"
+    one.mkdir()
+    with Gradebook.open(one / "gradebook.sqlite") as book:
+        book.add_submission(Submission("ada", folder / "ada.ipynb"), "d", notebook="02", exercises=())
+    zips.mkdir(exist_ok=True)
+    with zipfile.ZipFile(zips / "a.zip", "w") as archive:
+        archive.writestr("ada.ipynb", "{}")
+    places = {"folder": folder, "empty": empty, "one": one, "long": "x" * 300}
+    said = refused(*(part.format_map(places) for part in arguments))
     assert words in said
     assert not list(tmp_path.glob("out/*.html")) and not (tmp_path / "x.csv").exists()
+    assert not (tmp_path / "nowhere").exists()

@@ -290,6 +290,31 @@ def test_order_is_the_same_whatever_the_order_of_the_files(tmp_path):
     assert found[0] == found[1] == [("a", "02.ipynb"), ("a", "03.ipynb"), ("b", "02.ipynb"), ("C", "02.ipynb")]
 
 
+def test_where_no_notebook_is_it_is_said_what_there_is(tmp_path, monkeypatch):
+    (tmp_path / "class").mkdir()
+    for name in ("a.zip", "b.zip"):
+        zipped(tmp_path / "class" / name, "anna.ipynb")
+    (tmp_path / "class" / "grades.csv").write_text("login\nanna\n")
+    zips = tmp_path / "class" / "*.zip"
+    for source in (tmp_path / "class", tmp_path / "class" / "*.ipynb"):
+        with pytest.raises(SubmissionError) as refused:
+            collect([source])
+        assert "2 .zip, 1 .csv" in str(refused.value) and f"name the zips, {zips}" in str(refused.value)
+    assert collect([zips])
+    monkeypatch.chdir(tmp_path)
+    tree(tmp_path, "anna.ipynb")
+    with pytest.raises(
+        SubmissionError, match=r"ben\.ipynb matches nothing, and the folder \. holds 1 \.ipynb; name the"
+    ):
+        collect(["ben.ipynb"])
+
+
+def test_a_zip_beside_notebooks_is_one_learners(tmp_path):
+    tree(tmp_path, "class/anna.ipynb")
+    zipped(tmp_path / "class" / "ben.zip", "02.ipynb")
+    assert learners(tmp_path / "class") == ["anna", "ben"]
+
+
 def test_a_source_that_matches_nothing_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
     for source in (tmp_path / "missing", f"{tmp_path}/*.nothing", tmp_path / "empty", "a\0b"):
@@ -544,6 +569,21 @@ def test_a_login_within_a_longer_name_is_found_if_only_one_is_there(tmp_path):
     (tmp_path / "roster.csv").write_text("login\njdoe\nben\n")
     tree(tmp_path / "class", "final_jdoe_v2.ipynb", "jdoe_and_ben.ipynb", "benny.ipynb")
     assert learners(tmp_path / "class", roster=tmp_path / "roster.csv") == ["benny", "jdoe", "jdoe_and_ben"]
+
+
+def test_a_roster_that_is_no_text_is_refused_without_its_bytes(tmp_path):
+    tree(tmp_path, "class/anna.ipynb")
+    zipped(tmp_path / "s.zip", "anna.ipynb")
+    with pytest.raises(SubmissionError, match=r"the roster .*s\.zip is a zip.*no CSV file; give the list") as refused:
+        collect([tmp_path / "class"], roster=tmp_path / "s.zip")
+    assert str(refused.value).isprintable()
+
+
+def test_the_roster_gives_a_full_name_where_it_says_more_than_the_login(tmp_path):
+    (tmp_path / "roster.csv").write_text('login,name\njdoe,"Doe, Jane"\nben,\n')
+    tree(tmp_path, "class/jdoe.ipynb", "class/ben.ipynb", "class/zoe.ipynb")
+    found = collect([tmp_path / "class"], roster=tmp_path / "roster.csv", tell=lambda line: None)
+    assert {one.learner: one.full_name for one in found} == {"jdoe": "Doe, Jane", "ben": "", "zoe": ""}
 
 
 @pytest.mark.parametrize("text", ["", "colour,size\nred,3\n", 'name\n"' + "x" * 200_000 + '"\n'])

@@ -110,7 +110,7 @@ def test_what_is_no_notebook_is_refused_with_advice(tmp_path, text):
         read_notebook(path)
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", '{"worksheets": []', '{"cells": [{"cell_type": "co'])
+@pytest.mark.parametrize("text", ["no JSON", '{"worksheets": []', '{"cells": [{"cell_type": "co'])
 def test_a_damaged_notebook_is_refused_with_the_line_where_it_breaks(tmp_path, text):
     path = tmp_path / "x.ipynb"
     path.write_text(text)

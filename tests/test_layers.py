@@ -48,6 +48,7 @@ JUDGING = [
     "judging.timelimit",
     "judging.surroundings",
     "judging.results",
+    "judging.contents",
     "judging.exercise",
     "judging.student",
     "judging.verdict",

@@ -20,7 +20,7 @@ from course.grading import tasks
 from course.grading.gradebook import Gradebook
 from course.grading.pools import Pool
 from course.grading.records import MACHINERY, Grade, Submission, digest
-from course.grading.tasks import TRIES, Attempt, Reading, Settings, judges_digest, seed_digest
+from course.grading.tasks import TRIES, Attempt, Reading, Settings, judges_digest, reader_digest, seed_digest
 
 CLONE = Path(__file__).resolve().parents[2]
 
@@ -133,7 +133,11 @@ class _Run:
         self._on_progress = on_progress
         self._summary = Summary()
         self._graded = book.all_graded()
-        self._known = {row.digest: row for row in book.submissions() if row.exercises}
+        rows = list(book.submissions())
+        self._known = {row.digest: row for row in rows if row.exercises}
+        self._unreadable = {
+            row.digest: row.problem for row in rows if row.reader == reader_digest() and row.notebook == notebook
+        }
         self._judges: dict[str, str] = {}
         self._waiting: deque[_Task] = deque()
         self._pending: dict[Future, _Task] = {}
@@ -175,6 +179,8 @@ class _Run:
             name = digest(f"{submission.learner}\0{submission.name}\0{error}".encode("utf-8", "backslashreplace"))
             return self._refuse(submission, name, str(error))
         name = digest(content)
+        if problem := self._unreadable.get(name):  # by this version of the course, which needs no second look
+            return self._refuse(submission, name, problem, reader_digest())
         known = self._known.get(name)
         if known is not None and known.notebook == (self._notebook or known.notebook):
             missing = [exercise for exercise in known.exercises if not self._has(name, exercise)]
@@ -216,7 +222,8 @@ class _Run:
     def _read(self, task: _Task, reading: Reading) -> None:
         """The notebook is read: ask for the exercises that have no grade."""
         if reading.problem:
-            self._refuse(task.submission, task.digest, reading.problem)
+            reader = reader_digest() if reading.lasting else ""
+            self._refuse(task.submission, task.digest, reading.problem, reader)
             return
         exercises = [attempt.exercise for attempt in reading.attempts]
         self._record(task.submission, task.digest, reading.notebook, exercises)
@@ -240,15 +247,23 @@ class _Run:
         if not self._left[task.digest]:
             self._finish()
 
-    def _refuse(self, submission: Submission, name: str, problem: str) -> None:
-        self._record(submission, name, self._notebook, (), problem)
+    def _refuse(self, submission: Submission, name: str, problem: str, reader: str = "") -> None:
+        self._record(submission, name, self._notebook, (), problem, reader)
         self._summary.problems.append(f"{submission.learner}: {problem}")
         self._finish()
 
     def _record(
-        self, submission: Submission, name: str, notebook: str, exercises: Sequence[str], problem: str = ""
+        self,
+        submission: Submission,
+        name: str,
+        notebook: str,
+        exercises: Sequence[str],
+        problem: str = "",
+        reader: str = "",
     ) -> None:
-        self._book.add_submission(submission, name, notebook=notebook, exercises=exercises, problem=problem)
+        self._book.add_submission(
+            submission, name, notebook=notebook, exercises=exercises, problem=problem, reader=reader
+        )
 
     def _finish(self) -> None:
         self._done += 1

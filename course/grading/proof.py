@@ -96,7 +96,8 @@ def _attack(file: Path) -> list[str]:
 
 
 DOCKERFILE = """\
-# A container in which answers can be graded where this machine itself has no sandbox. In the folder of the clone:
+# A container in which answers can be graded where this machine itself has no sandbox. In the folder of the clone, of
+# which it takes the library and the solutions, and no submissions or grades that lie there:
 #   docker build -t course-grader .
 #   docker run --rm --security-opt seccomp=unconfined --security-opt apparmor=unconfined \\
 #     -v "$PWD/submissions:/submissions:ro" -v "$PWD/grades:/grades" course-grader grade /submissions --out /grades
@@ -105,7 +106,9 @@ DOCKERFILE = """\
 FROM python:3.12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends bubblewrap && rm -rf /var/lib/apt/lists/*
 WORKDIR /course
-COPY . .
+COPY pyproject.toml README.md LICENSE ./
+COPY course course
+COPY solutions solutions
 RUN pip install --no-cache-dir -e ".[grade]"
 ENTRYPOINT ["course"]
 CMD ["doctor"]

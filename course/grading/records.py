@@ -34,6 +34,7 @@ class Submission:
     handed_in: datetime | None = None  # in UTC
     late: bool = False
     problem: str = ""  # why it cannot be read at all, and what to do; the other fields may be guesses then
+    full_name: str = ""  # what the roster calls the learner, where it says more than `learner`
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from course.errors import GradingError
 from course.grading.bubblewrap import namespaces
 from course.grading.grade import CLONE, OnProgress, Summary, grade, settings_for
 from course.grading.gradebook import Gradebook, Policy
@@ -45,7 +46,7 @@ def grade_class(
         namespaces()  # else each worker would load torch before it could say what is missing
     submissions = collect(sources, roster=roster, due=due, tell=tell)
     on_begin(len(submissions))
-    out.mkdir(parents=True, exist_ok=True)
+    _make(out)
     private = [out, *(Path(source) for source in sources)]
     with Gradebook.open(gradebook or out / GRADEBOOK) as book:
         settings = settings_for(book, level=level, hidden=hidden, solutions=solutions, private=private)
@@ -56,6 +57,16 @@ def grade_class(
             pool.close()
         report(book, out, policy=policy, solutions=solutions)
     return summary
+
+
+def _make(out: Path) -> None:
+    """The folder for the reports, made if it is not there. Raises GradingError where it cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        here = next((path for path in (out, *out.parents) if os.path.exists(path) and not os.path.isdir(path)), None)
+        why = f"{here} is a file" if here else str(error.strerror or error)
+        raise GradingError(f"the folder --out {out} cannot be made ({why}); name another folder") from error
 
 
 def _cores() -> int:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from course.grading.records import Grade
 
-_EXERCISES = Path(__file__).resolve().parents[1] / "exercises"
+_COURSE = Path(__file__).resolve().parents[1]
+_EXERCISES = _COURSE / "exercises"
+_READERS = ("judging/**/*.py", "exercises/**/*.py", "authoring/setup_cell.py", "grading/worker.py", "grading/tasks.py")
 TRIES = 3  # of work that failed on our side
 
 
@@ -30,11 +33,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a notebook holds. `problem` says why it holds nothing that can be graded."""
+    """What a notebook holds. `problem` says why it holds nothing that can be graded, now or, `lasting`, ever."""
 
     notebook: str = ""
     attempts: tuple[Attempt, ...] = ()
     problem: str = ""
+    lasting: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,13 @@ def judges_digest(notebook: str, hidden: Sequence[tuple[str, str]]) -> str:
     sources += [path.read_bytes() for path in sorted(_EXERCISES.glob("*.py"))]  # what several of them use
     sources += [source.encode() for name, source in sorted(hidden) if name.startswith(f"nb{notebook}_")]
     return hashlib.sha256(b"\0".join(sources)).hexdigest()
+
+
+@cache
+def reader_digest() -> str:
+    """What decides on whether a notebook can be read: a hash of the sources that do it, and of all exercises."""
+    paths = sorted(path for pattern in _READERS for path in _COURSE.glob(pattern))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def seed_digest(secret: str, submission: str) -> str:

@@ -44,12 +44,15 @@ def read(content: bytes, notebook: str = "") -> Reading:
                 for number in numbers
                 for exercise in exercises_of(number)
             )
-    except (ExerciseError, TimeLimitReached) as error:
+    except TimeLimitReached as error:
         return Reading(notebook, problem=str(error))
+    except ExerciseError as error:
+        return Reading(notebook, problem=str(error), lasting=True)
     except Exception as error:  # whatever a file made by hand brings about is the file's fault
         return Reading(notebook, problem=f"the notebook cannot be read ({type(error).__name__}); ask for it again")
     if not attempts:
-        return Reading(problem="the notebook holds no exercise of the course; ask for the one that was handed out")
+        problem = "the notebook holds no exercise of the course; ask for the one that was handed out"
+        return Reading(problem=problem, lasting=True)
     return Reading(numbers[0], attempts)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import ExerciseError
+from course.judging.contents import described
 from course.judging.exercise import Exercise, exercises_of, notebook_numbers
 
 COMMENT = re.compile(r"^#\s*exercise:\s*(\d\d-[a-z0-9-]+)", re.MULTILINE)
@@ -73,6 +74,9 @@ def cells_of(content: bytes, name: str) -> list[dict[str, Any]]:
             raise ExerciseError(f"{name} holds over {most}; take out what is no answer and save it again")
         return found
     except json.JSONDecodeError as error:
+        if what := described(content):
+            advice = "save the notebook in Jupyter and hand in its .ipynb file"
+            raise ExerciseError(f"{name} cannot be read: it is {what}, no notebook; {advice}") from error
         if Path(name).suffix not in ("", ".ipynb"):
             kind = f"its name ends in {Path(name).suffix}, and what it holds is no JSON"
             raise ExerciseError(f"{name} is no notebook: {kind}; give the .ipynb file with your answers") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from course.errors import ExportError
@@ -45,6 +46,8 @@ def export(
         raise ExportError(f"the format {format!r} is unknown; use one of {', '.join(FORMATS)}")
     details = format not in ("canvas", "csv-wide")
     standings = gradebook.standings(policy, learner=learner, notebook=notebook, details=details)
+    # Of which notebook a file is that cannot be read, nobody knows: it may be of any.
+    unknown = standings if notebook is None else gradebook.standings(policy, learner=learner, notebook="")
     if not standings:
         wanted = " ".join(
             part for part in (learner and f"of {learner}", notebook and f"of notebook {notebook}") if part
@@ -54,7 +57,26 @@ def export(
         raise ExportError(f"{format} is a file of one learner, and the gradebook has {len(learners)}; name one of them")
     text, exported = _convert(format, standings, Path(roster) if roster else None, assignment)
     write_whole(Path(path), text)
-    return exported
+    unreadable = _unreadable([*standings, *unknown])
+    ungraded = tuple(name for name in exported.ungraded if name not in unreadable)
+    return replace(exported, ungraded=ungraded, unreadable=unreadable)
+
+
+def _unreadable(standings: list[Standing]) -> tuple[str, ...]:
+    """The learners of whom there is no notebook that can be read."""
+    read = {standing.learner for standing in standings if standing.grades or not standing.submission.problem}
+    return tuple(dict.fromkeys(standing.learner for standing in standings if standing.learner not in read))
+
+
+def _of_known_notebooks(format: str, standings: list[Standing]) -> list[Standing]:
+    """Without files that are of no notebook, because they cannot be read. Raises ExportError if none is left."""
+    known = [standing for standing in standings if standing.notebook]
+    if not known:
+        raise ExportError(
+            f"no notebook can be read of {', '.join(_unreadable(standings))}, so there is nothing for {format}; "
+            "ask for these notebooks again"
+        )
+    return known
 
 
 def _convert(
@@ -66,8 +88,9 @@ def _convert(
                 "Canvas finds learners and assignments by its own numbers: in Canvas choose Grades, Export, Export "
                 "Entire Gradebook, and give that file as the roster"
             )
-        return canvas.fill_in(standings, roster, assignment)
+        return canvas.fill_in(_of_known_notebooks("Canvas", standings), roster, assignment)
     if format == "moodle":
+        standings = _of_known_notebooks("Moodle", standings)
         return moodle.fill_in(standings, roster) if roster else moodle.grade_import(standings)
     convert: dict[str, Callable[[list[Standing]], tuple[str, Exported]]] = {
         "gradescope": gradescope.results,

@@ -35,7 +35,7 @@ def fill_in(standings: list[Standing], roster: Path, assignment: str | None) -> 
     possible = next((row for row in sheet.rows[1:] if "Points Possible" in row[0]), None)
     rows, unmatched = _find_learners(sheet, standings)
     without = sorted({standing.notebook for standing in standings} - set(columns))
-    notes = [f"{roster.name} has no column for notebook {notebook or 'unknown'}" for notebook in without]
+    notes = [f"{roster.name} has no column for notebook {notebook}" for notebook in without]
     written, ungraded, kept = 0, [], []
     for standing in standings:
         if standing.learner not in rows or standing.notebook not in columns:
@@ -111,9 +111,9 @@ def _titles(sheet: Sheet) -> dict[int, tuple[str, str, str]]:
 
 def _no_column(sheet: Sheet, titles: dict[int, tuple[str, str, str]], why: str, notebooks: list[str]) -> ExportError:
     known = ", ".join(whole for _, _, whole in titles.values()) or "none"
+    notebook = f"one notebook (of {', '.join(notebooks)}) and " if len(notebooks) > 1 else ""
     return ExportError(
-        f"{sheet.path}: {why}; name one notebook (of {', '.join(notebooks)}) and one assignment, by title or number, "
-        f"of those that Canvas has: {known}"
+        f"{sheet.path}: {why}; name {notebook}one assignment, by title or number, of those that Canvas has: {known}"
     )
 
 

@@ -24,9 +24,12 @@ def write_whole(path: Path, content: str) -> None:
     Raises ExportError; the file is as it was then.
     """
     path = path.resolve()  # through a link, to the file that is meant
+    if not os.path.isdir(path.parent):  # Path's own raises for a name that is too long
+        raise ExportError(f"there is no folder {path.parent}; make it first, or write to another place")
+    if os.path.isdir(path):
+        raise ExportError(f"{path} is a folder; name a file in it, {path / 'grades.csv'} say")
     draft = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("x", encoding="utf-8", newline="") as file:
             file.write(plain(content))
             file.flush()

@@ -9,12 +9,16 @@ from course.grading.exports.feedback import readable
 
 @dataclass(frozen=True)
 class Exported:
-    """How many scores were written, who was not found in the other system's list, who has no score yet, and why."""
+    """How many scores were written, who was not found in the other system's list, who has no score yet, and why.
+
+    `unreadable` are those whose notebook cannot be read, so that nothing is written for them.
+    """
 
     written: int
     unmatched: tuple[str, ...] = ()
     ungraded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.written} {'entry' if self.written == 1 else 'entries'} written"]
@@ -22,4 +26,6 @@ class Exported:
             lines.append(f"no match for {', '.join(self.unmatched)}; correct the names, or enter these by hand")
         if self.ungraded:
             lines.append(f"without a score, and left out: {', '.join(self.ungraded)}")
+        if self.unreadable:
+            lines.append(f"no notebook that can be read, so without a score: {', '.join(self.unreadable)}")
         return "\n".join(" ".join(readable(line).split()) for line in (*lines, *self.notes))

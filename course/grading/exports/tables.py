@@ -61,11 +61,11 @@ def _exercises(standing: Standing) -> list[list[str]]:
 
 def wide(standings: list[Standing]) -> tuple[str, Exported]:
     """One row a learner: a column an exercise, then each notebook's total and its points."""
-    totals = sorted({standing.notebook for standing in standings})
+    totals = sorted({standing.notebook for standing in standings} - {""})  # that of a file that cannot be read
     exercises = {nb: list(dict.fromkeys(e for s in standings if s.notebook == nb for e in s.grades)) for nb in totals}
     header = ["learner"]
     for notebook in totals:
-        name = f"notebook {notebook or 'unknown'}"
+        name = f"notebook {notebook}"
         header += [*map(guard, exercises[notebook]), f"{name} total", f"{name} points", f"{name} late"]
     by_learner: dict[str, dict[str, Standing]] = {}
     for standing in standings:
@@ -76,7 +76,9 @@ def wide(standings: list[Standing]) -> tuple[str, Exported]:
         for notebook in totals:
             row += _totals(theirs.get(notebook), exercises[notebook])
         rows.append(row)
-    return csv_text(rows), Exported(len(rows) - 1, (), _ungraded(standings))
+    return csv_text(rows), Exported(
+        len(rows) - 1, (), _ungraded([standing for standing in standings if standing.notebook])
+    )
 
 
 def _totals(standing: Standing | None, exercises: list[str]) -> list[str]:

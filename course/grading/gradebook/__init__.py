@@ -74,14 +74,26 @@ class Gradebook:
         self.close()
 
     def add_submission(
-        self, submission: Submission, digest: str, *, notebook: str, exercises: Sequence[str], problem: str = ""
+        self,
+        submission: Submission,
+        digest: str,
+        *,
+        notebook: str,
+        exercises: Sequence[str],
+        problem: str = "",
+        reader: str = "",
     ) -> None:
-        """Record what was handed in. The same content by the same learner stays one row, with its earliest time."""
-        values = submission_values(submission, digest, notebook, exercises, problem)
+        """Record what was handed in. The same content by the same learner stays one row, with its earliest time.
+
+        `reader` is the digest of what found the `problem` in the content itself.
+        """
+        values = submission_values(submission, digest, notebook, exercises, problem, reader)
         with explained(self.name):
             with self._reading() as connection:
                 who = {"learner": values["learner"], "digest": digest}
                 known = connection.execute(KNOWN_SUBMISSION, who).mappings().first()
+            if known and not values["full_name"]:
+                values["full_name"] = known["full_name"]  # without a roster this time
             if known and values.items() <= dict(known).items():
                 return  # a run that has nothing to do writes nothing
             with self._writing() as connection:

@@ -60,7 +60,11 @@ def write_submission(dialect: str, values: dict[str, Any]) -> Any:
     statement = _INSERT[dialect](submissions).values(values)
     new, old = statement.excluded, submissions.c
     earlier = or_(old.handed_in.is_(None), new.handed_in <= old.handed_in)
-    changed = {"problem": new.problem}
+    changed = {
+        "problem": new.problem,
+        "reader": new.reader,
+        "full_name": case((new.full_name != "", new.full_name), else_=old.full_name),
+    }
     for name in ("notebook", "exercises"):
         changed[name] = case((new.notebook != "", new[name]), else_=old[name])
     for name in ("handed_in", "late", "path", "member"):

@@ -32,6 +32,8 @@ class HandedIn:
     handed_in: datetime | None
     late: bool
     problem: str
+    full_name: str = ""  # as in Submission
+    reader: str = ""  # what found the problem in the content itself, so that it need not look again
 
 
 def plain(text: str) -> str:
@@ -56,7 +58,7 @@ def time_text(time: datetime | None) -> str | None:
 
 
 def submission_values(
-    submission: Submission, digest: str, notebook: str, exercises: Sequence[str], problem: str
+    submission: Submission, digest: str, notebook: str, exercises: Sequence[str], problem: str, reader: str = ""
 ) -> dict[str, Any]:
     """A row for the table of submissions."""
     return {
@@ -69,6 +71,8 @@ def submission_values(
         "handed_in": time_text(submission.handed_in),
         "late": submission.late,
         "problem": plain(problem or submission.problem),
+        "full_name": plain(submission.full_name),
+        "reader": reader,
     }
 
 
@@ -118,7 +122,7 @@ def read_grade(row: Mapping[str, Any]) -> Grade:
 
 def read_submission(row: Mapping[str, Any]) -> HandedIn:
     """A row of the table of submissions."""
-    names = "id", "learner", "digest", "notebook", "path", "member", "late", "problem"
+    names = "id", "learner", "digest", "notebook", "path", "member", "late", "problem", "full_name", "reader"
     return HandedIn(
         **{name: row[name] for name in names},
         exercises=tuple(json.loads(row["exercises"])),

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from course.errors import GradebookError
 
-VERSION = 2
+VERSION = 3
 _LOCK = 0x70726574  # any number of our own: PostgreSQL's advisory lock while tables are made or changed
 
 metadata = MetaData()
@@ -50,6 +50,8 @@ submissions = Table(
     Column("handed_in", Text),  # ISO 8601 in UTC, of one width, so that texts sort as times
     Column("late", Boolean, nullable=False),
     Column("problem", Text, nullable=False, server_default=""),
+    Column("full_name", Text, nullable=False, server_default=""),  # from a roster
+    Column("reader", String(64), nullable=False, server_default=""),  # digest of what found the problem in the content
     UniqueConstraint("learner", "digest", name="gradebook_one_submission"),
     Index("gradebook_submissions_digest", "digest"),
 )
@@ -117,4 +119,13 @@ def _add_problem_and_machine(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE gradebook_grades ADD COLUMN machine TEXT NOT NULL DEFAULT ''"))
 
 
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _add_problem_and_machine}  # by the version they start from
+def _add_full_name_and_reader(connection: Connection) -> None:
+    """2 -> 3: submissions say what a roster calls the learner, and what found that their content cannot be read."""
+    connection.execute(text("ALTER TABLE gradebook_submissions ADD COLUMN full_name TEXT NOT NULL DEFAULT ''"))
+    connection.execute(text("ALTER TABLE gradebook_submissions ADD COLUMN reader VARCHAR(64) NOT NULL DEFAULT ''"))
+
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {  # by the version they start from
+    1: _add_problem_and_machine,
+    2: _add_full_name_and_reader,
+}

@@ -36,6 +36,12 @@ class Learner:
     file: str  # of the pages, without the ending
     standings: list[Standing] = field(default_factory=list)
     history: dict[str, list[Attempt]] = field(default_factory=dict)
+    full_name: str = ""  # where a roster gave one
+
+    @property
+    def called(self) -> str:
+        """What the learner is sorted by: the full name where there is one."""
+        return self.full_name or self.name
 
     @cached_property
     def grades(self) -> dict[str, Grade]:
@@ -49,6 +55,11 @@ class Learner:
     @property
     def points(self) -> float:
         return sum(grade.points for grade in self.grades.values())
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether nothing that counts could be read, so that there is no score at all."""
+        return not self.grades and any(standing.submission.problem for standing in self.standings)
 
     @property
     def missing(self) -> list[str]:
@@ -81,10 +92,11 @@ def read(gradebook: Gradebook, policy: Policy) -> Classroom:
         for attempts in learner.history.values():
             attempts.sort(key=lambda attempt: (str(attempt.submission.handed_in or ""), attempt.submission.id))
     found = {name for learner in learners.values() for name in (*learner.grades, *learner.missing)}
-    return Classroom(sorted(learners.values(), key=lambda learner: learner.name.casefold()), in_order(found), policy)
+    return Classroom(sorted(learners.values(), key=lambda learner: learner.called.casefold()), in_order(found), policy)
 
 
 def _add_attempt(learner: Learner, submission: HandedIn, grades: Mapping[str, Grade]) -> None:
+    learner.full_name = submission.full_name or learner.full_name
     counts = any(standing.submission.id == submission.id for standing in learner.standings)
     scored = [grade for grade in grades.values() if grade.score is not None]
     attempt = Attempt(

@@ -44,6 +44,10 @@ class NotebookPart:
     attempts: list[Attempt]
 
     @property
+    def unreadable(self) -> bool:
+        return bool(self.standing.submission.problem) and not self.standing.grades
+
+    @property
     def score(self) -> float:
         return sum(grade.score or 0.0 for grade in self.standing.grades.values())
 

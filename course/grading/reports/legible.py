@@ -32,6 +32,7 @@ _ODD = re.compile("[" + "".join(f"\\U{code:08x}" for code in _SIGNS) + "]")
 _ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _PILE = re.compile(f"({_ACCENT}{{4}}){_ACCENT}+")
 _CODE = re.compile(r"`([^`\n]+)`")
+_PART = re.compile(r"[^@._+-]*[@._+-]?")
 
 
 def legible(text: str) -> str:
@@ -54,6 +55,11 @@ def shortened(text: str, limit: int) -> str:
         return text
     head, tail = text[: limit * 2 // 3], text[-(limit // 3) :]
     return f"{head}\n… {len(text) - len(head) - len(tail):,} characters left out …\n{tail}"
+
+
+def login(text: str) -> Markup:
+    """A login or an e-mail address as HTML, escaped, on a narrow screen broken where its parts end."""
+    return Markup("<wbr>").join(_PART.findall(legible(text)))
 
 
 def prose(text: str) -> Markup:

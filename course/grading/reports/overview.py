@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from course.grading.reports.pages import number, render
 from course.grading.reports.pictures import Histogram, histogram
 from course.grading.reports.words import SOLVED, STATUS, WAITING, standing_of
 from course.grading.similarity import Similar, similar_answers
+from course.judging.results import Outcome
 
+_RAISED = re.compile(r"(?:^`[^`]+` raised |\braised (?=TypeError: )|^what came back cannot be judged \()(\w{1,80})")
 MOST_MISTAKES, MOST_LISTED, MOST_GROUPS, MOST_SOURCES = 30, 100, 40, 3
 
 
@@ -47,10 +50,11 @@ class ExerciseSummary:
 
 @dataclass
 class Mistake:
-    """A misconception: what a judge said, and to whom."""
+    """A misconception, what a judge said; or a type of error, with the `example` of one answer that raised it."""
 
     exercise: str
     because: str
+    example: str = ""
     claims: set[str] = field(default_factory=set)
     learners: dict[str, Learner] = field(default_factory=dict)
 
@@ -145,22 +149,34 @@ def _judge_lines(grades: Iterable[Grade]) -> list[JudgeLine]:
 
 
 def _mistakes(learners: Iterable[Learner]) -> list[Mistake]:
-    """What the judges said, the commonest first; what stopped an answer altogether stands with no claim."""
+    """What the judges said, the commonest first; what stopped an answer altogether stands with no claim.
+
+    Of equally common ones those that a judge named come first: errors of a type may have many causes.
+    """
     found: dict[tuple[str, str], Mistake] = {}
     for learner in learners:
         for name, grade in learner.grades.items():
             if grade.status not in (GRADED, ERROR):
                 continue
-            stopped = grade.failure.message if grade.failure else ""
             for outcome in grade.outcomes:
                 if outcome.because and not outcome.passed:
-                    because = shortened(outcome.because, 400)
-                    mistake = found.setdefault((name, because), Mistake(name, because))
+                    because, example = _said(outcome)
+                    mistake = found.setdefault((name, because), Mistake(name, because, example))
                     mistake.learners[learner.name] = learner
-                    if outcome.because != stopped:
+                    if outcome.tried:
                         mistake.claims.add(outcome.claim)
-    ordered = sorted(found.values(), key=lambda mistake: (-len(mistake.learners), mistake.exercise, mistake.because))
+    ordered = sorted(found.values(), key=lambda one: (-len(one.learners), not one.claims, one.exercise, one.because))
     return ordered[:MOST_MISTAKES]
+
+
+def _said(outcome: Outcome) -> tuple[str, str]:
+    """What a judge said; or of an answer that brought nothing back, whose text may be its own, the type of its error
+    and the first line of it."""
+    if outcome.tried:  # by a judge, which says what it tried
+        return shortened(outcome.because, 400), ""
+    line = shortened((outcome.because.strip().splitlines() or [""])[0], 200)
+    raised = _RAISED.search(line)
+    return (raised[1], line) if raised else (line, "")
 
 
 def _incidents(learners: Iterable[Learner]) -> dict[str, list[Incident]]:
@@ -215,6 +231,7 @@ def _row(learner: Learner, exercises: Iterable[str]) -> Row:
         found_by.add(status)
     late = any(standing.late for standing in learner.standings)
     found_by |= {"late"} if late else set()
+    found_by |= {"unreadable"} if learner.unreadable else set()
     return Row(learner, late, _percent(learner), cells, ", ".join(sorted(found_by - {""})))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from course.grading.reports.legible import MAX_MESSAGE, MAX_TEXT, legible, prose, shortened
+from course.grading.reports.legible import MAX_MESSAGE, MAX_TEXT, legible, login, prose, shortened
 from course.grading.reports.words import STATUS
 
 
@@ -42,7 +42,8 @@ def _environment() -> Environment:
         "time": _time,
         "message": lambda text: shortened(text, MAX_MESSAGE),
         "cut": lambda text: shortened(text, MAX_TEXT),
-        "name": lambda text: text if len(text) <= 60 else f"{text[:40]}…{text[-17:]}",
+        "name": _name,
+        "login": lambda text: login(_name(text)),
         "sha256": _sha256,
     }
     environment.globals |= {"style": _asset("style.css"), "words": STATUS}
@@ -66,6 +67,10 @@ def _sha256(text: str) -> Markup:
 def number(value: float | None) -> str:
     """Points without needless decimals; a dash for none."""
     return "–" if value is None else f"{round(value, 2):g}"
+
+
+def _name(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:40]}…{text[-17:]}"
 
 
 def _time(time: datetime | None) -> str:

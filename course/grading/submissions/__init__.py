@@ -1,6 +1,7 @@
 """`collect`: from folders, globs, zips and notebooks to one Submission for each notebook that a learner handed in.
 
 roster  the learners of a class, from a CSV file
+absent  what to say where no notebook is
 found   the files of a folder or zip, nothing extracted, followed or opened
 naming  what the names of files and folders say
 owners  whose each file is
@@ -22,6 +23,7 @@ from typing import Any
 
 from course.errors import SubmissionError
 from course.grading.records import Submission
+from course.grading.submissions.absent import nothing_at, refuse_without_notebooks
 from course.grading.submissions.found import Found, Source, common_folder, in_folder, in_zip
 from course.grading.submissions.naming import Owner, is_receipt, presentable
 from course.grading.submissions.owners import Owned, by_label, names_at_top, owned, owned_by_one
@@ -49,6 +51,8 @@ def collect(
     skipped = roster.resolve() if roster is not None else None
     read = [_without(source, skipped) for source in _sources(sources)]
     found: dict[tuple[str, Path, str], Submission] = {}
+    for source in read:
+        refuse_without_notebooks(source)
     for source, pairs in _owned(read):
         submissions = _submissions(pairs, known, due)
         if not submissions:
@@ -130,7 +134,7 @@ def _matches(given: str | Path, *, alone: bool) -> list[Path]:
     except (OSError, ValueError) as error:  # a NUL in it
         raise SubmissionError(f"{text!r} cannot be a source ({error}); name a folder, a zip or a notebook") from error
     if not matched:
-        raise SubmissionError(f"{text} matches nothing; name a folder, a zip or a notebook that exists")
+        raise SubmissionError(nothing_at(text))
     return [_in_real_folder(path) for path in matched]
 
 
@@ -177,7 +181,8 @@ def _submission(found: Found, owner: Owner, known: Roster | None, due: datetime 
     handed_in = told or found.changed
     late = bool(due and handed_in and (told or owner.dated) and handed_in > due.astimezone(UTC))
     name = presentable(learner.learner if learner else owner.label)
-    return Submission(name, found.path, found.member, handed_in, owner.late or late, problem)
+    full_name = presentable(learner.name) if learner and learner.name not in ("", learner.learner) else ""
+    return Submission(name, found.path, found.member, handed_in, owner.late or late, problem, full_name)
 
 
 def _look_up(owner: Owner, known: Roster | None) -> Learner | None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from course.errors import SubmissionError
+from course.judging.contents import described
 
 # What a column may be called, in lower case. The first of a row that is there counts.
 _COLUMNS = {
@@ -100,6 +101,10 @@ def _rows(path: Path) -> list[list[str]]:
         content = path.read_bytes()
     except OSError as error:
         raise SubmissionError(f"the roster {path} cannot be read ({error.strerror}); is it the right name?") from error
+    if what := described(content):
+        raise SubmissionError(
+            f"the roster {path} is {what}, no CSV file; give the list of the class, as Canvas or Moodle exports it"
+        )
     text = _decoded(content)
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
