@@ -25,7 +25,7 @@ grep -v '^fastai==' tests/colab_versions.txt >"$work/colab.txt"
 "$python" -m pip freeze | sort >"$work/before.txt"
 
 "$python" -m pip wheel -q --no-deps --wheel-dir "$work" .
-"$python" -m pip install -q "$work"/pretrained_course-*.whl
+"$python" -m pip install -q --constraint "$work/before.txt" "$work"/pretrained_course-*.whl # as the setup cell does
 "$python" -m pip freeze | sort >"$work/after.txt"
 changed="$(comm -23 "$work/before.txt" "$work/after.txt")"
 if [ -n "$changed" ]; then

