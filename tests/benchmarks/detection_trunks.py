@@ -8,8 +8,6 @@ as arguments only theirs are measured, so that several processes can share the w
 from __future__ import annotations
 
 import functools
-import json
-from pathlib import Path
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -27,15 +25,14 @@ from course.detection import (
     train_levels,
     with_maps,
 )
-from course.experiments import Comparison, write_table
-from course.runtime import home, seed_everything
+from course.runtime import seed_everything
 from course.training import fit
 from tests.benchmarks import Figure
+from tests.benchmarks._rows import compare_kept
 
 TRAIN, TEST, EPOCHS, BATCH_SIZE, RATE = 240, 120, 7, 8, 3e-3
 SEEDS = (0, 1, 2)
 SETTINGS = {"pretrained": "default", "random": None}
-COMMAND = "python -m tests.benchmarks detection_trunks"
 
 
 @functools.lru_cache(maxsize=4)
@@ -58,35 +55,6 @@ def run(setting: str, seed: int) -> dict[str, Any]:
 
 
 def measure(*seeds: str) -> Figure:
-    for seed in map(int, seeds or SEEDS):
-        for setting in SETTINGS:
-            keep(setting, seed)
-    found = read(kept_rows())
-    complete = [seed for seed in SEEDS if all((setting, seed) in found for setting in SETTINGS)]
-    comparison = Comparison([found[setting, seed] for setting in SETTINGS for seed in complete])
-    notes = [f"seeds {complete}", comparison.table()]
-    if tuple(complete) == SEEDS:
-        notes.append(f"written to {write_table('detection_trunks', comparison.rows, command=COMMAND)}")
+    comparison, notes = compare_kept("detection_trunks", run, SETTINGS, SEEDS, seeds)
     ahead = comparison.paired("pretrained", "random")
     return Figure(ahead.low, "lower end of AP50 gained by pretraining", "above 0", tuple(notes))
-
-
-def keep(setting: str, seed: int) -> None:
-    """Measure a row and keep it, unless it is kept already."""
-    if (setting, seed) not in read(kept_rows()):
-        line = json.dumps(run(setting, seed))
-        print(line, flush=True)
-        kept_rows().parent.mkdir(parents=True, exist_ok=True)
-        with kept_rows().open("a") as file:
-            file.write(line + "\n")
-
-
-def kept_rows() -> Path:
-    return home() / "benchmarks" / "detection_trunks.jsonl"
-
-
-def read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    """The rows kept so far, by setting and seed."""
-    lines = path.read_text().splitlines() if path.is_file() else []
-    rows = [json.loads(line) for line in lines]
-    return {(row["setting"], row["seed"]): row for row in rows}

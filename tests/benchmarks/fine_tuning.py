@@ -9,9 +9,7 @@ several processes can share the work.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +17,6 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from course.data.emoji import CLASSES, STYLES, Emoji
-from course.experiments import Comparison, write_table
 from course.features import extract_features
 from course.models import (
     find_head,
@@ -31,13 +28,13 @@ from course.models import (
     trainable_parameters,
     unfreeze,
 )
-from course.runtime import home, seed_everything
+from course.runtime import seed_everything
 from course.training import evaluate, fit
 from tests.benchmarks import Figure
+from tests.benchmarks._rows import compare_kept
 
 SIZE, PER_CLASS, BATCH_SIZE, EPOCHS, PROBE_EPOCHS, PROBE_LR = 96, 10, 25, 6, 10, 3e-3
 SEEDS = (0, 1, 2)
-COMMAND = "python -m tests.benchmarks fine_tuning"
 
 
 def shuffled(dataset: Dataset, seed: int) -> DataLoader:
@@ -98,27 +95,6 @@ def run(setting: str, seed: int) -> dict[str, Any]:
 
 
 def measure(*seeds: str) -> Figure:
-    kept = home() / "benchmarks" / "fine_tuning.jsonl"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    for seed in map(int, seeds or SEEDS):
-        for setting in SETTINGS:
-            if (setting, seed) not in read(kept):
-                line = json.dumps(run(setting, seed))
-                print(line, flush=True)
-                with kept.open("a") as file:
-                    file.write(line + "\n")
-    found = read(kept)
-    complete = [seed for seed in SEEDS if all((setting, seed) in found for setting in SETTINGS)]
-    comparison = Comparison([found[setting, seed] for setting in SETTINGS for seed in complete])
-    notes = [f"seeds {complete}", comparison.table()]
-    if tuple(complete) == SEEDS:
-        notes.append(f"written to {write_table('fine_tuning', comparison.rows, command=COMMAND)}")
+    comparison, notes = compare_kept("fine_tuning", run, SETTINGS, SEEDS, seeds)
     ahead = comparison.paired("head first, 0.001", "fine-tune, 0.001", "away")
     return Figure(ahead.mean, "accuracy of head first above fine-tuning on unseen styles", "-0.05", tuple(notes))
-
-
-def read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    """The rows kept so far, by setting and seed."""
-    lines = path.read_text().splitlines() if path.is_file() else []
-    rows = [json.loads(line) for line in lines]
-    return {(row["setting"], row["seed"]): row for row in rows}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import json
 from typing import Any
 
 import torch
@@ -17,14 +16,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from course.data.scenes import Scenes
-from course.experiments import Comparison, write_table
 from course.models import image_transform, load_backbone, trainable_parameters
 from course.overlap import Overlap, measure_overlap
-from course.runtime import home, seed_everything
+from course.runtime import seed_everything
 from course.segmentation import Maps, SceneTensors, Trunk, Upper, group_labels, seg_loss
 from course.training import fit
 from tests.benchmarks import Figure
-from tests.benchmarks.fine_tuning import read
+from tests.benchmarks._rows import compare_kept
 
 SIZE, TRAIN, TEST, BATCH_SIZE = 128, 150, 80, 10
 HEAD_EPOCHS, HEAD_LR, TUNE_EPOCHS, TUNE_LR = 12, 5e-3, 4, 1e-3
@@ -37,7 +35,6 @@ GROUPS = {
 CLASSES = ("background", *GROUPS)
 SEEDS = (0, 1, 2)
 SETTINGS = ("pretrained, frozen", "pretrained, tuned", "random, frozen", "random, tuned")
-COMMAND = "python -m tests.benchmarks segmenting"
 
 
 def scenes(split: str, count: int, seed: int) -> Scenes:
@@ -86,20 +83,6 @@ def run(setting: str, seed: int) -> dict[str, Any]:
 
 
 def measure(*seeds: str) -> Figure:
-    kept = home() / "benchmarks" / "segmenting.jsonl"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    for seed in map(int, seeds or SEEDS):
-        for setting in SETTINGS:
-            if (setting, seed) not in read(kept):
-                line = json.dumps(run(setting, seed))
-                print(line, flush=True)
-                with kept.open("a") as file:
-                    file.write(line + "\n")
-    found = read(kept)
-    complete = [seed for seed in SEEDS if all((setting, seed) in found for setting in SETTINGS)]
-    comparison = Comparison([found[setting, seed] for setting in SETTINGS for seed in complete])
-    notes = [f"seeds {complete}", comparison.table()]
-    if tuple(complete) == SEEDS:
-        notes.append(f"written to {write_table('segmenting', comparison.rows, command=COMMAND)}")
+    comparison, notes = compare_kept("segmenting", run, SETTINGS, SEEDS, seeds)
     ahead = comparison.paired("pretrained, frozen", "random, frozen", "miou")
     return Figure(ahead.mean, "mIoU of a pretrained trunk above a random one, both frozen", "0", tuple(notes))

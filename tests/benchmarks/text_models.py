@@ -7,9 +7,7 @@ that was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,8 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from course.data.sentences import Texts, sentiments
-from course.experiments import Comparison, write_table
-from course.runtime import home, seed_everything
+from course.runtime import seed_everything
 from course.text import (
     RecurrentClassifier,
     TextClassifier,
@@ -32,10 +29,10 @@ from course.text import (
 )
 from course.training import fit
 from tests.benchmarks import Figure
+from tests.benchmarks._rows import compare_kept
 
 TRAIN, TEST, BATCH_SIZE, EPOCHS, LR, LORA_LR = 160, 200, 16, 4, 1e-4, 2e-3
 SEEDS = (0, 1, 2)
-COMMAND = "python -m tests.benchmarks text_models"
 Label = Callable[[list[str]], torch.Tensor]  # texts -> their classes (N,)
 
 
@@ -101,26 +98,6 @@ def run(setting: str, seed: int) -> dict[str, Any]:
 
 
 def measure(*seeds: str) -> Figure:
-    kept = home() / "benchmarks" / "text_models.jsonl"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    for seed in map(int, seeds or SEEDS):
-        for setting in SETTINGS:
-            if (setting, seed) not in read(kept):
-                line = json.dumps(run(setting, seed))
-                print(line, flush=True)
-                with kept.open("a") as file:
-                    file.write(line + "\n")
-    found = read(kept)
-    complete = [seed for seed in SEEDS if all((setting, seed) in found for setting in SETTINGS)]
-    comparison = Comparison([found[setting, seed] for setting in SETTINGS for seed in complete])
-    notes = [f"seeds {complete}", comparison.table()]
-    if tuple(complete) == SEEDS:
-        notes.append(f"written to {write_table('text_models', comparison.rows, command=COMMAND)}")
+    comparison, notes = compare_kept("text_models", run, SETTINGS, SEEDS, seeds)
     ahead = comparison.paired("fine-tuned", "bag of words", "accuracy")
     return Figure(ahead.mean, "accuracy of fine-tuning above a bag of words on unseen words", "0.2", tuple(notes))
-
-
-def read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    """The rows kept so far, by setting and seed."""
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return {(row["setting"], row["seed"]): row for row in map(json.loads, lines)}
