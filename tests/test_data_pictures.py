@@ -217,7 +217,7 @@ def test_one_class_alone_is_refused_by_name(tmp_path):
 def test_a_folder_of_splits_is_not_taken_for_a_folder_of_classes(folder, tmp_path):
     for split in ("train", "Val"):
         save(noise(), tmp_path / "root" / split / "cat" / "a.png")
-    with pytest.raises(DataError, match=r"splits, not classes.*root.train"):
+    with pytest.raises(DataError, match=r"splits \(Val, train\), not classes.*root.train"):
         PictureFolder(tmp_path / "root")
 
 

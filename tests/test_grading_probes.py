@@ -31,6 +31,8 @@ SHARED = {
     *("freeze_backbone.STEPS", "freeze_backbone._train", "set_train_mode._after_a_pass"),
     *("adapt_low_rank.LORA_RATE", "replace_head.RATE"),
     *("narrow_segmenters.OLD_CLASSES", "narrow_segmenters.build", "narrow_segmenters.restore"),
+    *("swap_predictor.OLD_CLASSES", "swap_predictor.RATE", "swap_predictor._detector", "swap_predictor._loss"),
+    *("collate_scenes._weighed", "collate_scenes._described"),
 }
 
 

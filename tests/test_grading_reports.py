@@ -502,7 +502,7 @@ def test_the_class_page_lists_what_needs_attention(book, tmp_path):
 
 def test_a_copy_with_renamed_variables_is_listed_in_a_class_whose_answers_differ(book, tmp_path):
     loop = """def freeze_backbone(model):
-    head = {id(p) for p in model.fc.parameters()}
+    head = {{id(p) for p in model.fc.parameters()}}
     for name, parameter in model.named_parameters():
         parameter.requires_grad = id(parameter) in head and not name.startswith("{}")
     for module in model.modules():

@@ -6,7 +6,15 @@ import json
 import pytest
 
 from course.errors import ExerciseError
-from course.judging.answers import find_answers, is_untouched, parse, read_notebook, source_of, syntax_error
+from course.judging.answers import (
+    find_answers,
+    is_untouched,
+    names_bound,
+    parse,
+    read_notebook,
+    source_of,
+    syntax_error,
+)
 from course.judging.exercise import find_exercise
 
 ID = "02-freeze-backbone"
@@ -213,3 +221,16 @@ class OwnClass:
 
     def method(self):
         return self.size
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("X: dict[str, list[int]] = {}", {"X"}),
+        ("a, (b, *c) = d", {"a", "b", "c"}),
+        ("x += [y for y in z]", {"x"}),
+        ("if q:\n    w = v", {"w"}),
+    ],
+)
+def test_a_statement_binds_its_targets_and_not_its_annotation_or_value(source, names):
+    assert names_bound(ast.parse(source).body[0]) == names

@@ -156,9 +156,16 @@ def names_bound(node: ast.stmt) -> set[str]:
             names |= names_bound(child)
         elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
             names |= {name for inner in child.body for name in names_bound(inner)}
-        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and child is not node.value:
+        elif child in _targets(node):
             names |= {part.id for part in ast.walk(child) if isinstance(part, ast.Name)}
     return names
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    """What an assignment assigns to; its annotation and its value bind nothing."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
 
 
 def definition(source: str, name: str) -> _Definition | None:
