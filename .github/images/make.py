@@ -22,6 +22,8 @@ FIGURES = {
     "emoji.png": ("02_freeze_the_backbone", "plain-emoji-train-per-class-10", 0),
     "drift.png": ("02_freeze_the_backbone", "drifted-test-extract-features-drifting-eval", 0),
     "labels.png": ("01_pretrain_a_backbone", "curves", 0),
+    "masks.png": ("07_segment_scenes", "trunk-trunk-backbone", 0),
+    "words.png": ("08_understand_text", "figure-axes-plt-subplots-figsize-7", 0),
 }
 
 
