@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from course.plots import COLOURS, STYLE, Chart, _pixels, show
-from course.runtime import _kernel, is_live
+from course.runtime import can_answer
 
 THRESHOLDS = (0.2, 0.5, 0.8)
 WIDTH_IN = 1.8  # of one picture
@@ -41,7 +41,7 @@ def explore_threshold(
 
     `alt` says in words what the rows show.
     """
-    if not (is_live() and _kernel() is not None):
+    if not can_answer():
         show(_rows(pictures, found, classes, thresholds), alt=alt)
         return
     from IPython.display import display

@@ -14,7 +14,7 @@ from PIL import Image
 from course.errors import DataError
 from course.overlap import VOID
 from course.plots import COLOURS, STYLE, Chart, show
-from course.runtime import _kernel, is_live
+from course.runtime import can_answer
 
 OPACITY = 0.6
 VOID_COLOUR = (255, 255, 255)
@@ -87,7 +87,7 @@ def show_overlays(
 
 def explore_overlay(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) -> None:
     """One picture under a slider for the opacity and a choice among masks; a sheet where nobody watches."""
-    if is_live() and _kernel() is not None:
+    if can_answer():
         from IPython.display import display
 
         display(overlay_box(picture, masks, classes))

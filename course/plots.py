@@ -19,7 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, ScalarFormatter
 
-from course.runtime import _kernel
+from course.runtime import kernel
 
 # Okabe and Ito, "Color Universal Design" (2008), without the yellow, which is lost on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -88,7 +88,7 @@ def show(figure: Figure, *, alt: str | None = None) -> None:
         raise ValueError('this figure has no description; pass one: show(figure, alt="what the picture shows")')
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(figure)
-    if _kernel() is None:
+    if kernel() is None:
         print(alt)
         return
     from IPython.display import display

@@ -62,7 +62,7 @@ def place() -> str:
         return "Kaggle"
     if "CI" in os.environ:
         return "CI"
-    return "Jupyter" if _kernel() else "terminal"
+    return "Jupyter" if kernel() else "terminal"
 
 
 def is_live() -> bool:
@@ -73,10 +73,15 @@ def is_live() -> bool:
     """
     if "COURSE_LIVE" in os.environ:
         return os.environ["COURSE_LIVE"] not in ("", "0")
-    return "CI" not in os.environ and bool(getattr(_kernel(), "_allow_stdin", False))
+    return "CI" not in os.environ and bool(getattr(kernel(), "_allow_stdin", False))
 
 
-def _kernel():
+def can_answer() -> bool:
+    """True when somebody watches in a notebook, and can use widgets; a terminal has none, even with COURSE_LIVE=1."""
+    return is_live() and kernel() is not None
+
+
+def kernel():
     """The Jupyter kernel this runs in, or None. Looks without importing: no IPython loaded, no kernel."""
     if "IPython" not in sys.modules:
         return None

@@ -12,8 +12,8 @@ from PIL import Image
 from course.data.pictures import open_picture
 from course.errors import CourseError
 from course.predictor import Predictor
-from course.runtime import place
-from course.widgets import NEUTRAL, WRONG, _can_answer, _card, _display
+from course.runtime import can_answer, place
+from course.widgets import NEUTRAL, WRONG, _card, _display
 
 SHOWN = 5  # classes with a bar each
 THUMBNAIL = 224  # pixels
@@ -50,7 +50,7 @@ def try_out(predictor: Predictor, *, camera: bool = False) -> None:
     offers its camera there. Pictures stay in this kernel's memory. When nobody watches (see `runtime.is_live`), one
     line says what would be here.
     """
-    if not _can_answer():
+    if not can_answer():
         print(STATIC)
     elif camera and place() == "Colab":
         _show_html(describe_camera(predictor))

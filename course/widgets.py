@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from course import record
-from course.runtime import _kernel, is_live
+from course.runtime import can_answer
 
 LETTERS = "ABCDEFGHIJ"
 PREDICTION, QUIZ = "prediction", "quiz"
@@ -41,7 +41,7 @@ def predict(id: str, question: str, options: Sequence[str]) -> None:
     """
     _check_options(id, options)
     text = _as_text(f"Predict before you run: {question}", options)
-    if _can_answer():
+    if can_answer():
         _display(_prediction_box(id, question, options), text)
     else:
         print(text)
@@ -49,7 +49,7 @@ def predict(id: str, question: str, options: Sequence[str]) -> None:
 
 def reveal(id: str, outcome: str) -> None:
     """Show what came out, beside what the learner predicted under this id, if they did."""
-    remembered = record.latest(PREDICTION, id) if _can_answer() else None
+    remembered = record.latest(PREDICTION, id) if can_answer() else None
     if remembered is None:
         print(f"What came out: {outcome}")
         return
@@ -75,7 +75,7 @@ def quiz(id: str, question: str, options: Sequence[str], answer: str | int, expl
     if len(reasons) != len(options):
         raise ValueError(f"quiz {id!r} has {len(options)} options but {len(reasons)} explanations; give one for each")
     text = _as_text(f"Recall: {question}", options) + "\nRun this cell in Jupyter to answer."
-    if _can_answer():
+    if can_answer():
         _display(_quiz_box(id, question, options, right, reasons), text)
     else:
         print(text)
@@ -164,11 +164,6 @@ def _display(box: Any, text: str) -> None:
 
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     display({"application/vnd.jupyter.widget-view+json": view, "text/plain": text}, raw=True)
-
-
-def _can_answer() -> bool:
-    """True when somebody watches in a notebook; a terminal has no radio buttons, even with COURSE_LIVE=1."""
-    return is_live() and _kernel() is not None
 
 
 def _check_options(id: str, options: Sequence[str]) -> None:

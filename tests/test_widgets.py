@@ -108,7 +108,7 @@ def test_an_answer_is_judged_recorded_and_every_option_explained(home, index, ri
 
 def test_one_explanation_belongs_to_the_right_option(home, monkeypatch):
     boxes = []
-    monkeypatch.setattr(widgets, "_can_answer", lambda: True)
+    monkeypatch.setattr(widgets, "can_answer", lambda: True)
     monkeypatch.setattr(widgets, "_display", lambda box, text: boxes.append(box))
     widgets.quiz("q-1", QUESTION, OPTIONS, answer=OPTIONS[1], explain="Because.")
     _, radios, button, feedback = parts(boxes[0])

@@ -37,7 +37,7 @@ _STYLE = """<style>
 
 def show(html: str, text: str) -> None:
     """Display the card in a notebook that a person watches; else print the text, the same on every machine."""
-    if not runtime.is_live() or runtime._kernel() is None:
+    if not runtime.can_answer():
         print(text)
         return
     from IPython.display import display
