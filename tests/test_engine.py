@@ -18,7 +18,7 @@ from course.models import freeze
 from course.training import evaluate, fit
 from tests.benchmarks import ddp_equal
 from tests.benchmarks.ddp_equal import CASES, differences, network, numbers
-from tests.conftest import ROOT
+from tests.conftest import ROOT, needs_program
 
 VARIABLES = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -198,6 +198,7 @@ def test_an_error_of_the_reading_thread_arrives_and_the_thread_ends():
 
 
 def test_a_compiled_run_has_the_same_losses_and_goes_on_uncompiled(tmp_path):
+    needs_program("g++")
     plain, compiled, resumed = network(), network(), network()
     expected, found = train(plain), train(compiled, compile=True, checkpoint=tmp_path / "run")
     for column in ("train_loss", "val_loss"):

@@ -24,7 +24,11 @@ def build(architecture: str, num_classes: int = 5, *, seed: int = 0) -> nn.Modul
 
 def drawn_state(architecture: str, rng: torch.Generator, num_classes: int = 5) -> dict[str, torch.Tensor]:
     """A state dict with weights and BatchNorm statistics drawn from `rng`, none of them at its default value."""
-    model = build(architecture, num_classes, seed=int(torch.randint(2**31, (), generator=rng)))
+    return with_statistics(build(architecture, num_classes, seed=int(torch.randint(2**31, (), generator=rng))), rng)
+
+
+def with_statistics(model: nn.Module, rng: torch.Generator) -> dict[str, torch.Tensor]:
+    """The state of a model, its BatchNorm statistics drawn from `rng`."""
     state = model.state_dict()
     for name, value in state.items():
         if name.endswith("running_mean"):
