@@ -189,7 +189,8 @@ def _read(path: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
     """The features kept in this file, or None if there is none or it is damaged."""
     if not path.is_file():
         return None
-    with suppress(OSError, SafetensorError, KeyError, TypeError), safe_open(str(path), "pt") as file:
+    # a file that another process deletes meanwhile is an OSError here, and a RuntimeError where torch maps it
+    with suppress(OSError, RuntimeError, SafetensorError, KeyError, TypeError), safe_open(str(path), "pt") as file:
         x, y = file.get_tensor("x"), file.get_tensor("y")
         if file.metadata()["sha256"] == _checksum(x, y):
             return x, y

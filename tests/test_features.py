@@ -241,6 +241,21 @@ def test_a_damaged_file_is_computed_anew_and_mended(folder, damage):
     assert extract_features(model, pictures).from_cache
 
 
+def test_a_file_deleted_while_it_is_opened_is_computed_anew(folder, monkeypatch):
+    model, pictures = Net(), Pictures()
+    first = extract_features(model, pictures)
+    from_file = torch.UntypedStorage.from_file  # where torch maps what safetensors has just opened
+
+    def gone(name, *arguments, **options):
+        os.unlink(name)
+        return from_file(name, *arguments, **options)
+
+    monkeypatch.setattr(torch.UntypedStorage, "from_file", gone)
+    again = extract_features(model, pictures)
+    assert not again.from_cache
+    assert torch.equal(again.x, first.x)
+
+
 def test_a_full_disk_costs_one_line_and_leaves_no_half_file(folder, monkeypatch, capsys):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
