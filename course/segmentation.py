@@ -15,7 +15,7 @@ from course.bars import bar
 from course.errors import DataError, EmptyData, HeadNotFound, ModelError, UnknownName
 from course.models import evaluating, freeze, replace_head, stages, unfreeze
 from course.overlap import VOID, check_labels
-from course.weights import _load_torchvision
+from course.weights import build
 
 AUXILIARY_WEIGHT = 0.5  # as torchvision trains its own models
 STRIDES = (8, 16)
@@ -306,8 +306,4 @@ def load_segmenter(name: str, classes: int, *, weights: Any = "default", seed: i
     known = torchvision.models.list_models(module=torchvision.models.segmentation)
     if name not in known:
         raise UnknownName.of("segmentation model", name, known)
-    if weights is None:
-        model = torchvision.models.get_model(name, weights=None, weights_backbone=None)
-    else:
-        model = _load_torchvision(name, weights)
-    return swap_seg_head(model, classes, seed=seed).eval()
+    return swap_seg_head(build(name, weights), classes, seed=seed).eval()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from course.authoring import files
 from course.errors import SetupError
 
@@ -23,10 +25,11 @@ def prepare(notebooks: Path) -> tuple[Path, list[str]]:
     folder = notebooks.parent / NAME
     outdated = []
     for original in sorted(notebooks.glob("*.ipynb")):
-        copy, digest = folder / original.name, _digest(original)
+        nb, copy = files.read(original), folder / original.name
+        digest = _digest(nb)
         if not copy.exists():
             try:
-                _copy(original, copy, digest)
+                _copy(nb, copy, digest)
             except OSError as error:
                 raise SetupError(
                     f"{folder} cannot be written ({error.strerror}); open the originals, or a copy that you made: "
@@ -37,8 +40,7 @@ def prepare(notebooks: Path) -> tuple[Path, list[str]]:
     return folder, outdated
 
 
-def _copy(original: Path, copy: Path, digest: str) -> None:
-    nb = files.read(original)
+def _copy(nb: NotebookNode, copy: Path, digest: str) -> None:
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -46,9 +48,9 @@ def _copy(original: Path, copy: Path, digest: str) -> None:
     files.write(nb, copy)
 
 
-def _digest(original: Path) -> str:
+def _digest(nb: NotebookNode) -> str:
     """What a learner reads and runs of a notebook, as a hash: results that were stored anew are no change."""
-    content = files.content(files.read(original))
+    content = files.content(nb)
     return hashlib.sha256(repr(content["cells"]).encode()).hexdigest()[:16]
 
 

@@ -201,6 +201,9 @@ def test_an_earlier_release_is_replaced_and_anything_else_refused(released, copy
     for taken in (tmp_path / "other", tmp_path / "other" / "thesis.txt", ROOT / "course" / "release"):
         with pytest.raises(GradingError, match=r"empty|folder of its own"):
             release(taken)
+    for write in (release, lambda out: release_gradescope(out, "02")):
+        with pytest.raises(GradingError, match="cannot be made"):
+            write(tmp_path / "other" / "thesis.txt" / "deeper" / "out")
     assert (tmp_path / "other" / "thesis.txt").read_text() == "mine" and not (
         ROOT / "course" / "release" / "README.md"
     ).exists()

@@ -40,13 +40,14 @@ def expect(holds: Any, *, tried: str, got: Any, expected: Any, because: str = ""
         raise Wrong(tried=tried, got=got, expected=expected, because=because)
 
 
-def expect_equal(got: Any, expected: Any, *, tried: str, mistakes: Mapping[str, Any] | None = None) -> None:
+def expect_equal(
+    got: Any, expected: Any, *, tried: str, mistakes: Mapping[str, Any] | None = None, because: str = ""
+) -> None:
     """Raise `Wrong` unless `got` equals `expected` exactly (values, shapes and, for tensors, kind of number).
 
-    `mistakes` maps a misconception to the value that it produces; the one that matches is named.
+    `mistakes` maps a misconception to the value that it produces; the one that matches is named, or else `because`.
     """
-    if not _same(got, expected, rtol=0.0, atol=0.0):
-        raise Wrong(tried=tried, got=got, expected=expected, because=_which(got, mistakes, 0.0, 0.0))
+    expect_close(got, expected, tried=tried, rtol=0.0, atol=0.0, mistakes=mistakes, because=because)
 
 
 def expect_close(

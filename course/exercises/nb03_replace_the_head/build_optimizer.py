@@ -70,7 +70,8 @@ def probe_build(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 def the_head_learns(case: dict[str, Any], result: dict[str, Any]) -> None:
     """One step with your optimiser moves the new head, downhill."""
     size = [len(case["x"]), case["num_classes"]]
-    expect_equal(list(result["outputs"].shape), size, tried="the shape of your model's outputs")
+    because = "the last layer must have one output a class of the new task: replace the head"
+    expect_equal(list(result["outputs"].shape), size, tried="the shape of your model's outputs", because=because)
     expect(
         result["graph"],
         tried="one backward pass",

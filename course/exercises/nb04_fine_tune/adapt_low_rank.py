@@ -102,7 +102,7 @@ def _oriented(case: dict[str, Any], tensors: list[torch.Tensor]) -> tuple[torch.
             expected=f"two factors, {r * (inputs + outputs)} numbers",
             because="the base is trainable too: freeze it"
             if any(t.shape == (outputs, inputs) for t in tensors)
-            else "",
+            else "what learns are two factors, A and B, each an nn.Parameter (or a Linear) of the layer",
         )
     return down[0], up[0]
 
@@ -154,7 +154,7 @@ def the_start_changes_nothing(case: dict[str, Any], result: dict[str, Any]) -> N
     """Before the first step the layer computes what its base computes."""
     expected = nn.functional.linear(case["x"], case["weight"], case["bias"])
     factors = [part for part in result["before"] if part.ndim == 2 and case["r"] in part.shape]
-    because = ""
+    because = "at the start the factors must add nothing to what the base computes: return base(x) plus the update"
     if len(factors) == 2 and all(part.any() for part in factors):
         because = "neither factor starts at zero, so the pretrained layer is disturbed before anything is learned"
     expect(
@@ -180,7 +180,7 @@ def both_factors_learn(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="both",
         because="both factors start at zero, and the gradient of each is a product with the other: zero for ever"
         if zero
-        else "",
+        else "a factor is out of the graph or out of the optimiser: both are parameters that ask for a gradient",
     )
     expect(
         torch.equal(result["base"], case["weight"]),
@@ -228,12 +228,15 @@ def merging_is_exact(case: dict[str, Any], result: dict[str, Any]) -> None:
         atol=1e-5,
         mistakes={
             "merged without alpha / r": case["weight"] + update,
+            "merged with alpha, not with alpha / r": case["weight"] + case["alpha"] * update,
+            "merged with r / alpha, upside down": case["weight"] + case["r"] / case["alpha"] * update,
             "the base's weight alone: the update was not merged": case["weight"],
             "the update alone: the base's weight was lost": case["alpha"] / case["r"] * update,
         },
     )
     if case["bias"] is None:
-        expect(bias is None or not bias.any(), tried="the bias of merged()", got=bias, expected="none, as the base")
+        because = "the base has no bias, and the update adds none"
+        expect(bias is None or not bias.any(), tried="the bias of merged()", got=bias, expected="none", because=because)
     else:
         expect_close(bias, case["bias"], tried="the bias of merged()", mistakes={"the bias was lost": None})
     _expect_learning(case, result)

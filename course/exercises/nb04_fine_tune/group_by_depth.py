@@ -88,7 +88,11 @@ def every_parameter_once(case: dict[str, Any], result: dict[str, Any]) -> None:
     missing = [name for name, p in model.named_parameters() if p.requires_grad and name not in names]
     tried = f"your groups for a model of {len(model)} stages"
     expect(
-        "" not in names, tried=tried, got="tensors that are not the model's parameters", expected="its own parameters"
+        "" not in names,
+        tried=tried,
+        got="tensors that are not the model's parameters",
+        expected="its own parameters",
+        because="an optimizer moves the very tensors that it is given: with copies the model stays as it is",
     )
     expect(
         not twice,

@@ -133,7 +133,10 @@ def the_head_is_trained_first(case: dict[str, Any], result: dict[str, Any]) -> N
             tried=f"{name} at the hand-over, after {PROBE_PASSES} passes of SGD with rate {PROBE_LR}",
             got="the head it started with" if untouched else "another one",
             expected=f"the reference, {float(path):.2f} away from its start",
-            because="the head was not trained before the backbone was let go" if untouched else "",
+            because="the head was not trained before the backbone was let go"
+            if untouched
+            else "in the first step SGD moves the head alone, over the batches in order, on a backbone in eval mode; "
+            "what you return is a copy from before the second step",
         )
 
 

@@ -9,6 +9,8 @@ import torch
 
 from course.judging import Exercise, Unusable, expect, expect_close, need
 
+ADD_ONE = "each picture adds one, at row `true`, column `pred`: all entries together are the number of pictures"
+
 exercise = Exercise(
     "05-count-confusions",
     answer="confusion",
@@ -88,7 +90,7 @@ def judge_matrices(case: dict[str, Any], result: dict[str, Any]) -> None:
         because = "a class that never occurs keeps its row and column: start with n x n zeros"
         tried = f"{len(draw['true'])} pictures of {draw['n']} classes"
         expect(got.shape == expected.shape, tried=tried, got=shape, expected=tuple(expected.shape), because=because)
-        expect_close(got, expected, tried=tried, atol=1e-6, rtol=0, mistakes=mistaken(expected))
+        expect_close(got, expected, tried=tried, atol=1e-6, rtol=0, mistakes=mistaken(expected), because=ADD_ONE)
 
 
 def mistaken(expected: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -117,4 +119,4 @@ def absent_classes_keep_their_place(case: dict[str, Any], result: dict[str, Any]
     because = "a class that never occurs keeps its row and column: start with n x n zeros"
     expect(got.shape == expected.shape, tried=tried, got=tuple(got.shape), expected=(draw["n"],) * 2, because=because)
     if not torch.equal(got, expected.T):  # which way round is judged elsewhere
-        expect_close(got, expected, tried=tried, atol=1e-6, rtol=0, mistakes=mistaken(expected))
+        expect_close(got, expected, tried=tried, atol=1e-6, rtol=0, mistakes=mistaken(expected), because=ADD_ONE)

@@ -121,7 +121,8 @@ def judge_probabilities(case: dict[str, Any], result: dict[str, Any]) -> None:
             expected="row i for picture i",
             because="the order was lost: who asked about picture i reads the answer for another. Don't sort or shuffle",
         )
-    expect_close(got, expected, tried=tried, atol=1e-4, rtol=1e-3, mistakes=mistakes)
+    because = "row i is softmax(1) of the logits that the model gives picture i"
+    expect_close(got, expected, tried=tried, atol=1e-4, rtol=1e-3, mistakes=mistakes, because=because)
 
 
 def _ordered(rows: torch.Tensor) -> torch.Tensor:
@@ -152,7 +153,8 @@ def labels_in_the_pictures_order(case: dict[str, Any], result: dict[str, Any]) -
         because = "the order was lost: the right labels, beside other pictures" if same_counts else ""
         if because:
             raise Wrong(tried="the labels", got=got[:12], expected=expected[:12], because=because)
-    expect_equal(got, expected, tried=f"the labels of {len(expected)} pictures", mistakes=mistakes)
+    because = "label i is argmax(1) of picture i's logits in eval mode, for every picture"
+    expect_equal(got, expected, tried=f"the labels of {len(expected)} pictures", mistakes=mistakes, because=because)
 
 
 @exercise.judge(in_train_mode, points=1)

@@ -182,7 +182,8 @@ def every_whole_picture_is_a_sample(case: dict[str, Any], result: dict[str, Any]
         because=because,
     )
     repeats = len(result["names"]) - len(set(result["names"]))
-    expect(repeats == 0, tried="counting the samples", got=f"{repeats} twice", expected="each once")
+    because = "each file is one sample; a picture that counts twice weighs twice"
+    expect(repeats == 0, tried="counting the samples", got=f"{repeats} twice", expected="each once", because=because)
     judge_labels(case, result)
 
 

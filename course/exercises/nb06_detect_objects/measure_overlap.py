@@ -10,6 +10,8 @@ import torch
 from course.exercises.nb06_detect_objects.overlaps import drawn_boxes, iou, matrix, nudged
 from course.judging import Exercise, Unusable, expect, expect_close, need
 
+TURNED = "row i belongs to a[i] and column j to b[j]; yours is turned round"
+
 exercise = Exercise(
     "06-measure-overlap",
     answer="box_iou",
@@ -73,7 +75,8 @@ def judge_overlaps(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=f"{len(a)} boxes against {len(b)}",
         atol=1e-4,
         rtol=1e-3,
-        mistakes={**_mistakes(a, b), "row i belongs to a[i] and column j to b[j]; yours is turned round": matrix(b, a)},
+        mistakes={**_mistakes(a, b), TURNED: matrix(b, a)},
+        because="entry (i, j) is the shared area of a[i] and b[j], divided by the area that they cover together",
     )
     expect(
         torch.equal(result["a"], a) and torch.equal(result["b"], b),
@@ -103,7 +106,13 @@ def boxes_apart_share_nothing(case: dict[str, Any], result: dict[str, Any]) -> N
     a, b, got = case["a"], case["b"], result["overlaps"]
     expected = matrix(a, b)
     tried = f"{len(a)} boxes in the corners of a picture against {len(b)} of which each is near one of them"
-    expect(got.shape == expected.shape, tried=tried, got=f"shape {list(got.shape)}", expected=list(expected.shape))
+    expect(
+        got.shape == expected.shape,
+        tried=tried,
+        got=f"shape {list(got.shape)}",
+        expected=list(expected.shape),
+        because=TURNED if got.shape == expected.T.shape else "one row for each box of a, one column for each of b",
+    )
     apart = expected == 0
     wrong = int((~(got[apart].abs() < 0.01)).sum())
     expect(

@@ -96,7 +96,7 @@ def by_falling_score(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The indices that stay come by falling score, as whoever takes the first ten expects."""
     for picture, got in zip(case["pictures"], result["kept"], strict=True):
         expected = suppressed(picture, case["threshold"])
-        because = ""
+        because = _recognised(picture, case["threshold"], got)
         if got.tolist() == expected[::-1]:
             because = "they come by rising score: sort with descending=True"
         elif got.tolist() == sorted(expected):
@@ -123,15 +123,20 @@ def judge_sets(case: dict[str, Any], result: dict[str, Any]) -> None:
     for picture, got in zip(case["pictures"], result["kept"], strict=True):
         expected = suppressed(picture, case["threshold"])
         found = sorted(got.tolist())
-        mistakes = {because: mistake(picture, case["threshold"]) for because, mistake in MISTAKES.items()}
-        because = next((because for because, wrong in mistakes.items() if found == sorted(wrong)), "")
         expect(
             found == sorted(expected),
             tried=f"{len(picture['scores'])} boxes at threshold {case['threshold']:g}",
             got=f"{len(found)} stay: {found}",
             expected=f"{len(expected)} stay: {sorted(expected)}",
-            because=because,
+            because=_recognised(picture, case["threshold"], got),
         )
+
+
+def _recognised(picture: dict[str, torch.Tensor], threshold: float, got: torch.Tensor) -> str:
+    """The misconception that makes these boxes stay, else what the rule is."""
+    found = sorted(got.tolist())
+    rule = "from the highest score down, a box stays if it overlaps with none that stays already"
+    return next((because for because, wrong in MISTAKES.items() if found == sorted(wrong(picture, threshold))), rule)
 
 
 def suppressed(

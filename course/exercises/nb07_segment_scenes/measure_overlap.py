@@ -87,12 +87,14 @@ def judge_values(case: dict[str, Any], result: dict[str, Any], tried: str) -> No
     for value, data in zip(result["values"], case["sets"], strict=True):
         if isinstance(value, torch.Tensor):
             shape = tuple(value.shape)
-            because = "this is one value a class: return their mean" if len(shape) == 1 else ""
+            because = "this is one value a class: return their mean" if len(shape) == 1 else "return their mean"
             expect(value.numel() == 1, tried=tried, got=f"the shape {shape}", expected="one number", because=because)
             value = value.item()
         preds, masks = data["preds"], data["masks"]
         expected = reference(preds, masks, case["ignore"])
-        expect_close(value, expected, tried=tried, atol=1e-4, mistakes=_mistakes(preds, masks, case["ignore"]))
+        because = "for each class, count both pixels over all pictures, then divide; return the mean over the classes"
+        mistakes = _mistakes(preds, masks, case["ignore"])
+        expect_close(value, expected, tried=tried, atol=1e-4, mistakes=mistakes, because=because)
 
 
 def counts(preds: torch.Tensor, masks: torch.Tensor, ignore: int | None) -> dict[int, tuple[float, float]]:

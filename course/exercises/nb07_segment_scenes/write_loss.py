@@ -109,7 +109,13 @@ def void_sends_no_gradient(case: dict[str, Any], result: dict[str, Any]) -> None
             expected="0 everywhere",
             because="the model trains on void: there it learns a class that nobody labelled",
         )
-        expect_close(got, expected, tried="backward() on what you return: the gradient of the logits", atol=1e-6)
+        expect_close(
+            got,
+            expected,
+            tried="backward() on what you return: the gradient of the logits",
+            atol=1e-6,
+            because="the gradient is as wrong as the loss that it comes from: mend the loss first",
+        )
 
 
 @exercise.judge(with_an_auxiliary, points=1)
@@ -160,7 +166,10 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
             because = _NO_PIXEL if bool(torch.isnan(value).any()) else "where nothing is labelled, nothing is wrong"
             expect(value.numel() == 1 and value.item() == 0, tried=tried, got=value, expected=0.0, because=because)
         else:
-            expect_close(value, reference(batch), tried=tried, mistakes=_mistakes(batch))
+            because = "sum the cross-entropy over the labelled pixels and divide by how many they are"
+            if "aux" in batch["logits"]:
+                because += '; the loss of out["aux"], made in the same way, adds its half'
+            expect_close(value, reference(batch), tried=tried, mistakes=_mistakes(batch), because=because)
 
 
 def _mistakes(batch: dict[str, Any]) -> dict[str, torch.Tensor]:

@@ -9,6 +9,8 @@ import torch
 
 from course.judging import Exercise, Unusable, Wrong, expect, need
 
+FIRST_TOKENS = "labels belong on the first token of each word"
+
 exercise = Exercise(
     "08-align-labels",
     answer="align_labels",
@@ -131,7 +133,10 @@ def first_tokens_have_the_tags(case: dict[str, Any], result: dict[str, Any]) -> 
         expected = torch.tensor(_reference(**sentence))
         if not torch.equal(got[first], expected[first]):
             raise Wrong(
-                tried=_tried(sentence), got=got.tolist(), expected=expected.tolist(), because=_because(sentence, got)
+                tried=_tried(sentence),
+                got=got.tolist(),
+                expected=expected.tolist(),
+                because=_because(sentence, got) or FIRST_TOKENS,
             )
 
 
@@ -183,7 +188,7 @@ def _expect_some_tags(sentence: dict[str, Any], got: torch.Tensor) -> None:
         tried=_tried(sentence),
         got=f"{right} of {int(first.sum())} first tokens have the tag of their word",
         expected="all of them; what is to be ignored is judged once most are right",
-        because=_because(sentence, got) or "labels belong on the first token of each word",
+        because=_because(sentence, got) or FIRST_TOKENS,
     )
 
 

@@ -18,7 +18,7 @@ from course.authoring import drift, find_root
 from course.errors import GradingError
 from course.grading.release.autograder import release_gradescope
 from course.grading.release.leaks import leaks
-from course.grading.release.manifest import NAME, is_release, verify, write_manifest
+from course.grading.release.manifest import NAME, is_release, make_parent, verify, write_manifest
 from course.grading.release.wheel import build_wheel
 
 __all__ = ["Release", "leaks", "release", "release_gradescope", "verify"]
@@ -61,7 +61,7 @@ def release(out: str | Path, *, root: Path | None = None) -> Release:
     root, out = find_root(root), Path(out).absolute()
     _refuse_stale(root)
     _refuse_occupied(out, root)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_parent(out)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         files = _fill(unfinished, root)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from course.authoring import find_root
 from course.errors import GradingError, UnknownName
+from course.grading.release.manifest import make_parent
 from course.grading.release.wheel import build_wheel
 from course.judging.exercise import exercises_of, hidden_judges, notebook_numbers
 
@@ -118,7 +119,7 @@ def _points(number: str, hidden: Path) -> int:
 
 def _write(out: Path, files: dict[str, bytes]) -> None:
     """Write the zip in one step, readable by its owner alone."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_parent(out)
     handle, unfinished = tempfile.mkstemp(prefix=f".{out.name}-", dir=out.parent)  # mode 0600
     try:
         with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:

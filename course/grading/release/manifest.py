@@ -23,6 +23,14 @@ def write_manifest(folder: Path) -> tuple[str, ...]:
     return tuple(files)
 
 
+def make_parent(out: Path) -> None:
+    """Make the folder that a release is to lie in. Raises GradingError where that cannot be done."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GradingError(f"{out.parent} cannot be made ({error.strerror}); name another place: --out") from error
+
+
 def is_release(folder: Path) -> bool:
     """True for a folder with a manifest of ours."""
     try:
