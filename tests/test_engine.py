@@ -106,7 +106,7 @@ for wrong in (DataLoader(Stream(), batch_size=2), [(torch.zeros(2, 6), torch.zer
         raise AssertionError("accepted")
     except TrainingError as error:
         assert "several processes need a DataLoader" in str(error)
-print("whole")
+print("whole\\n", end="", flush=True)  # one write: two processes share the line
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from course.judging.exercise import exercises_of
-from tests.hostile.attacks import Attack
+from tests.hostile.attacks import TIMEOUT, Attack
 from tests.hostile.trial import REACHED, Machine, as_bytes, brief, full_marks, is_known, notebook, unharmed
 
 NEXT = "02-list-trainable"
@@ -24,6 +24,8 @@ def wrongs(machine: Machine, attack: Attack, *, thorough: bool = True) -> list[s
     content = as_bytes(notebook({attack.exercise: attack.source}, before=attack.before, after=attack.after))
     before, started, sandbox = machine.surroundings(), time.monotonic(), machine.machine._sandbox.pid
     grade = machine.grade(content, attack.exercise)[attack.exercise]
+    if grade.status == TIMEOUT and TIMEOUT not in attack.statuses:  # the machine was busy, or else it is so again
+        grade = machine.grade(content, attack.exercise)[attack.exercise]
     found = []
     if (seconds := time.monotonic() - started) > LONGEST_S:
         found.append(f"it took {seconds:.0f} s")
