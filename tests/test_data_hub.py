@@ -1,3 +1,4 @@
+import os
 import time
 from pathlib import Path
 
@@ -137,6 +138,20 @@ def test_what_the_hub_serves_under_a_wrong_hash_is_refused(hub):
     hub.tampered = True
     with pytest.raises(DownloadFailed, match="not whole, or not what its hashes say"):
         encoder_folder("some/encoder")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_disk_that_is_full_is_said_and_the_rest_comes_later(hub, capsys):  # whose output needs no file
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3, hard))
+    try:
+        with pytest.raises(DownloadFailed, match="there is no room for it .* free some space"):
+            encoder_folder("some/encoder")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (encoder_folder("some/encoder") / "model.safetensors").read_bytes() == SMALL_MODEL["model.safetensors"]
 
 
 def test_a_repository_that_is_not_there_is_said(hub):
