@@ -4,9 +4,10 @@
 What stands in, and what is left as it is:
 
 - the pets are a few small patches of colour in torchvision's layout, in COURSE_DATA;
-- ResNet-50 has random weights, and BatchNorm statistics that fit them, in a file of torch.hub's layout whose name
-  carries its own hash, and torchvision's enum is told that name: the loader finds it and checks its hash as always;
-- pictures of 224 pixels become 32, so that a CPU gets through;
+- torchvision's models have random weights, ResNet-50 with BatchNorm statistics that fit them, in files of torch.hub's
+  layout whose names carry their own hashes, and torchvision's enums are told these names: the loader finds the files
+  and checks their hashes as always;
+- pictures of 224 pixels become 32, those of 320 become 96, and scenes are fewer, so that a CPU gets through;
 - everything else is the notebook's own code under PROFILE = "full".
 
 So the run says that the code works from end to end. Random weights and patches say nothing about accuracy, and claims
@@ -34,18 +35,32 @@ SIZE = 32
 BREEDS = (
     "Abyssinian", "american_bulldog", "Bengal", "beagle", "Birman", "boxer", "Bombay", "chihuahua", "Persian", "pug",
 )  # fmt: skip
-TELL = "\n\nfrom torchvision.models import ResNet50_Weights\nResNet50_Weights.DEFAULT.value.url = {url!r}\n"
+MORE = {"06": "fasterrcnn_mobilenet_v3_large_320_fpn", "07": "lraspp_mobilenet_v3_large"}  # beside ResNet-50
+SMALLER = {"224": str(SIZE), "320": "96", "1500": "60", "800": "60", "500": "30", "400": "30"}  # pixels, scenes
+TELL = """
+
+from torchvision.models import get_model_weights
+
+for name, url in {urls!r}.items():
+    get_model_weights(name).DEFAULT.value.url = url
+"""
 
 
-def lay_out(folder: Path) -> str:
-    """Stand-ins for pets and ResNet-50 in a folder to be used as COURSE_DATA; returns the address of the weights."""
+def lay_out(folder: Path, chapter: str) -> dict[str, str]:
+    """Stand-ins for pets and models in a folder to be used as COURSE_DATA; returns the models' addresses by name."""
     lay_out_pets(folder, breeds=BREEDS, per_breed=10, side=48)
-    file = io.BytesIO()
-    torch.save(random_resnet().state_dict(), file)
-    name = f"resnet50-{hashlib.sha256(file.getvalue()).hexdigest()[:8]}.pth"
     (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / name).write_bytes(file.getvalue())
-    return f"http://127.0.0.1:9/{name}"  # nobody listens there
+    models = {"resnet50": random_resnet()}
+    if more := MORE.get(chapter):
+        models[more] = get_model(more, weights=None, weights_backbone=None)
+    urls = {}
+    for name, model in models.items():
+        file = io.BytesIO()
+        torch.save(model.state_dict(), file)
+        path = folder / "checkpoints" / f"{name}-{hashlib.sha256(file.getvalue()).hexdigest()[:8]}.pth"
+        path.write_bytes(file.getvalue())
+        urls[name] = f"http://127.0.0.1:9/{path.name}"  # nobody listens there
+    return urls
 
 
 def random_resnet() -> nn.Module:
@@ -61,22 +76,22 @@ def random_resnet() -> nn.Module:
     return model
 
 
-def in_full_profile(nb: NotebookNode, url: str) -> NotebookNode:
-    """The notebook with PROFILE = "full", small pictures, and the address of the stand-in weights; changed in place."""
+def in_full_profile(nb: NotebookNode, urls: dict[str, str]) -> NotebookNode:
+    """The notebook with PROFILE = "full", small pictures, and the addresses of stand-in weights; changed in place."""
     for cell in nb.cells:
         if cell.id == "parameters":
             cell.source = 'PROFILE = "full"\nSEED = 0'
         elif cell.id == "setup":
-            cell.source += TELL.format(url=url)
+            cell.source += TELL.format(urls=urls)
         elif cell.cell_type == "code" and "runtime.is_full" in cell.source:
-            cell.source = re.sub(r"\b224\b", str(SIZE), cell.source)
+            cell.source = re.sub(r"\b\d+\b", lambda number: SMALLER.get(number[0], number[0]), cell.source)
     return nb
 
 
 def run(path: Path, folder: Path) -> NotebookNode:
     """The notebook with the outputs of its full profile; raises AuthoringError if a cell does. `folder` is filled."""
     (folder / "data").mkdir()
-    nb = in_full_profile(authoring.read(path), lay_out(folder / "data"))
+    nb = in_full_profile(authoring.read(path), lay_out(folder / "data", path.name[:2]))
     variables = {
         **authoring.environment(folder / "home", strict=path.parent.name == "solutions"),
         "COURSE_DATA": str(folder / "data"),

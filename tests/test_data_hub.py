@@ -147,7 +147,7 @@ def test_a_disk_that_is_full_is_said_and_the_rest_comes_later(hub, capsys):  # w
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3, hard))
     try:
-        with pytest.raises(DownloadFailed, match="there is no room for it .* free some space"):
+        with pytest.raises(DownloadFailed, match=r"there is no room for it .* free some space"):
             encoder_folder("some/encoder")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
