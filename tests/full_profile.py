@@ -7,7 +7,7 @@ What stands in, and what is left as it is:
 - torchvision's models have random weights, ResNet-50 with BatchNorm statistics that fit them, in files of torch.hub's
   layout whose names carry their own hashes, and torchvision's enums are told these names: the loader finds the files
   and checks their hashes as always;
-- pictures of 224 pixels become 32, those of 320 become 96, and scenes are fewer, so that a CPU gets through;
+- pictures of 224 pixels become 32, those of 320 become 96, and all are fewer, so that a CPU gets through;
 - everything else is the notebook's own code under PROFILE = "full".
 
 So the run says that the code works from end to end. Random weights and patches say nothing about accuracy, and claims
@@ -36,7 +36,10 @@ BREEDS = (
     "Abyssinian", "american_bulldog", "Bengal", "beagle", "Birman", "boxer", "Bombay", "chihuahua", "Persian", "pug",
 )  # fmt: skip
 MORE = {"06": "fasterrcnn_mobilenet_v3_large_320_fpn", "07": "lraspp_mobilenet_v3_large"}  # beside ResNet-50
-SMALLER = {"224": str(SIZE), "320": "96", "1500": "60", "800": "60", "500": "30", "400": "30"}  # pixels, scenes
+SMALLER = {  # pixels; scenes; pictures a class
+    "224": str(SIZE), "256": "48", "320": "96", "1500": "60", "800": "60", "500": "30", "400": "30",
+    "40": "10", "20": "10",
+}  # fmt: skip
 TELL = """
 
 from torchvision.models import get_model_weights
