@@ -15,6 +15,7 @@ from course.errors import DataError
 from course.overlap import VOID
 from course.plots import COLOURS, STYLE, Chart, show
 from course.runtime import can_answer
+from course.widgets import show_widget
 
 OPACITY = 0.6
 VOID_COLOUR = (255, 255, 255)
@@ -87,12 +88,10 @@ def show_overlays(
 
 def explore_overlay(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) -> None:
     """One picture under a slider for the opacity and a choice among masks; a sheet where nobody watches."""
+    chart = show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes)
     if can_answer():
-        from IPython.display import display
-
-        display(overlay_box(picture, masks, classes))
+        show_widget(overlay_box(picture, masks, classes), chart.alt)
     else:
-        chart = show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes)
         show(chart)
 
 

@@ -109,7 +109,7 @@ def test_an_answer_is_judged_recorded_and_every_option_explained(home, index, ri
 def test_one_explanation_belongs_to_the_right_option(home, monkeypatch):
     boxes = []
     monkeypatch.setattr(widgets, "can_answer", lambda: True)
-    monkeypatch.setattr(widgets, "_display", lambda box, text: boxes.append(box))
+    monkeypatch.setattr(widgets, "show_widget", lambda box, text: boxes.append(box))
     widgets.quiz("q-1", QUESTION, OPTIONS, answer=OPTIONS[1], explain="Because.")
     _, radios, button, feedback = parts(boxes[0])
     radios.index = 1
