@@ -189,8 +189,9 @@ def _as_text(question: str, options: Sequence[str]) -> str:
 
 
 def _as_html(text: str) -> str:
-    """The text, escaped; what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    """The text, escaped; what stands between backticks as code, and between *asterisks* emphasised."""
+    code = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"(?<![\w*])\*(\w[^*<>]*)\*(?![\w*])", r"<em>\1</em>", code)  # the star of θ* follows a letter
 
 
 def callout(colour: str, content: str) -> str:

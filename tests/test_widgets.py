@@ -125,6 +125,20 @@ def test_whatever_an_author_writes_is_escaped(home):
     assert feedback.value == ""
 
 
+@pytest.mark.parametrize(
+    "text, page",
+    [
+        ("in *train* mode", "in <em>train</em> mode"),
+        ("left out *and named*", "left out <em>and named</em>"),
+        ("θ* of one, θ* of the other", "θ* of one, θ* of the other"),
+        ("2 * 3 * 4", "2 * 3 * 4"),
+        ("call `f(*args, *more)`", "call <code>f(*args, *more)</code>"),
+    ],
+)
+def test_emphasis_is_shown_as_emphasis_and_other_asterisks_stay(text, page):
+    assert widgets._as_html(text) == page
+
+
 def test_a_disk_that_cannot_be_written_does_not_stop_a_prediction(tmp_path, monkeypatch, capfd):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("COURSE_HOME", str(tmp_path / "file"))
