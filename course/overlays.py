@@ -116,7 +116,10 @@ def overlay_box(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) 
 def _named(k: int, name: str) -> str:
     import html
 
-    return f'<span style="color: {COLOURS[k % len(COLOURS)]}">■</span> {html.escape(name)}'
+    colour = COLOURS[k % len(COLOURS)]
+    edge = "1px solid #808080"  # so that black is seen on a dark page
+    look = f"display: inline-block; width: 0.8em; height: 0.8em; border: {edge}; background: {colour}"
+    return f'<span style="{look}"></span> {html.escape(name)}'
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -124,9 +124,10 @@ def bars(probabilities: dict[str, float]) -> str:
         percent = 100 * probabilities[name]
         bar = f'<div style="background: {NEUTRAL}; width: {percent:.1f}%; min-width: 1px; height: 0.8em"></div>'
         rows.append(
-            f'<div role="img" aria-label="{html.escape(name)}: {percent:.0f} percent" style="display: flex; gap: 8px">'
+            f'<div role="img" aria-label="{html.escape(name)}: {percent:.0f} percent" '
+            'style="display: flex; align-items: center; gap: 8px">'
             f'<span style="width: 9em">{html.escape(name)}</span><span style="width: 3em; text-align: right">'
-            f'{percent:.0f} %</span><div style="flex: 1; align-self: center">{bar}</div></div>'
+            f'{percent:.0f} %</span><div style="flex: 1">{bar}</div></div>'
         )
     return "".join(rows)
 
