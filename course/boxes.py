@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +10,9 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from course.plots import COLOURS, STYLE, Chart, _pixels, show
+from course.plots import COLOURS, STYLE, Chart, show, to_pixels, to_png
 from course.runtime import can_answer
+from course.widgets import show_widget
 
 THRESHOLDS = (0.2, 0.5, 0.8)
 WIDTH_IN = 1.8  # of one picture
@@ -44,11 +44,7 @@ def explore_threshold(
     if not can_answer():
         show(_rows(pictures, found, classes, thresholds), alt=alt)
         return
-    from IPython.display import display
-
-    box = _slider(pictures, found, classes, thresholds[len(thresholds) // 2])
-    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-    display({"application/vnd.jupyter.widget-view+json": view, "text/plain": alt}, raw=True)
+    show_widget(_slider(pictures, found, classes, thresholds[len(thresholds) // 2]), alt)
 
 
 def _slider(
@@ -71,20 +67,13 @@ def _slider(
     image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
 
     def draw(_: Any = None) -> None:
-        image.value = _png(show_boxes(pictures, found, classes, threshold=slider.value))
+        image.value = to_png(show_boxes(pictures, found, classes, threshold=slider.value))
         drawn = sum(int((one["scores"] >= slider.value).sum()) for one in found)
         count.value = f"{drawn} boxes of {sum(len(one['scores']) for one in found)}"
 
     slider.observe(draw, names="value")
     draw()
     return ipywidgets.VBox([ipywidgets.HBox([slider, count]), image])
-
-
-def _png(chart: Chart) -> bytes:
-    buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        chart.savefig(buffer, format="png")
-    return buffer.getvalue()
 
 
 def _rows(
@@ -101,7 +90,7 @@ def _rows(
         grid = chart.subplots(len(thresholds), len(pictures), squeeze=False)
         for line, threshold in zip(grid, thresholds, strict=True):
             for axes, picture, one in zip(line, pictures, found, strict=True):
-                axes.imshow(_pixels(picture), interpolation="antialiased")
+                axes.imshow(to_pixels(picture), interpolation="antialiased")
                 axes.axis("off")
                 _draw(axes, one, classes, threshold)
             if len(thresholds) > 1:

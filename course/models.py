@@ -38,7 +38,7 @@ def image_transform(model: nn.Module, *, size: int | None = None) -> Callable:
     With `size`, the shorter side becomes exactly `size` pixels, so nothing of a square picture is cropped away.
     Its `repr` says all that it does. Raises ModelError if `load_backbone` did not make the model.
     """
-    origin = _origin(model)
+    origin = origin_of(model)
     if origin.library == "torchvision":
         from torchvision.models import get_model_weights
 
@@ -60,7 +60,7 @@ def categories(model: nn.Module) -> list[str] | None:
     """The names of the classes that the model's first head tells apart, or None if no library knows them."""
     from torchvision.models import ResNet18_Weights, get_model_weights
 
-    origin = _origin(model)
+    origin = origin_of(model)
     if origin.library == "torchvision":
         return get_model_weights(origin.name)["DEFAULT"].meta["categories"]
     known = ResNet18_Weights.DEFAULT.meta["categories"]
@@ -68,7 +68,8 @@ def categories(model: nn.Module) -> list[str] | None:
     return known if num_classes == len(known) else None
 
 
-def _origin(model: nn.Module) -> Origin:
+def origin_of(model: nn.Module) -> Origin:
+    """Where `load_backbone` took the model from. Raises ModelError for a model that it did not make."""
     origin = getattr(model, "origin", None)
     if not isinstance(origin, Origin):
         raise ModelError(

@@ -15,6 +15,7 @@ from course.errors import DataError
 from course.overlap import VOID
 from course.plots import COLOURS, STYLE, Chart, show
 from course.runtime import can_answer
+from course.widgets import show_widget
 
 OPACITY = 0.6
 VOID_COLOUR = (255, 255, 255)
@@ -87,12 +88,10 @@ def show_overlays(
 
 def explore_overlay(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) -> None:
     """One picture under a slider for the opacity and a choice among masks; a sheet where nobody watches."""
+    chart = show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes)
     if can_answer():
-        from IPython.display import display
-
-        display(overlay_box(picture, masks, classes))
+        show_widget(overlay_box(picture, masks, classes), chart.alt)
     else:
-        chart = show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes)
         show(chart)
 
 
@@ -117,7 +116,10 @@ def overlay_box(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) 
 def _named(k: int, name: str) -> str:
     import html
 
-    return f'<span style="color: {COLOURS[k % len(COLOURS)]}">■</span> {html.escape(name)}'
+    colour = COLOURS[k % len(COLOURS)]
+    edge = "1px solid #808080"  # so that black is seen on a dark page
+    look = f"display: inline-block; width: 0.8em; height: 0.8em; border: {edge}; background: {colour}"
+    return f'<span style="{look}"></span> {html.escape(name)}'
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -6,6 +6,7 @@ matplotlib's global state is read or changed, so a learner's own pictures look a
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 import sys
@@ -199,7 +200,7 @@ def show_pictures(images: Iterable[Any], titles: Sequence[str] | None = None, *,
     A picture is a PIL image, a tensor (3, H, W) or (1, H, W) in [0, 1] (what lies outside is cut off), or an array
     (H, W, 3). Raises ValueError where there are no pictures, or not as many titles as pictures.
     """
-    arrays = [_pixels(image) for image in images]
+    arrays = [to_pixels(image) for image in images]
     if not arrays:
         raise ValueError("there are no pictures to show")
     if titles is not None and len(titles) != len(arrays):
@@ -242,7 +243,7 @@ def _draw_setting(axes: Axes, y: int, values: np.ndarray) -> None:
     )
 
 
-def _pixels(image: Any) -> np.ndarray:
+def to_pixels(image: Any) -> np.ndarray:
     """(H, W, 3) or (H, W, 4) of uint8 from a PIL image, a tensor or an array."""
     if hasattr(image, "convert"):
         return np.asarray(image.convert("RGBA" if "A" in image.getbands() else "RGB"))
@@ -262,12 +263,12 @@ def _pixels(image: Any) -> np.ndarray:
 
 def _bundle(figure: Figure, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """(data, metadata) of a display. The plain text is the alt text, the same on every machine."""
-    return {"image/png": _png(figure), "text/plain": alt}, {"image/png": {"alt": alt}}
+    encoded = base64.b64encode(to_png(figure)).decode()
+    return {"image/png": encoded, "text/plain": alt}, {"image/png": {"alt": alt}}
 
 
-def _png(figure: Figure) -> str:
-    import base64
-
+def to_png(figure: Figure) -> bytes:
+    """The figure as a PNG file in the course's style; a large one in 256 colours, so that notebooks stay small."""
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -277,4 +278,4 @@ def _png(figure: Figure) -> str:
         picture = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
         picture.save(buffer, format="png", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()

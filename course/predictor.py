@@ -19,7 +19,7 @@ from torch import nn
 
 from course.data.pictures import open_picture, to_rgb
 from course.errors import DataError, ModelError, WeightsCorrupt, WeightsError, WeightsMissing
-from course.models import _origin, evaluating, find_head, image_transform, load_backbone
+from course.models import evaluating, find_head, image_transform, load_backbone, origin_of
 from course.onnx_file import export_onnx
 from course.preprocessing import Preprocessing, check_preprocessing
 from course.weights import Origin
@@ -64,7 +64,7 @@ class Predictor:
 
     def __init__(self, model: nn.Module, classes: Sequence[str], transform: Callable | None = None) -> None:
         self.model, self.classes = model, check_classes(classes)
-        self.origin: Origin = _origin(model)
+        self.origin: Origin = origin_of(model)
         self.preprocessing = Preprocessing.of(image_transform(model) if transform is None else transform)
         head: Any = find_head(model).module
         outputs = head.weight.shape[0]

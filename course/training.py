@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from course.bars import bar
 from course.checkpoints import Run
 from course.engine import Engine
 from course.errors import TrainingError
@@ -81,7 +82,11 @@ def fit(
     show = _Display(verbose and engine.is_main)
     engine.take_peak_memory()  # of what was before
 
-    while len(history) < epochs and not _is_stale(history, patience):
+    left = range(len(history), epochs)
+    # Without the table an epoch may be too short for a bar of its own, and all of them long enough for one.
+    for _ in left if verbose or not engine.is_main else bar(left, "epochs"):
+        if _is_stale(history, patience):
+            break
         started, epoch = time.perf_counter(), len(history) + 1
         row: dict[str, Any] = {"epoch": epoch, "lr": optimizer.param_groups[-1]["lr"]}
         means = train_one_epoch(

@@ -13,7 +13,7 @@ from course.data.pictures import open_picture
 from course.errors import CourseError
 from course.predictor import Predictor
 from course.runtime import can_answer, place
-from course.widgets import NEUTRAL, WRONG, _card, _display
+from course.widgets import NEUTRAL, WRONG, callout, show_widget
 
 SHOWN = 5  # classes with a bar each
 THUMBNAIL = 224  # pixels
@@ -55,7 +55,7 @@ def try_out(predictor: Predictor, *, camera: bool = False) -> None:
     elif camera and place() == "Colab":
         _show_html(describe_camera(predictor))
     else:
-        _display(upload_box(predictor), STATIC)
+        show_widget(upload_box(predictor), STATIC)
 
 
 def upload_box(predictor: Predictor) -> Any:
@@ -81,7 +81,7 @@ def describe_camera(predictor: Predictor) -> str:
     try:
         return describe(predictor, "the camera's picture", take_picture())
     except CourseError as error:
-        return _card(WRONG, html.escape(str(error)))
+        return callout(WRONG, html.escape(str(error)))
 
 
 def take_picture() -> bytes:
@@ -111,9 +111,9 @@ def describe(predictor: Predictor, name: str, content: bytes) -> str:
         picture = open_picture(io.BytesIO(content))
         predicted = predictor.predict([picture])
     except CourseError as error:
-        return _card(WRONG, html.escape(str(error).replace("this file", name, 1)))
+        return callout(WRONG, html.escape(str(error).replace("this file", name, 1)))
     probabilities = dict(zip(predictor.classes, predicted.probabilities[0].tolist(), strict=True))
-    return _card(NEUTRAL, _thumbnail(picture, name) + bars(probabilities))
+    return callout(NEUTRAL, _thumbnail(picture, name) + bars(probabilities))
 
 
 def bars(probabilities: dict[str, float]) -> str:
@@ -124,9 +124,10 @@ def bars(probabilities: dict[str, float]) -> str:
         percent = 100 * probabilities[name]
         bar = f'<div style="background: {NEUTRAL}; width: {percent:.1f}%; min-width: 1px; height: 0.8em"></div>'
         rows.append(
-            f'<div role="img" aria-label="{html.escape(name)}: {percent:.0f} percent" style="display: flex; gap: 8px">'
+            f'<div role="img" aria-label="{html.escape(name)}: {percent:.0f} percent" '
+            'style="display: flex; align-items: center; gap: 8px">'
             f'<span style="width: 9em">{html.escape(name)}</span><span style="width: 3em; text-align: right">'
-            f'{percent:.0f} %</span><div style="flex: 1; align-self: center">{bar}</div></div>'
+            f'{percent:.0f} %</span><div style="flex: 1">{bar}</div></div>'
         )
     return "".join(rows)
 

@@ -42,7 +42,7 @@ def predict(id: str, question: str, options: Sequence[str]) -> None:
     _check_options(id, options)
     text = _as_text(f"Predict before you run: {question}", options)
     if can_answer():
-        _display(_prediction_box(id, question, options), text)
+        show_widget(_prediction_box(id, question, options), text)
     else:
         print(text)
 
@@ -56,7 +56,7 @@ def reveal(id: str, outcome: str) -> None:
     from IPython.display import display
 
     predicted = f"{remembered.get('letter')}. {remembered.get('choice')}"
-    page = _card(NEUTRAL, f"<b>You predicted</b> {_as_html(predicted)}<br><b>What came out</b> {_as_html(outcome)}")
+    page = callout(NEUTRAL, f"<b>You predicted</b> {_as_html(predicted)}<br><b>What came out</b> {_as_html(outcome)}")
     text = f"You predicted: {predicted}\nWhat came out: {outcome}"
     display({"text/html": page, "text/plain": text}, raw=True)
 
@@ -76,7 +76,7 @@ def quiz(id: str, question: str, options: Sequence[str], answer: str | int, expl
         raise ValueError(f"quiz {id!r} has {len(options)} options but {len(reasons)} explanations; give one for each")
     text = _as_text(f"Recall: {question}", options) + "\nRun this cell in Jupyter to answer."
     if can_answer():
-        _display(_quiz_box(id, question, options, right, reasons), text)
+        show_widget(_quiz_box(id, question, options, right, reasons), text)
     else:
         print(text)
 
@@ -89,7 +89,7 @@ def _prediction_box(id: str, question: str, options: Sequence[str]) -> Any:
     def recorded(choice: str, saved: bool = True) -> str:
         letter = LETTERS[options.index(choice)]
         note = "You can change it until you run the next cell." if saved else "It could not be saved on this disk."
-        return _card(NEUTRAL, f"<b>Your prediction</b> {letter}. {_as_html(choice)}<br>{note}")
+        return callout(NEUTRAL, f"<b>Your prediction</b> {letter}. {_as_html(choice)}<br>{note}")
 
     return _question_box(
         PREDICTION, id, ("Predict before you run", question), options, "Record my prediction", choose, recorded
@@ -108,7 +108,7 @@ def _quiz_box(id: str, question: str, options: Sequence[str], right: int, reason
         for i, reason in enumerate(reasons):
             if reason:
                 lines.append(f"{'✓' if i == right else '✗'} <b>{LETTERS[i]}</b> {_as_html(reason)}")
-        return _card(RIGHT if chosen == right else WRONG, "<br>".join(lines))
+        return callout(RIGHT if chosen == right else WRONG, "<br>".join(lines))
 
     return _question_box(QUIZ, id, ("Recall", question), options, "Answer", choose, explained)
 
@@ -158,11 +158,11 @@ def _question_box(
     return box
 
 
-def _display(box: Any, text: str) -> None:
-    """Show the box; where a saved notebook is only read, the text stands in its place."""
+def show_widget(widget: Any, text: str) -> None:
+    """Show a widget; where a saved notebook is only read, the text stands in its place."""
     from IPython.display import display
 
-    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     display({"application/vnd.jupyter.widget-view+json": view, "text/plain": text}, raw=True)
 
 
@@ -189,11 +189,13 @@ def _as_text(question: str, options: Sequence[str]) -> str:
 
 
 def _as_html(text: str) -> str:
-    """The text, escaped; what stands between backticks as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    """The text, escaped; what stands between backticks as code, and between *asterisks* emphasised."""
+    code = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"(?<![\w*])\*(\w[^*<>]*)\*(?![\w*])", r"<em>\1</em>", code)  # the star of θ* follows a letter
 
 
-def _card(colour: str, content: str) -> str:
+def callout(colour: str, content: str) -> str:
+    """HTML: the content, which is HTML too, beside an edge of this colour and on a wash of it."""
     style = (
         f"border-left: 4px solid {colour}; background: {colour}1f; padding: 8px 12px; margin: 6px 0; border-radius: 3px"
     )

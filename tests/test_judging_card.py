@@ -65,8 +65,15 @@ def test_the_text_has_a_line_for_each_judge_and_its_reasons():
         "  your code printed:",
         "    one",
         "    two",
-        '  stuck? hint("02-x")',
+        '  stuck? Run hint("02-x") in a cell of its own',
     ]
+
+
+def test_what_was_tried_is_prose_and_what_came_back_code():
+    outcome = Outcome("a", "It is A.", 2, False, "a model whose `<stage1>` you froze", "(1, 2)", "3", "because")
+    html = as_html(Result("02-x", "X", "graded", (outcome,)))
+    assert "<dd>a model whose <code>&lt;stage1&gt;</code> you froze</dd>" in html
+    assert "<dd><code>(1, 2)</code></dd>" in html
 
 
 def test_a_right_answer_needs_no_hint():

@@ -114,6 +114,14 @@ def test_reading_what_came_back_is_within_the_time_limit():
     assert run(lambda x: Slow(), time_limit_s=0.1).failure.kind == "timeout"
 
 
+def test_a_cell_is_called_your_cell_and_not_by_the_kernels_file():
+    namespace = {}
+    source = "def solve(x):\n    return x.missing"
+    exec(compile(source, "/tmp/ipykernel_27487/4069758913.py", "exec"), namespace)
+    trace = run(namespace["solve"]).failure.traceback
+    assert "Your cell, line 2, in solve" in trace and "ipykernel" not in trace
+
+
 def test_the_traceback_holds_the_learners_lines_alone():
     trace = run(own("import torch\ndef solve(x):\n    return torch.stack([x, x[:1]])")).failure.traceback
     assert 'File "<cell 1>", line 3' in trace

@@ -30,7 +30,7 @@ COMPARISON = SimpleNamespace(
 
 
 def picture(chart):
-    return Image.open(io.BytesIO(base64.b64decode(plots._png(chart))))
+    return Image.open(io.BytesIO(plots.to_png(chart)))
 
 
 def test_history_draws_what_was_measured_and_leaves_out_what_was_not():
@@ -125,7 +125,7 @@ def test_what_is_no_picture_is_refused_with_its_shape(images, titles, message):
 
 def test_a_figure_is_not_blank_and_the_same_bytes_each_time():
     first, second = plots.plot_history(HISTORY), plots.plot_history(HISTORY)
-    assert plots._png(first) == plots._png(second)
+    assert plots.to_png(first) == plots.to_png(second)
     low, high = picture(first).convert("L").getextrema()
     assert (low < 80) and high == 255
 
@@ -134,14 +134,14 @@ def test_a_sheet_of_many_colours_stays_small_enough_for_a_notebook():
     generator = torch.Generator().manual_seed(0)
     photographs = torch.rand(12, 3, 12, 12, generator=generator)
     smooth = torch.nn.functional.interpolate(photographs, size=96, mode="bicubic").clamp(0, 1)
-    png = base64.b64decode(plots._png(plots.show_pictures(smooth)))
+    png = plots.to_png(plots.show_pictures(smooth))
     assert Image.open(io.BytesIO(png)).mode == "P", "many colours, so a palette"
     assert len(png) < 120_000
 
 
 def test_global_style_and_pyplots_figures_stay_as_they_are():
     before, figures = dict(matplotlib.rcParams), plt.get_fignums()
-    plots._png(plots.plot_comparison(COMPARISON))
+    plots.to_png(plots.plot_comparison(COMPARISON))
     assert dict(matplotlib.rcParams) == before
     assert plt.get_fignums() == figures
 

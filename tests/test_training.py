@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
+from course import bars
 from course.errors import BadLabels, EmptyData, NonFiniteLoss, OutOfMemory, TrainingError, UnknownName
 from course.history import History
 from course.models import freeze
@@ -49,6 +50,14 @@ def test_fit_does_exactly_what_the_bare_loop_does():
             F.cross_entropy(bare(x), y).backward()
             optimizer.step()
     assert all(torch.equal(p, q) for p, q in zip(ours.parameters(), bare.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("live, shown", [("1", True), ("0", False)])
+def test_a_silent_fit_has_one_bar_over_its_epochs_for_whoever_watches(monkeypatch, capfd, live, shown):
+    monkeypatch.setenv("COURSE_LIVE", live)
+    monkeypatch.setattr(bars, "DELAY_S", 0.0)
+    assert len(train(network(), loader(), epochs=3)) == 3
+    assert ("epochs" in capfd.readouterr().err) is shown
 
 
 def test_fit_learns_and_leaves_the_model_in_eval_mode():

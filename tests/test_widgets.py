@@ -109,7 +109,7 @@ def test_an_answer_is_judged_recorded_and_every_option_explained(home, index, ri
 def test_one_explanation_belongs_to_the_right_option(home, monkeypatch):
     boxes = []
     monkeypatch.setattr(widgets, "can_answer", lambda: True)
-    monkeypatch.setattr(widgets, "_display", lambda box, text: boxes.append(box))
+    monkeypatch.setattr(widgets, "show_widget", lambda box, text: boxes.append(box))
     widgets.quiz("q-1", QUESTION, OPTIONS, answer=OPTIONS[1], explain="Because.")
     _, radios, button, feedback = parts(boxes[0])
     radios.index = 1
@@ -123,6 +123,20 @@ def test_whatever_an_author_writes_is_escaped(home):
     # Labels of radio buttons are shown as text by both versions of ipywidgets: escaping would show "&amp;".
     assert radios.options[1][0] == "B.  the buffers & <i>more</i>"
     assert feedback.value == ""
+
+
+@pytest.mark.parametrize(
+    "text, page",
+    [
+        ("in *train* mode", "in <em>train</em> mode"),
+        ("left out *and named*", "left out <em>and named</em>"),
+        ("θ* of one, θ* of the other", "θ* of one, θ* of the other"),
+        ("2 * 3 * 4", "2 * 3 * 4"),
+        ("call `f(*args, *more)`", "call <code>f(*args, *more)</code>"),
+    ],
+)
+def test_emphasis_is_shown_as_emphasis_and_other_asterisks_stay(text, page):
+    assert widgets._as_html(text) == page
 
 
 def test_a_disk_that_cannot_be_written_does_not_stop_a_prediction(tmp_path, monkeypatch, capfd):

@@ -11,6 +11,7 @@ from course import runtime
 from course.judging.results import Outcome, Result
 
 # Colours only for edges and marks, in Okabe and Ito's palette; all text has the notebook's own colour.
+# JupyterLab styles lists, code and tables by longer selectors than these: what must hold there too is !important.
 _STYLE = """<style>
 .course-card {border: 1px solid rgba(128, 128, 128, .5); border-left: 6px solid #888; border-radius: 6px;
   padding: .6em 1em; margin: .4em 0; max-width: 56em; font-size: 14px; line-height: 1.45;
@@ -18,7 +19,7 @@ _STYLE = """<style>
   color: var(--jp-content-font-color1, var(--vscode-foreground, inherit))}
 .course-card.right {border-left-color: #009E73} .course-card.wrong {border-left-color: #D55E00}
 .course-card h4 {margin: 0 0 .4em 0; font-size: 15px; color: inherit}
-.course-card ul {margin: 0; padding: 0; list-style: none}
+.course-card ul {margin: 0 !important; padding: 0 !important; list-style: none !important}
 .course-card li {margin: .35em 0; padding-left: 1.4em; text-indent: -1.4em}
 .course-card li > * {text-indent: 0}
 .course-card small {white-space: nowrap}
@@ -27,10 +28,12 @@ _STYLE = """<style>
 .course-card dl {margin: .15em 0 .3em 0; display: grid; grid-template-columns: max-content 1fr; gap: .1em .8em}
 .course-card dt {opacity: .75; font-weight: 400} .course-card dd {margin: 0; min-width: 0}
 .course-card code, .course-card pre {font-family: var(--jp-code-font-family, monospace); font-size: 13px; margin: 0;
-  padding: 0; white-space: pre-wrap; overflow-wrap: anywhere; background: transparent; color: inherit}
+  padding: 0 !important; white-space: pre-wrap; overflow-wrap: anywhere; background: transparent !important;
+  color: inherit}
 .course-card pre {max-height: 20em; overflow-y: auto; padding-left: 1.4em}
 .course-card table {margin: 0; border-collapse: collapse; font-size: inherit; color: inherit}
-.course-card td {padding: .15em 1.2em .15em 0; text-align: left; border: 0; background: transparent}
+.course-card tr {background: transparent !important}
+.course-card td {padding: .15em 1.2em .15em 0 !important; text-align: left !important; border: 0}
 .course-card .why {margin: .2em 0 .3em 0; font-weight: 600} .course-card p, .course-card details {margin: .4em 0}
 </style>"""
 
@@ -60,7 +63,7 @@ def as_text(result: Result) -> str:
     if result.printed:
         lines += ["  your code printed:", *("    " + line for line in result.printed.splitlines())]
     if _is_wrong(result):
-        lines.append(f'  stuck? hint("{result.id}")')
+        lines.append(f"  stuck? Run {_ask(result)} in a cell of its own")
     return "\n".join(map(_legible, lines))
 
 
@@ -78,7 +81,7 @@ def as_html(result: Result) -> str:
     if result.printed:
         body.append(_folded("What your code printed", result.printed))
     if _is_wrong(result):
-        body.append(f"<div>Stuck? <code>hint({_safe(repr(result.id))})</code></div>")
+        body.append(f"<div>Stuck? Run <code>{_safe(_ask(result))}</code> in a cell of its own.</div>")
     return "".join(body) + "</div>"
 
 
@@ -114,6 +117,10 @@ def _message(result: Result) -> str:
     return result.failure.message if result.failure else ""
 
 
+def _ask(result: Result) -> str:
+    return f'hint("{result.id}")'
+
+
 def _points(points: int) -> str:
     return f"{points} point" + ("s" if points != 1 else "")
 
@@ -132,11 +139,16 @@ def _details(outcome: Outcome, result: Result) -> list[tuple[str, str]]:
 
 def _judge_html(outcome: Outcome, result: Result) -> str:
     details = _details(outcome, result)
-    rows = "".join(f"<dt>{name}</dt><dd><code>{_safe(text)}</code></dd>" for name, text in details if name != "why")
+    rows = "".join(f"<dt>{name}</dt><dd>{_value(name, text)}</dd>" for name, text in details if name != "why")
     why = "".join(f'<div class="why">→ {_prose(text)}</div>' for name, text in details if name == "why")
     points = f"<small>({outcome.earned} of {_points(outcome.points)})</small>"
     mark = f'<span class="mark {"yes" if outcome.passed else "no"}">{_mark(outcome)}</span>'
     return f"<li>{mark}{_prose(outcome.claim)} {points}{f'<dl>{rows}</dl>' if rows else ''}{why}</li>"
+
+
+def _value(name: str, text: str) -> str:
+    """What was tried is a sentence; what came back is code, but where it marks its own code by backticks."""
+    return _prose(text) if name == "tried" or "`" in text else f"<code>{_safe(text)}</code>"
 
 
 def _folded(title: str, text: str, *, open_: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from course.judging.surroundings import captured, own_generators, plain_torch
 from course.judging.timelimit import time_limit
 
 _COURSE = str(Path(__file__).resolve().parents[1])
+_CELL = re.compile(r'File "[^"\n]*ipykernel_\d+[/\\]\d+\.py"')  # how a kernel names a cell, in a temporary folder
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -117,7 +119,8 @@ def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
 
 
 def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_list(_own_frames(error)[-6:]))[-3_000:]
+    text = "".join(traceback.format_list(_own_frames(error)[-6:]))[-3_000:]
+    return _CELL.sub("Your cell", text)
 
 
 @contextlib.contextmanager

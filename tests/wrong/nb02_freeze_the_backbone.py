@@ -111,6 +111,14 @@ def counts_buffers(model):
     return list(model.state_dict(keep_vars=True).values())
 
 
+def values_of_the_state(model):
+    return list(model.state_dict().values())
+
+
+def data_of_the_trainable(model):
+    return [p.data for p in model.parameters() if p.requires_grad]
+
+
 def counts_buffers_beside_trainable(model):
     return [p for p in model.parameters() if p.requires_grad] + list(model.buffers())
 
@@ -222,6 +230,8 @@ WRONG = {
     },
     "02-list-trainable": {
         counts_buffers: "buffers were counted",
+        values_of_the_state: "state_dict() has the buffers among them",
+        data_of_the_trainable: "tensors that take no gradient",
         counts_buffers_beside_trainable: "buffers were counted",
         all_parameters: "frozen parameters are in the list",
         copies: "not copies",

@@ -51,6 +51,7 @@ def probe_list_trainable(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         model.get_submodule(case["tie"][0]).weight = model.get_submodule(case["tie"][1]).weight
     names = {id(parameter): f"parameter {name}" for name, parameter in model.named_parameters()}
     names |= {id(buffer): f"buffer {name}" for name, buffer in model.named_buffers()}
+    detached = {tensor.data_ptr(): f"detached {name}" for name, tensor in model.state_dict().items()}
     returned = answer(model)
     need(returned, Iterable, "the parameters, as a list")
     returned = list(returned)
@@ -59,7 +60,12 @@ def probe_list_trainable(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
             f"your answer returned items like a {type(returned[0]).__name__}; return the parameters themselves, "
             "as an optimiser takes them"
         )
-    return {"names": [names.get(id(item), "a copy") for item in returned]}
+    return {"names": [names.get(id(item)) or _stranger(item, detached) for item in returned]}
+
+
+def _stranger(tensor: torch.Tensor, detached: dict[int, str]) -> str:
+    """What a tensor is that is neither a parameter nor a buffer: a detached view of one, or a copy."""
+    return "a copy" if tensor.requires_grad else detached.get(tensor.data_ptr(), "a copy")
 
 
 @exercise.judge(one_stage_frozen, points=2)
@@ -79,6 +85,11 @@ def judge_names(got: list[str], expected: list[str]) -> None:
         because = (
             "buffers were counted: BatchNorm's statistics are not learned by gradients, so state_dict() is no guide"
         )
+    elif any(name.startswith("detached") for name in extra):
+        because = (
+            "state_dict(), `.data` and `.detach()` give tensors that take no gradient, and state_dict() has the "
+            "buffers among them: return what model.parameters() gives"
+        )
     elif "a copy" in extra:
         because = "an optimiser moves the tensors it is given: return the model's own parameters, not copies"
     elif extra:
@@ -89,7 +100,8 @@ def judge_names(got: list[str], expected: list[str]) -> None:
         because = "some trainable parameters are missing"
     raise Wrong(
         tried="your function on a model with some parameters frozen",
-        got=f"{len(got)} items, {len(extra)} of them wrong" + (f" ({extra[0]})" if extra else ""),
+        got=f"{len(got)} items, {sum(name not in expected for name in got)} of them wrong"
+        + (f" ({extra[0]})" if extra else ""),
         expected=f"the {len(expected)} parameters with requires_grad",
         because=because,
     )
