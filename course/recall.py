@@ -88,7 +88,8 @@ def _exercise_answers(events: list[Event]) -> dict[str, list[tuple[datetime, boo
     The same answer checked again is none: all cells of a notebook may have been run. An emptied cell in between counts.
     """
     answers: dict[str, list[tuple[datetime, bool]]] = {}
-    wrong, last = set(), {}
+    wrong: set[str] = set()
+    last: dict[str, Any] = {}
     for event, time in _timed(events, "check"):
         id, answer = event["id"], event.get("answer")
         is_new = answer is None or answer != last.get(id)
