@@ -79,7 +79,7 @@ def test_what_is_due_is_named_with_chapter_and_cell_and_nothing_before_its_day(h
     assert [item.id for item in summary.due] == ["02-recall-accuracy", "02-freeze-backbone"]
     assert overview._repeat(summary) == [
         "02 Freeze the backbone: answer `02-recall-accuracy` again (repetition 1 of 4)",
-        "02 Freeze the backbone: empty `02-freeze-backbone` and write it again (repetition 1 of 4)",
+        "02 Freeze the backbone: empty `02-freeze-backbone`, check it, write it again (repetition 1 of 4)",
     ]
     early = summarise([event("quiz", 0, id="02-recall-accuracy", right=True)], NOW)
     assert early.due == () and overview._repeat(early) == ["nothing; the next tomorrow"]

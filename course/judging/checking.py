@@ -71,8 +71,9 @@ def _latest_source(namespace: dict[str, Any], exercise: Exercise) -> str:
 
 
 def _remember(result: Result, source: str) -> None:
-    """Keep what came out. Of the answer only a digest, which tells a new one from the same one run again."""
-    answer = hashlib.sha256(source.strip().encode(errors="replace")).hexdigest()[:12]
+    """Keep what came out, with a digest of the answer, which tells the same one run again; None where unknown."""
+    source = source.strip()
+    answer = hashlib.sha256(source.encode(errors="replace")).hexdigest()[:12] if source else None
     fields = {"status": result.status, "score": result.score, "points": result.points, "answer": answer}
     record.append("check", id=result.id, **fields)
 

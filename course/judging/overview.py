@@ -138,7 +138,7 @@ def _repeat(summary: Summary) -> list[str]:
         return [f"nothing; the next {_days(summary.next_in)}"] if summary.next_in else []
     lines = []
     for item in summary.due:
-        what = f"answer `{item.id}` again" if item.kind == "quiz" else f"empty `{item.id}` and write it again"
+        what = f"answer `{item.id}` again" if item.kind == "quiz" else f"empty `{item.id}`, check it, write it again"
         lines.append(f"{notebook_title(item.id[:2])}: {what} (repetition {item.box + 1} of {len(recall.DAYS)})")
     return lines
 
