@@ -1,0 +1,82 @@
+"""The glossary and the map: every entry leads to a cell that is there, and nothing of the source text is left out."""
+
+import re
+
+import nbformat
+import pytest
+
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+# The sections, formulas and listings of the article that the course grew from, in its order.
+SOURCE = """
+1 1.1 1.2 2 2.1 2.2 2.3 2.4 3 3.1 Formula-3.1 3.2 Formula-3.2 3.3 Formula-3.3
+4 4.1 Listing-4.1 4.2 Listing-4.2 4.3 Listing-4.3 4.4 Listing-4.4 5 5.1 5.2 5.3 5.4 6 6.1 6.2 6.3 6.4
+7 7.1 7.1.1 7.1.2 7.1.3 7.2 7.2.1 7.2.2 7.2.3 8 8.1 8.2 8.3 8.4 8.5
+""".replace("-", " ")
+REFERENCE = re.compile(r"\[(?P<title>[^\]]+)\]\((?P<file>[^)]+)\)(, \*(?P<heading>.+)\*)? \(`(?P<cell>[^`]+)`\)")
+HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+
+
+def rows(name):
+    """The name in bold, and the three cells, of each row of a page's table."""
+    found = []
+    for line in (DOCS / name).read_text(encoding="utf-8").splitlines():
+        if line.startswith("| **"):
+            first, *others = line.strip("| ").split(" | ")
+            found.append((re.match(r"\*\*(.+?)\*\*", first)[1], first, *others))
+    return found
+
+
+NOTEBOOKS = {path.name: nbformat.read(path, as_version=4) for path in (ROOT / "notebooks").glob("*.ipynb")}
+MAP, GLOSSARY = rows("map.md"), rows("glossary.md")
+ENTRIES = [pytest.param(row[2 if page is MAP else 3], id=row[0]) for page in (MAP, GLOSSARY) for row in page]
+
+
+def headings(cell):
+    """The headings in a cell, without those in its listings."""
+    return HEADING.findall(re.sub(r"(?ms)^```.*?^```", "", cell.source)) if cell.cell_type == "markdown" else []
+
+
+def target(reference):
+    """(notebook, cell, headings in the cell and the last one before it) that a reference leads to."""
+    nb = NOTEBOOKS[reference["file"].rpartition("/")[2]]
+    place = [cell.id for cell in nb.cells].index(reference["cell"])
+    before = [heading for cell in nb.cells[:place] for heading in headings(cell)]
+    return nb, nb.cells[place], headings(nb.cells[place]) + before[-1:]
+
+
+@pytest.mark.parametrize("references", ENTRIES)
+def test_an_entry_names_notebooks_headings_and_cells_that_are_there(references):
+    for text in references.split("<br>"):
+        reference = REFERENCE.fullmatch(text)
+        assert reference, text
+        assert (DOCS / reference["file"]).resolve().is_file()
+        nb, cell, near = target(reference)
+        assert reference["title"] == headings(nb.cells[0])[0].replace(" ·", "")
+        assert reference["heading"] in near or (reference["heading"] is None and cell is nb.cells[0])
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_every_link_leads_to_a_file(page):
+    links = re.findall(r"\]\(([^)#]+)", (DOCS / page).read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (DOCS / link).is_file()] == []
+
+
+def test_the_map_has_every_section_formula_and_listing_of_the_source_text_once_and_in_order():
+    names = re.findall(r"(?:(?:Formula|Listing) )?\d[\d.]*", SOURCE)
+    assert [name for name, *_ in MAP] == names
+    assert not [name for name, first, _, corrected in MAP if not corrected.strip() or first.endswith("**")]
+
+
+def test_the_glossary_is_sorted_without_repeats_and_every_term_is_explained():
+    terms = [re.sub(r"[^a-z0-9]+", " ", term.lower()).strip() for term, *_ in GLOSSARY]
+    assert terms == sorted(set(terms))
+    assert not [term for term, _, meaning, _ in GLOSSARY if not meaning.endswith(".")]
+
+
+@pytest.mark.parametrize("row", GLOSSARY, ids=lambda row: row[0])
+def test_a_term_occurs_in_the_cell_that_teaches_it(row):
+    _, cell, _ = target(REFERENCE.fullmatch(row[3]))
+    term = r"\s+".join(map(re.escape, row[0].split()))
+    assert re.search(rf"(?<!\w){term}", cell.source, re.IGNORECASE)
