@@ -15,7 +15,7 @@ SOURCE = """
 7 7.1 7.1.1 7.1.2 7.1.3 7.2 7.2.1 7.2.2 7.2.3 8 8.1 8.2 8.3 8.4 8.5
 """.replace("-", " ")
 REFERENCE = re.compile(r"\[(?P<title>[^\]]+)\]\((?P<file>[^)]+)\)(, \*(?P<heading>.+)\*)? \(`(?P<cell>[^`]+)`\)")
-HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+HEADING = re.compile(r"^(#{1,6}) +(.+?) *$", re.MULTILINE)
 
 
 def rows(name):
@@ -34,16 +34,18 @@ ENTRIES = [pytest.param(row[2 if page is MAP else 3], id=row[0]) for page in (MA
 
 
 def headings(cell):
-    """The headings in a cell, without those in its listings."""
+    """The headings in a cell, each with its marks, without those in its listings."""
     return HEADING.findall(re.sub(r"(?ms)^```.*?^```", "", cell.source)) if cell.cell_type == "markdown" else []
 
 
 def target(reference):
-    """(notebook, cell, headings in the cell and the last one before it) that a reference leads to."""
+    """(notebook, cell, headings that lead to it: those in it, and the last one and the last section before it)."""
     nb = NOTEBOOKS[reference["file"].rpartition("/")[2]]
     place = [cell.id for cell in nb.cells].index(reference["cell"])
     before = [heading for cell in nb.cells[:place] for heading in headings(cell)]
-    return nb, nb.cells[place], headings(nb.cells[place]) + before[-1:]
+    sections = [heading for heading in before if heading[0] == "##"]
+    near = headings(nb.cells[place]) + before[-1:] + sections[-1:]
+    return nb, nb.cells[place], [heading for _, heading in near]
 
 
 @pytest.mark.parametrize("references", ENTRIES)
@@ -53,7 +55,7 @@ def test_an_entry_names_notebooks_headings_and_cells_that_are_there(references):
         assert reference, text
         assert (DOCS / reference["file"]).resolve().is_file()
         nb, cell, near = target(reference)
-        assert reference["title"] == headings(nb.cells[0])[0].replace(" ·", "")
+        assert reference["title"] == headings(nb.cells[0])[0][1].replace(" ·", "")
         assert reference["heading"] in near or (reference["heading"] is None and cell is nb.cells[0])
 
 

@@ -140,6 +140,10 @@ def _repeat(summary: Summary) -> list[str]:
     for item in summary.due:
         what = f"answer `{item.id}` again" if item.kind == "quiz" else f"empty `{item.id}`, check it, write it again"
         lines.append(f"{notebook_title(item.id[:2])}: {what} (repetition {item.box + 1} of {len(recall.DAYS)})")
+    if any(item.kind == "check" for item in summary.due):
+        lines.append(
+            "an emptied cell says `raise NotImplementedError`; after a check of that, the same answer counts again"
+        )
     return lines
 
 
