@@ -14,7 +14,9 @@ SOURCE = """
 4 4.1 Listing-4.1 4.2 Listing-4.2 4.3 Listing-4.3 4.4 Listing-4.4 5 5.1 5.2 5.3 5.4 6 6.1 6.2 6.3 6.4
 7 7.1 7.1.1 7.1.2 7.1.3 7.2 7.2.1 7.2.2 7.2.3 8 8.1 8.2 8.3 8.4 8.5
 """.replace("-", " ")
-REFERENCE = re.compile(r"\[(?P<title>[^\]]+)\]\((?P<file>[^)]+)\)(, \*(?P<heading>.+)\*)? \(`(?P<cell>[^`]+)`\)")
+# [02 Freeze the backbone](file): *heading* (`cell`, `cell`); *heading* (`cell`), or without a heading its title's cell.
+CHAPTER = re.compile(r"\[(?P<title>[^\]]+)\]\((?P<file>[^)]+)\):? (?P<places>.+)")
+PLACE = re.compile(r"(?:\*(?P<heading>.+)\* )?\((?P<cells>`[^`]+`(?:, `[^`]+`)*)\)")
 HEADING = re.compile(r"^(#{1,6}) +(.+?) *$", re.MULTILINE)
 
 
@@ -38,25 +40,35 @@ def headings(cell):
     return HEADING.findall(re.sub(r"(?ms)^```.*?^```", "", cell.source)) if cell.cell_type == "markdown" else []
 
 
-def target(reference):
+def targets(text):
+    """(title, path, heading or None, cell's id) of all that the last cell of a row leads to."""
+    for line in text.split("<br>"):
+        chapter = CHAPTER.fullmatch(line)
+        assert chapter, line
+        for part in chapter["places"].split("; "):
+            place = PLACE.fullmatch(part)
+            assert place, part
+            for cell in re.findall("`(.+?)`", place["cells"]):
+                yield chapter["title"], (DOCS / chapter["file"]).resolve(), place["heading"], cell
+
+
+def found(path, cell_id):
     """(notebook, cell, headings that lead to it: those in it, and the last one and the last section before it)."""
-    nb = NOTEBOOKS[reference["file"].rpartition("/")[2]]
-    place = [cell.id for cell in nb.cells].index(reference["cell"])
+    nb = NOTEBOOKS[path.name]
+    place = [cell.id for cell in nb.cells].index(cell_id)
     before = [heading for cell in nb.cells[:place] for heading in headings(cell)]
     sections = [heading for heading in before if heading[0] == "##"]
     near = headings(nb.cells[place]) + before[-1:] + sections[-1:]
     return nb, nb.cells[place], [heading for _, heading in near]
 
 
-@pytest.mark.parametrize("references", ENTRIES)
-def test_an_entry_names_notebooks_headings_and_cells_that_are_there(references):
-    for text in references.split("<br>"):
-        reference = REFERENCE.fullmatch(text)
-        assert reference, text
-        assert (DOCS / reference["file"]).resolve().is_file()
-        nb, cell, near = target(reference)
-        assert reference["title"] == headings(nb.cells[0])[0][1].replace(" ·", "")
-        assert reference["heading"] in near or (reference["heading"] is None and cell is nb.cells[0])
+@pytest.mark.parametrize("text", ENTRIES)
+def test_an_entry_names_notebooks_headings_and_cells_that_are_there(text):
+    for title, path, heading, cell_id in targets(text):
+        assert path.is_file()
+        nb, cell, near = found(path, cell_id)
+        assert title == headings(nb.cells[0])[0][1].replace(" ·", "")
+        assert heading in near or (heading is None and cell is nb.cells[0])
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
@@ -77,8 +89,8 @@ def test_the_glossary_is_sorted_without_repeats_and_every_term_is_explained():
     assert not [term for term, _, meaning, _ in GLOSSARY if not meaning.endswith(".")]
 
 
-@pytest.mark.parametrize("row", GLOSSARY, ids=lambda row: row[0])
-def test_a_term_occurs_in_the_cell_that_teaches_it(row):
-    _, cell, _ = target(REFERENCE.fullmatch(row[3]))
-    term = r"\s+".join(map(re.escape, row[0].split()))
-    assert re.search(rf"(?<!\w){term}", cell.source, re.IGNORECASE)
+@pytest.mark.parametrize(("term", "text"), [pytest.param(row[0], row[3], id=row[0]) for row in GLOSSARY])
+def test_a_term_occurs_in_the_cell_that_teaches_it(term, text):
+    ((_, path, _, cell_id),) = targets(text)
+    _, cell, _ = found(path, cell_id)
+    assert re.search(r"(?<!\w)" + r"\s+".join(map(re.escape, term.split())), cell.source, re.IGNORECASE)
