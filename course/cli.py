@@ -114,7 +114,7 @@ def check(notebook: Annotated[Path, typer.Argument(help="A notebook with your an
 
 @app.command()
 def progress() -> None:
-    """Say how far you are, from the record that this machine keeps for you alone."""
+    """Say how far you are and what to repeat today, from the record that this machine keeps for you alone."""
     from course.judging import progress as show_progress
 
     show_progress()

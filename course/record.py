@@ -1,7 +1,7 @@
 """What the learner did, kept on this machine alone: one JSON line an event in record.jsonl, only ever appended to.
 
-Each line holds `version`, `time` (UTC, ISO 8601), `kind` and the fields of its kind: "prediction", "quiz", "check",
-"hint". Two kernels may write at once: a line goes out in a single write to a file opened for appending.
+Each line holds `version`, `time` (UTC, ISO 8601), `kind` and the fields of its kind: "prediction", "outcome", "quiz",
+"check", "hint". Two kernels may write at once: a line goes out in a single write to a file opened for appending.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from course.runtime import home
 
@@ -44,14 +44,30 @@ def append(kind: str, **fields: Any) -> bool:
     return True
 
 
-def read() -> list[dict[str, Any]]:
-    """All events, oldest first. Damaged lines and those of a newer version are left out, and stay in the file."""
+class Content(NamedTuple):
+    """What the record holds: its events, oldest first, and one line on what cannot be read of it, or an empty text."""
+
+    events: list[dict[str, Any]]
+    complaint: str
+
+
+def content() -> Content:
+    """What the record holds. Damaged lines and those of a newer version are left out, counted, and stay in the file."""
     try:
         lines = path().read_bytes().split(b"\n")
-    except OSError:
-        return []
-    events = (_parse(line) for line in lines)
-    return [event for event in events if event is not None]
+    except FileNotFoundError:
+        return Content([], "")
+    except OSError as error:
+        return Content([], f"{path()} cannot be read ({error.strerror}); set COURSE_HOME to a folder that can")
+    parsed = [_parse(line) for line in lines if line]
+    events = [event for event in parsed if event and event.get("version") == VERSION]
+    newer = sum(event is not None and event.get("version") != VERSION for event in parsed)
+    return Content(events, _complaint(len(parsed) - len(events) - newer, newer))
+
+
+def read() -> list[dict[str, Any]]:
+    """All events that can be read, oldest first."""
+    return content().events
 
 
 def latest(kind: str, id: str) -> dict[str, Any] | None:
@@ -68,10 +84,26 @@ def _ends_torn(file: Any) -> bool:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
+    """The event, of this version or a newer one, or None for a damaged line."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(event, dict) or event.get("version") != VERSION or not isinstance(event.get("kind"), str):
+    if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
         return None
-    return event
+    version = event.get("version")
+    return event if isinstance(version, int) and version >= VERSION else None
+
+
+def _complaint(damaged: int, newer: int) -> str:
+    """One line on lines that were left out, and what to do; empty when there are none."""
+    parts = []
+    if damaged:
+        parts.append(f"{_lines(damaged)} damaged, by a crash or another program")
+    if newer:
+        parts.append(f"{_lines(newer)} from a newer version of the course: update this one to see what they hold")
+    return f"of {path()}, {', and '.join(parts)}; nothing was deleted, the rest counts" if parts else ""
+
+
+def _lines(number: int) -> str:
+    return "1 line is" if number == 1 else f"{number} lines are"

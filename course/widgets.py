@@ -1,7 +1,8 @@
 """Questions that the learner answers in the notebook: `predict` before a result, `reveal` beside it, `quiz` to recall.
 
-What was chosen is kept in the learner's own record, so a cell that is run again shows it again. When nobody watches
-(see `runtime.is_live`) the questions are plain text, the same on every machine.
+What was chosen is kept in the learner's own record, so a cell that is run again shows it again; but a `quiz` whose day
+has come (see `recall`) asks afresh. When nobody watches (see `runtime.is_live`) the questions are plain text, the same
+on every machine.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from course import record
+from course import recall, record
 from course.runtime import can_answer
 
 LETTERS = "ABCDEFGHIJ"
-PREDICTION, QUIZ = "prediction", "quiz"
+PREDICTION, OUTCOME, QUIZ = "prediction", "outcome", "quiz"
 
 # Colours that are told apart by colour-blind readers, on white and on black; text keeps the theme's own colour.
 NEUTRAL, RIGHT, WRONG = "#3b8ec2", "#009e73", "#d55e00"
@@ -47,12 +49,21 @@ def predict(id: str, question: str, options: Sequence[str]) -> None:
         print(text)
 
 
-def reveal(id: str, outcome: str) -> None:
-    """Show what came out, beside what the learner predicted under this id, if they did."""
+def reveal(id: str, outcome: str, option: str = "") -> None:
+    """Show what came out, beside what the learner predicted under this id, if they did.
+
+    `option` is the letter of the option that came out; then it is remembered, once, whether the prediction was right.
+    Leave it out where no option says what came out. Raises ValueError for what is no letter.
+    """
+    if option and option not in tuple(LETTERS):
+        raise ValueError(f"reveal({id!r}) got option={option!r}; give it the letter of the option that came out")
     remembered = record.latest(PREDICTION, id) if can_answer() else None
     if remembered is None:
         print(f"What came out: {outcome}")
         return
+    if option and record.latest(OUTCOME, id) is None:  # who predicts again afterwards knows it
+        letter, choice = remembered.get("letter"), remembered.get("choice")
+        record.append(OUTCOME, id=id, choice=choice, outcome=outcome, right=letter == option)
     from IPython.display import display
 
     predicted = f"{remembered.get('letter')}. {remembered.get('choice')}"
@@ -91,9 +102,9 @@ def _prediction_box(id: str, question: str, options: Sequence[str]) -> Any:
         note = "You can change it until you run the next cell." if saved else "It could not be saved on this disk."
         return callout(NEUTRAL, f"<b>Your prediction</b> {letter}. {_as_html(choice)}<br>{note}")
 
-    return _question_box(
-        PREDICTION, id, ("Predict before you run", question), options, "Record my prediction", choose, recorded
-    )
+    known = _remembered(PREDICTION, id)
+    heading = ("Predict before you run", question)
+    return _question_box(heading, options, known, "Record my prediction", choose, recorded)
 
 
 def _quiz_box(id: str, question: str, options: Sequence[str], right: int, reasons: Sequence[str]) -> Any:
@@ -110,14 +121,20 @@ def _quiz_box(id: str, question: str, options: Sequence[str], right: int, reason
                 lines.append(f"{'✓' if i == right else '✗'} <b>{LETTERS[i]}</b> {_as_html(reason)}")
         return callout(RIGHT if chosen == right else WRONG, "<br>".join(lines))
 
-    return _question_box(QUIZ, id, ("Recall", question), options, "Answer", choose, explained)
+    is_due = recall.is_due(record.read(), QUIZ, id, datetime.now(UTC))
+    known = None if is_due else _remembered(QUIZ, id)
+    return _question_box(("Recall", question), options, known, "Answer", choose, explained)
+
+
+def _remembered(kind: str, id: str) -> str | None:
+    choice = (record.latest(kind, id) or {}).get("choice")
+    return choice if isinstance(choice, str) else None
 
 
 def _question_box(
-    kind: str,
-    id: str,
     heading: tuple[str, str],
     options: Sequence[str],
+    remembered: str | None,
     label: str,
     choose: Callable[[int], str],
     show_again: Callable[[str], str],
@@ -126,8 +143,7 @@ def _question_box(
     import ipywidgets
 
     title, question = heading
-    remembered = (record.latest(kind, id) or {}).get("choice")
-    known = isinstance(remembered, str) and remembered in options
+    known = remembered is not None and remembered in options
     # ipywidgets shows the labels of radio buttons as text, so they are not escaped here.
     radios = ipywidgets.RadioButtons(
         options=[(f"{LETTERS[i]}.  {option.replace('`', '')}", i) for i, option in enumerate(options)],

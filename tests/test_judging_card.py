@@ -96,8 +96,9 @@ def test_the_newest_hint_stands_first_and_those_before_it_are_folded():
 
 
 def test_progress_is_a_table_with_a_line_below_it():
-    page = Tags(progress_as_html([("02", "█░", "3 of 7 points", EVIL)], "3 of 7 points in all"))
-    assert page.tags <= {"style", "div", "table", "tr", "td", "p"} and page.open == []
+    page = Tags(progress_as_html([("02", "█░", "3 of 7 points", EVIL)], ["3 of 7 points in all", EVIL], {EVIL: [EVIL]}))
+    assert page.tags <= {"style", "div", "table", "tr", "td", "p", "details", "summary", "ul", "li"} and page.open == []
+    assert "details" not in Tags(progress_as_html([("02",)], [], {"nothing": []})).tags
     assert page.text.index("█░") < page.text.index("3 of 7 points in all")
 
 

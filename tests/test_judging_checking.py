@@ -109,6 +109,18 @@ def test_what_was_checked_is_remembered():
     assert (event["kind"], event["id"], event["points"], event["status"]) == ("check", ID, POINTS, "graded")
 
 
+def test_a_digest_tells_a_new_answer_from_the_same_one_run_again(tmp_path):
+    for source in (PARTLY, PARTLY + "\n", RIGHT, STUB):
+        cell = f"# exercise: {ID}\n{source}"
+        checked(f"{source}\nIn = ['', {cell!r}, 'check()']")
+    first, again, right, stub = [event["answer"] for event in record.read()]
+    assert first == again and len({first, right, stub}) == 3
+    check_notebook(notebook(tmp_path, f"# exercise: {ID}\n{RIGHT}"))
+    assert record.read()[-1]["answer"] == right, "from a shell as in the notebook"
+    checked(RIGHT)
+    assert record.read()[-1]["answer"] is None, "where the source is not kept"
+
+
 def test_hints_come_one_by_one_then_the_idea_and_are_remembered(capsys):
     exercise = find_exercise(ID)
     hints = [f"hint {n} of 3: {text}" for n, text in enumerate(exercise.hints, 1)]

@@ -11,6 +11,7 @@ LIBRARY = [
     "errors",
     "runtime",
     "record",
+    "recall",
     "bars",
     "claims",
     "data.",

@@ -103,6 +103,29 @@ def leaves(nb: nbformat.NotebookNode) -> list[str]:
     return found
 
 
+def predictions(nb: nbformat.NotebookNode) -> list[str]:
+    """Predictions whose outcome names no option: `progress` could not say whether they were right."""
+    asked, told, found = {}, set(), []
+    for cell in nb.cells:
+        for name, id, call in questions(cell):
+            if name == "predict":
+                asked[id] = "ABCDEFGHIJ"[: len(call.args[2].elts)]
+            elif option := {key.arg: key.value.value for key in call.keywords}.get("option"):
+                told.add(id)
+                if option not in tuple(asked.get(id, "")):
+                    found.append(f"{cell.id}: reveals option {option} of {id}, which has {asked.get(id) or 'none'}")
+    return found + [f"{id}: no reveal(..., option=) says what came out" for id in asked if id not in told]
+
+
+def questions(cell: nbformat.NotebookNode) -> list[tuple[str, str, ast.Call]]:
+    """The calls of `predict` and `reveal` in a cell, each with its id."""
+    if cell.cell_type != "code" or not re.search(r"\b(predict|reveal)\(", cell.source):
+        return []
+    calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call) and node.args]
+    named = [(ast.unparse(call.func).rpartition(".")[2], getattr(call.args[0], "value", None), call) for call in calls]
+    return [(name, id, call) for name, id, call in named if name in ("predict", "reveal") and isinstance(id, str)]
+
+
 def pictures(nb: nbformat.NotebookNode) -> list[str]:
     """Stored figures that are blank or that say nothing to who cannot see them."""
     found = []
@@ -166,7 +189,7 @@ def checks(nb: nbformat.NotebookNode) -> dict[str, str]:
     return {checked_by(cell)[0][0]: printed(cell) for cell in nb.cells if checked_by(cell)[1]}
 
 
-RULES = [beginning, exercises, ignored, leaves, pictures, stored]
+RULES = [beginning, exercises, ignored, leaves, predictions, pictures, stored]
 
 
 @every_notebook
@@ -310,6 +333,8 @@ def test_the_rules_pass_a_notebook_that_keeps_them():
     nb = notebook(
         cell("# exercise: 02-freeze-it\ndef f(): ...", cell_id="02-freeze-it", nbgrader=grade),
         cell('check("02-freeze-it")', said("not attempted yet"), cell_id="02-freeze-it-check", nbgrader=check),
+        cell("predict('a', 'b?', ['c', 'd'])", cell_id="asked"),
+        cell("course.reveal('a', 'c', option='A')", cell_id="told"),
         cell("claim('it holds', True)", said("holds: it holds\n"), shown(png(255, spot=0), alt="A black spot")),
     )
     assert [finding for rule in RULES for finding in rule(nb)] == []
@@ -340,6 +365,9 @@ def test_the_rules_pass_a_notebook_that_keeps_them():
         (ignored, notebook(cell("# NBVAL_IGNORE_OUTPUT\n1")), "2 of 11 code cells"),
         (ignored, notebook(cell("claim('a', b)", tags=[IGNORED])), "makes a claim that nbval ignores"),
         (leaves, notebook(cell("# exercise: 02-a\ndef f(): ..."), cell("f()")), "uses f"),
+        (predictions, notebook(cell("predict('a', 'b?', ['c', 'd'])")), "says what came out"),
+        (predictions, notebook(cell("predict('a', 'b?', ['c', 'd'])\nreveal('a', 'c')")), "says what came out"),
+        (predictions, notebook(cell("predict('a', 'b?', ['c', 'd'])\nreveal('a', 'e', option='C')")), "option C of a"),
         (pictures, notebook(cell("1", shown(png(255), alt="White"))), "a blank picture"),
         (pictures, notebook(cell("1", shown(png(255, spot=0)))), "without alt text"),
         (stored, notebook(cell("1", new_output("error", ename="E"))), "an error is stored"),

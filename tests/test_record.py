@@ -69,6 +69,24 @@ def test_a_damaged_or_newer_line_is_skipped_and_survives(home, line):
     assert line + b"\n" in record.path().read_bytes()
 
 
+def test_what_cannot_be_read_is_counted_in_one_line_and_a_whole_record_has_no_complaint(home):
+    assert record.content() == ([], "")
+    record.append("hint", id="a")
+    assert record.content().complaint == ""
+    with record.path().open("ab") as file:
+        file.write(b'\xff\n{"version": 1, "ki\n{"version": 2, "kind": "x"}\n{"version": "1", "kind": "x"}\n')
+    assert [event["id"] for event in record.content().events] == ["a"]
+    complaint = record.content().complaint
+    assert "3 lines are damaged" in complaint and "1 line is from a newer version" in complaint
+    assert str(record.path()) in complaint and "\n" not in complaint
+
+
+def test_a_record_that_may_not_be_read_says_so(home):
+    record.path().mkdir(parents=True)
+    events, complaint = record.content()
+    assert events == [] and "cannot be read" in complaint and "COURSE_HOME" in complaint
+
+
 def test_a_home_that_cannot_be_made_is_said_in_one_line_and_never_raised(tmp_path, monkeypatch, capfd):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("COURSE_HOME", str(tmp_path / "file"))

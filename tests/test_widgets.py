@@ -62,6 +62,53 @@ def test_live_questions_are_widgets_with_the_text_for_readers_of_a_saved_noteboo
     assert reveal.data["text/plain"].startswith("You predicted: B. the buffers & <i>more</i>\nWhat came out: the")
 
 
+def test_a_revealed_outcome_is_remembered_once_with_whether_the_prediction_was_right(home, monkeypatch):
+    record.append("prediction", id="p-1", letter="B", choice=OPTIONS[1])
+    told = "from course.widgets import reveal\nreveal('p-1', 'the gradients', option='A')"
+    run(
+        [told, "from course import record\nrecord.append('prediction', id='p-1', letter='A', choice='late')", told],
+        home,
+        True,
+        monkeypatch,
+    )
+    (event,) = [event for event in record.read() if event["kind"] == "outcome"]
+    assert (event["id"], event["choice"], event["outcome"], event["right"]) == (
+        "p-1",
+        OPTIONS[1],
+        "the gradients",
+        False,
+    )
+
+
+def test_an_outcome_without_a_prediction_or_an_option_or_a_watcher_is_not_remembered(home, monkeypatch):
+    run(["from course.widgets import reveal\nreveal('p-1', 'x', option='A')"], home, True, monkeypatch)
+    record.append("prediction", id="p-1", letter="A", choice=OPTIONS[0])
+    run(["from course.widgets import reveal\nreveal('p-1', 'x', option='A')"], home, False, monkeypatch)
+    run(["from course.widgets import reveal\nreveal('p-1', 'x')"], home, True, monkeypatch)
+    assert record.latest("outcome", "p-1") is None
+
+
+@pytest.mark.parametrize("option", ["a", "AB", "1", "K"])
+def test_an_option_that_is_no_letter_is_refused_even_when_static(home, option):
+    with pytest.raises(ValueError, match="letter of the option"):
+        widgets.reveal("p-1", "x", option=option)
+
+
+def test_a_question_whose_day_has_come_asks_afresh_and_one_before_its_day_shows_its_answer(home, monkeypatch):
+    _, radios, button, _ = parts(quiz_box())
+    radios.index = 0
+    button.click()
+    assert parts(quiz_box())[1].index == 0
+    written = record.path().read_text()
+    year = record.read()[0]["time"][:4]
+    record.path().write_text(written.replace(f'"{year}-', f'"{int(year) - 1}-'))
+    _, radios, button, feedback = parts(quiz_box())
+    assert radios.index is None and button.disabled and feedback.value == ""
+    radios.index = 1
+    button.click()
+    assert "✗ Not B" in feedback.value and parts(quiz_box())[1].index == 1
+
+
 def test_a_terminal_gets_the_static_form_even_when_it_is_live(home, monkeypatch, capfd):
     monkeypatch.setenv("COURSE_LIVE", "1")
     widgets.predict("p-1", QUESTION, OPTIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from course import runtime
@@ -40,6 +40,7 @@ _STYLE = """<style>
 
 def show(html: str, text: str) -> None:
     """Display the card in a notebook that a person watches; else print the text, the same on every machine."""
+    text = _legible(text)
     if not runtime.can_answer():
         print(text)
         return
@@ -95,10 +96,15 @@ def hints_as_html(title: str, steps: Sequence[tuple[str, str]]) -> str:
     return f'{_STYLE}<div class="course-card open" role="status">{body}</div>'
 
 
-def progress_as_html(rows: Sequence[Sequence[str]], total: str) -> str:
-    """A table with a row for each chapter, and a line below it."""
-    body = "".join("<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'{_STYLE}<div class="course-card open" role="status"><table>{body}</table><p>{_safe(total)}</p></div>'
+def progress_as_html(rows: Sequence[Sequence[str]], notes: Sequence[str], parts: Mapping[str, Sequence[str]]) -> str:
+    """A table with a row for each chapter, notes below it, and lists under their titles; an empty list is left out."""
+    table = "".join("<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = f"<table>{table}</table>" + "".join(f"<p>{_safe(note)}</p>" for note in notes)
+    for title, lines in parts.items():
+        if lines:
+            items = "".join(f"<li>{_prose(line)}</li>" for line in lines)
+            body += f"<details open><summary>{_safe(title)}</summary><ul>{items}</ul></details>"
+    return f'{_STYLE}<div class="course-card open" role="status">{body}</div>'
 
 
 def _is_wrong(result: Result) -> bool:

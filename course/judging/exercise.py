@@ -130,6 +130,15 @@ def notebook_numbers() -> list[str]:
     return sorted(match[1] for module in modules if (match := re.match(r"nb(\d\d)_", module.name)))
 
 
+def notebook_title(number: str) -> str:
+    """What a notebook is called: "02 Freeze the backbone"."""
+    if not number:
+        return "Not recognised"
+    modules = pkgutil.iter_modules(importlib.import_module("course.exercises").__path__)
+    names = [module.name for module in modules if module.name.startswith(f"nb{number}_")]
+    return f"{number} {names[0].split('_', 1)[1].replace('_', ' ').capitalize()}" if names else f"Notebook {number}"
+
+
 def hidden_judges(folder: Path) -> list[Judge]:
     """The judges in a folder of files named like those of course/exercises, each run as trusted code."""
     found: list[Judge] = []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -126,13 +124,3 @@ def exercise_or_none(exercise_id: str) -> Exercise | None:
         return find_exercise(exercise_id)
     except UnknownName:
         return None
-
-
-@cache
-def notebook_title(number: str) -> str:
-    """What a notebook is called: "02 Freeze the backbone"."""
-    if not number:
-        return "Not recognised"
-    modules = pkgutil.iter_modules(importlib.import_module("course.exercises").__path__)
-    names = [module.name for module in modules if module.name.startswith(f"nb{number}_")]
-    return f"{number} {names[0].split('_', 1)[1].replace('_', ' ').capitalize()}" if names else f"Notebook {number}"

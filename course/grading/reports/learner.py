@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from course.grading.gradebook import Policy, Standing
 from course.grading.records import MACHINERY, Grade
-from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, notebook_title
+from course.grading.reports.classroom import Attempt, Learner, exercise_or_none
 from course.grading.reports.pages import render
 from course.grading.reports.words import ISOLATION, SOLVED, STATUS, Words, standing_of
+from course.judging.exercise import notebook_title
 from course.judging.results import Outcome
 
 

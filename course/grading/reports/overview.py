@@ -10,12 +10,13 @@ from statistics import mean, median
 from urllib.parse import quote
 
 from course.grading.records import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
-from course.grading.reports.classroom import Classroom, Learner, exercise_or_none, notebook_title
+from course.grading.reports.classroom import Classroom, Learner, exercise_or_none
 from course.grading.reports.legible import shortened
 from course.grading.reports.pages import number, render
 from course.grading.reports.pictures import Histogram, histogram
 from course.grading.reports.words import SOLVED, STATUS, WAITING, standing_of
 from course.grading.similarity import Similar, similar_answers
+from course.judging.exercise import notebook_title
 from course.judging.results import Outcome
 
 _RAISED = re.compile(r"(?:^`[^`]+` raised |\braised (?=TypeError: )|^what came back cannot be judged \()(\w{1,80})")
