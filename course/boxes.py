@@ -69,7 +69,7 @@ def _slider(
     def draw(_: Any = None) -> None:
         image.value = to_png(show_boxes(pictures, found, classes, threshold=slider.value))
         drawn = sum(int((one["scores"] >= slider.value).sum()) for one in found)
-        count.value = f"{drawn} boxes of {sum(len(one['scores']) for one in found)}"
+        count.value = f"{drawn} of {sum(len(one['scores']) for one in found)} boxes"
 
     slider.observe(draw, names="value")
     draw()

@@ -56,7 +56,7 @@ def test_the_slider_draws_the_picture_anew_and_counts():
     slider, count = row.children
     before = bytes(image.value)
     assert before.startswith(b"\x89PNG")
-    assert count.value == "1 boxes of 2"
+    assert count.value == "1 of 2 boxes"
     slider.value = 0.2
     assert bytes(image.value) != before
-    assert count.value == "2 boxes of 2"
+    assert count.value == "2 of 2 boxes"
