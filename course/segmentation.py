@@ -15,7 +15,7 @@ from course.bars import bar
 from course.errors import DataError, EmptyData, HeadNotFound, ModelError, UnknownName
 from course.models import evaluating, freeze, replace_head, stages, unfreeze
 from course.overlap import VOID, check_labels
-from course.weights import load_torchvision
+from course.weights import _load_torchvision
 
 AUXILIARY_WEIGHT = 0.5  # as torchvision trains its own models
 STRIDES = (8, 16)
@@ -309,5 +309,5 @@ def load_segmenter(name: str, classes: int, *, weights: Any = "default", seed: i
     if weights is None:
         model = torchvision.models.get_model(name, weights=None, weights_backbone=None)
     else:
-        model = load_torchvision(name, weights)
+        model = _load_torchvision(name, weights)
     return swap_seg_head(model, classes, seed=seed).eval()

@@ -102,7 +102,7 @@ def build(name: str, weights: Any = "default") -> nn.Module:
     See `course.models.load_backbone` for the names. Only random weights (None) draw from torch's global generator.
     """
     library, plain = _library_of(name)
-    load = {"bundled": _load_bundled, "torchvision": load_torchvision, "timm": _load_timm}[library]
+    load = {"bundled": _load_bundled, "torchvision": _load_torchvision, "timm": _load_timm}[library]
     with nullcontext() if weights is None else torch.random.fork_rng(devices=[]):
         try:
             model: Any = load(plain, weights)
@@ -149,8 +149,7 @@ def _load_bundled(name: str, weights: Any) -> nn.Module:
     return model
 
 
-def load_torchvision(name: str, weights: Any) -> nn.Module:
-    """A torchvision model of any kind, with these weights or, where they are None, random ones."""
+def _load_torchvision(name: str, weights: Any) -> nn.Module:
     from torchvision.models import get_model, get_model_weights
 
     # Else a detector without weights of its own would fetch those of its backbone.
