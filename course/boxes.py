@@ -69,7 +69,7 @@ def _slider(
     def draw(_: Any = None) -> None:
         image.value = to_png(show_boxes(pictures, found, classes, threshold=slider.value))
         drawn = sum(int((one["scores"] >= slider.value).sum()) for one in found)
-        count.value = f"{drawn} boxes of {sum(len(one['scores']) for one in found)}"
+        count.value = f"{drawn} of {sum(len(one['scores']) for one in found)} boxes"
 
     slider.observe(draw, names="value")
     draw()
@@ -86,7 +86,7 @@ def _rows(
         raise ValueError(f"there are {len(pictures)} pictures and boxes for {len(found)}; give boxes for each picture")
     alt = f"{len(pictures)} pictures with boxes around the things on them."
     with matplotlib.rc_context(STYLE):
-        chart = Chart(WIDTH_IN * len(pictures), (WIDTH_IN + 0.25) * len(thresholds), alt)
+        chart = Chart(WIDTH_IN * len(pictures), (WIDTH_IN + 0.25 * (len(thresholds) > 1)) * len(thresholds), alt)
         grid = chart.subplots(len(thresholds), len(pictures), squeeze=False)
         for line, threshold in zip(grid, thresholds, strict=True):
             for axes, picture, one in zip(line, pictures, found, strict=True):
@@ -110,10 +110,13 @@ def _draw(axes: Axes, one: dict[str, torch.Tensor], classes: Sequence[str], thre
         colour = COLOURS[(number - 1) % (len(COLOURS) - 1)]
         text = classes[number - 1] + ("" if scores is None else f" {100 * float(scores[i]):.0f}")
         axes.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=1.6))
+        # A name on the right half ends where its box does, so that the picture's edge doesn't cut it off.
+        leftwards = x1 > sum(axes.get_xlim()) / 2
         axes.text(
-            max(x1, 0),
+            min(x2, max(axes.get_xlim())) if leftwards else max(x1, 0),
             max(y1 - 1, 7),
             text,
+            ha="right" if leftwards else "left",
             fontsize=6.5,
             color="white",
             va="bottom",

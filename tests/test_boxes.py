@@ -28,6 +28,13 @@ def test_boxes_above_the_threshold_are_drawn_with_class_and_score():
     assert len(show_boxes(PICTURES, FOUND, CLASSES, threshold=0.2).axes[0].patches) == 2
 
 
+def test_a_name_near_the_right_edge_grows_to_the_left():
+    wide = {"boxes": torch.tensor([[1.0, 8, 12, 30], [22, 8, 31, 30]]), "labels": torch.tensor([1, 2])}
+    left, right = show_boxes(PICTURES[:1], [wide], ("a", "a long name")).axes[0].texts
+    assert (left.get_ha(), left.get_position()[0]) == ("left", 1)
+    assert (right.get_ha(), right.get_position()[0]) == ("right", 31)
+
+
 def test_targets_are_drawn_whole_and_without_a_score():
     targets = [{key: one[key] for key in ("boxes", "labels")} for one in FOUND]
     assert texts(show_boxes(PICTURES, targets, CLASSES, threshold=0.99)) == [["cat", "dog"], []]
@@ -56,7 +63,7 @@ def test_the_slider_draws_the_picture_anew_and_counts():
     slider, count = row.children
     before = bytes(image.value)
     assert before.startswith(b"\x89PNG")
-    assert count.value == "1 boxes of 2"
+    assert count.value == "1 of 2 boxes"
     slider.value = 0.2
     assert bytes(image.value) != before
-    assert count.value == "2 boxes of 2"
+    assert count.value == "2 of 2 boxes"
