@@ -36,9 +36,9 @@ BREEDS = (
     "Abyssinian", "american_bulldog", "Bengal", "beagle", "Birman", "boxer", "Bombay", "chihuahua", "Persian", "pug",
 )  # fmt: skip
 MORE = {"06": "fasterrcnn_mobilenet_v3_large_320_fpn", "07": "lraspp_mobilenet_v3_large"}  # beside ResNet-50
-SMALLER = {  # pixels; scenes; pictures a class
+SMALLER = {  # pixels; scenes; pictures a class; rounds
     "224": str(SIZE), "256": "48", "320": "96", "1500": "60", "800": "60", "500": "30", "400": "30",
-    "40": "10", "20": "10",
+    "40": "10", "20": "10", "60": "2",
 }  # fmt: skip
 TELL = """
 
