@@ -11,6 +11,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -48,7 +49,7 @@ def pickle_imports(path: str | Path) -> list[str]:
     """What a pickle would import and may call when it is loaded ("os.system"), read without running any of it.
 
     PyTorch's own file of weights wants "collections.OrderedDict", "torch._utils._rebuild_tensor_v2" and storages such
-    as "torch.FloatStorage", and nothing else. Raises WeightsCorrupt for a file that is no pickle.
+    as "torch.FloatStorage", and nothing else. "?" stands for a name that the file hides. Raises WeightsCorrupt for a file that is no pickle.
     """
     path = Path(path)
     if kind_of(path) != "pickle":
@@ -73,14 +74,25 @@ def _pickles(path: Path) -> Iterator[bytes]:
 
 
 def _imports(content: bytes) -> Iterator[str]:
-    texts: list[str] = []  # the strings seen so far: STACK_GLOBAL takes its names from the stack
+    """Every name that the program in a pickle imports; "?" where it hides which one that is."""
+    top: list[str | None] = [None, None]  # what lies on the stack: a text, or None for whatever else was done
+    memo: dict[Any, str | None] = {}
     for opcode, argument, _ in pickletools.genops(content):
-        if opcode.name in ("GLOBAL", "INST"):
+        name = opcode.name
+        if name in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".")
-        elif opcode.name == "STACK_GLOBAL":
-            yield ".".join(texts[-2:])
-        elif isinstance(argument, str):
-            texts.append(argument)
+        elif name == "STACK_GLOBAL":
+            module, attribute = top[-2:]
+            yield "?" if module is None or attribute is None else f"{module}.{attribute}"
+        elif name.startswith("EXT"):
+            yield "?"
+        if name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
+            memo[len(memo) if name == "MEMOIZE" else argument] = top[-1]
+        elif name in ("GET", "BINGET", "LONG_BINGET"):
+            top.append(memo.get(argument))
+        elif name not in ("PROTO", "FRAME"):
+            is_text = isinstance(argument, str) and name not in ("GLOBAL", "INST")
+            top.append(argument if is_text else None)
 
 
 def read_weights(path: str | Path, model: nn.Module | None = None) -> dict[str, torch.Tensor]:
