@@ -49,7 +49,8 @@ def pickle_imports(path: str | Path) -> list[str]:
     """What a pickle would import and may call when it is loaded ("os.system"), read without running any of it.
 
     PyTorch's own file of weights wants "collections.OrderedDict", "torch._utils._rebuild_tensor_v2" and storages such
-    as "torch.FloatStorage", and nothing else. "?" stands for a name that the file hides. Raises WeightsCorrupt for a file that is no pickle.
+    as "torch.FloatStorage", and nothing else. "?" stands for a name that the file hides. Raises WeightsCorrupt for a
+    file that is no pickle.
     """
     path = Path(path)
     if kind_of(path) != "pickle":

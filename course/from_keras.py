@@ -66,7 +66,7 @@ class FromKeras(nn.Module):
         self.eval()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        values = {}
+        values: dict[str, torch.Tensor] = {}
         for name, read in self.steps:
             values[name] = self.layers[name](*([values[other] for other in read] or [x]))
         return values[self.last]

@@ -85,7 +85,8 @@ def _timm() -> list[Entry]:
             continue
         name, _, tag = full_name.partition(".")
         licence = (config.license or "").lower()
-        where = f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else (config.url or "")
+        address = config.url if isinstance(config.url, str) else ""
+        where = f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else address
         entries.append(
             Entry(
                 name,
@@ -97,7 +98,7 @@ def _timm() -> list[Entry]:
                 None,
                 UNSTATED if licence in ("", "unknown") else licence,
                 where,
-                _hash_in(config.url or ""),
+                _hash_in(address),
             )
         )
     return entries

@@ -64,7 +64,8 @@ def layers(keras):
 NAMES = [
     "convolution", "same, stride 2", "same, even kernel", "dilated", "grouped", "depthwise", "depthwise, two maps",
     "transposed", "transposed, same", "transposed, same, odd", "transposed, short kernel", "batch norm",
-    "batch norm, bare", "max pooling, same", "average pooling", "zero padding", "flatten and dense", "global, dropout", "relu",
+    "batch norm, bare", "max pooling, same", "average pooling", "zero padding", "flatten and dense", "global, dropout",
+    "relu",
 ]  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """Every exported or converted model against its source, on 100 pictures: the largest difference of a logit.
 
 PyTorch to ONNX: the bundled backbone with a new head (real weights), and architectures of torchvision and timm with
-random weights whose BatchNorm statistics fit them. Keras to PyTorch: VGG16, ResNet50 and MobileNetV2 of keras.applications,
-with random weights. A random network's outputs can be of any size, so each is scaled to a largest logit of 10: what is
-compared is then a difference of logits of the size that trained classifiers have.
+random weights whose BatchNorm statistics fit them. Keras to PyTorch: VGG16, ResNet50 and MobileNetV2 of
+keras.applications, with random weights. A random network's outputs can be of any size, so each is scaled to a largest
+logit of 10: what is compared is then a difference of logits of the size that trained classifiers have.
 """
 
 from __future__ import annotations

@@ -104,7 +104,9 @@ def onnx_file(state: dict[str, torch.Tensor], name: str, *, channels_last: bool)
     norm("head_1")
     add("Relu", [])
     add("Gemm", ["head_4_weight", "head_4_bias"], transB=1)
-    shape = ["batch", narrow.SIZE, narrow.SIZE, 3] if channels_last else ["batch", 3, narrow.SIZE, narrow.SIZE]
+    shape: list[Any] = (
+        ["batch", narrow.SIZE, narrow.SIZE, 3] if channels_last else ["batch", 3, narrow.SIZE, narrow.SIZE]
+    )
     graph = helper.make_graph(
         nodes,
         "cnn",
