@@ -57,12 +57,12 @@ class FromKeras(nn.Module):
         super().__init__()
         self.steps: list[tuple[str, list[str]]] = []  # (layer's name, the names of the layers that it reads)
         self.layers = nn.ModuleDict()
-        for layer in keras_model.operations:
+        for layer, read in _order(keras_model):
             name = _key(layer.name)
             self.layers[name] = convert(layer)
-            read = [_key(tensor._keras_history.operation.name) for tensor in layer._inbound_nodes[0].input_tensors]
-            self.steps.append((name, read))
-        self.last = _key(keras_model.outputs[0]._keras_history.operation.name)
+            self.steps.append((name, [_key(other) for other in read]))
+        chain = not hasattr(keras_model, "operations")
+        self.last = self.steps[-1][0] if chain else _key(keras_model.outputs[0]._keras_history.operation.name)
         self.eval()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -70,6 +70,17 @@ class FromKeras(nn.Module):
         for name, read in self.steps:
             values[name] = self.layers[name](*([values[other] for other in read] or [x]))
         return values[self.last]
+
+
+def _order(keras_model: Any) -> list[tuple[Any, list[str]]]:
+    """(layer, the names of the layers that it reads), each after those that it reads; the first one reads nothing."""
+    if not hasattr(keras_model, "operations"):  # a Sequential is a chain
+        names = [layer.name for layer in keras_model.layers]
+        return [(layer, names[max(place - 1, 0) : place]) for place, layer in enumerate(keras_model.layers)]
+    return [
+        (layer, [tensor._keras_history.operation.name for tensor in layer._inbound_nodes[0].input_tensors])
+        for layer in keras_model.operations
+    ]
 
 
 def _key(name: str) -> str:
