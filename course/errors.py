@@ -7,7 +7,8 @@ CourseError
 ├── UnknownName           no model, class, style or exercise has this name; the nearest are offered
 ├── WeightsError          a weight file cannot be used
 │   ├── WeightsMissing    it is not installed
-│   └── WeightsCorrupt    its hash is not the expected one
+│   ├── WeightsCorrupt    its hash is not the expected one
+│   └── WeightsUnsafe     a file from elsewhere asks for what no weights need
 ├── DataError             data cannot be used
 │   ├── BadPicture        a file is not a picture, or is cut off
 │   ├── EmptyData         there is not one sample
@@ -82,6 +83,10 @@ class WeightsMissing(WeightsError):
 
 class WeightsCorrupt(WeightsError):
     """The weight file's hash is not the expected one."""
+
+
+class WeightsUnsafe(WeightsError):
+    """A file from elsewhere asks for what no weights need: files of yours, unknown operators, wrong sizes, code."""
 
 
 class DataError(CourseError, ValueError):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from course.errors import ModelError
+from course.models import evaluating
 
 MAX_DIFFERENCE = 1e-4  # between torch's logits and ONNX Runtime's
 
@@ -53,11 +54,22 @@ def _compared(path: Path, model: nn.Module, inputs: list[torch.Tensor]) -> tuple
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    difference, same_labels = 0.0, True
-    for x in inputs:
-        with torch.inference_mode():
-            ours = model(x)
-        theirs = torch.from_numpy(session.run(None, {"pictures": x.numpy()})[0])
-        difference = max(difference, float((ours - theirs).abs().max()))
-        same_labels = same_labels and bool((ours.argmax(1) == theirs.argmax(1)).all())
-    return difference, same_labels
+    found = [largest_difference(model, session, x) for x in inputs]
+    return max((difference for difference, _ in found), key=lambda d: d if d == d else float("inf")), all(
+        same for _, same in found
+    )
+
+
+def largest_difference(model: nn.Module, session: Any, x: torch.Tensor) -> tuple[float, bool]:
+    """The largest difference of a logit between a model and an ONNX Runtime session, and whether all labels are equal.
+
+    `x` is (B, 3, H, W); a session whose input is (B, H, W, 3) gets it so. The model runs in eval mode and gets its
+    mode back. The difference is NaN where an output is.
+    """
+    wanted = session.get_inputs()[0]
+    channels_last = wanted.shape[-1] == x.shape[1] != wanted.shape[1]
+    feed = x.permute(0, 2, 3, 1).contiguous() if channels_last else x
+    with evaluating(model), torch.inference_mode():
+        ours = model(x)
+    theirs = torch.from_numpy(session.run(None, {wanted.name: feed.numpy()})[0])
+    return float((ours - theirs).abs().max()), bool((ours.argmax(1) == theirs.argmax(1)).all())

@@ -1,0 +1,68 @@
+"""Keras beside torch: quiet where it is, and a notebook that goes on where it is not."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course import authoring
+from course.errors import SetupError
+from course.keras_zoo import import_keras
+from tests.conftest import ROOT
+from tests.with_keras import keras_or_skip
+
+NOTEBOOK = ROOT / "notebooks" / "09_visit_the_model_zoos.ipynb"
+
+
+def blocked(folder: Path) -> str:
+    """A PYTHONPATH on which `import tensorflow` fails as where it is not installed."""
+    for name in ("tensorflow", "keras"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(f'raise ModuleNotFoundError("No module named {name!r}")\n')
+    return os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+
+
+def run(program, **variables):
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **variables}, cwd=ROOT)
+
+
+def test_tensorflow_starts_beside_torch_without_a_line():
+    keras_or_skip()
+    done = run("import torch\nfrom course.keras_zoo import import_keras\nprint(import_keras().backend.backend())")
+    assert (done.stdout, done.stderr, done.returncode) == ("tensorflow\n", "", 0)
+
+
+def test_without_tensorflow_the_error_says_what_to_do(tmp_path):
+    program = "from course.keras_zoo import import_keras\nfrom course.errors import SetupError\n"
+    program += "try:\n    import_keras()\nexcept SetupError as error:\n    print(error)"
+    done = run(program, PYTHONPATH=blocked(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "TensorFlow is not here" in done.stdout and "pip install" in done.stdout
+
+
+def test_keras_on_another_backend_is_refused(monkeypatch):
+    keras = keras_or_skip()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(SetupError, match="restart the kernel"):
+        import_keras()
+
+
+def test_importing_it_leaves_stderr_as_it_was(capfd):
+    keras_or_skip()
+    os.write(2, b"still here\n")
+    assert "still here" in capfd.readouterr().err
+
+
+def test_the_notebook_runs_to_its_end_without_tensorflow(tmp_path):
+    (tmp_path / "blocked").mkdir()
+    variables = authoring.environment(tmp_path / "home", strict=False)
+    variables["PYTHONPATH"] = blocked(tmp_path / "blocked")
+    done = authoring.run(nbformat.read(NOTEBOOK, as_version=4), NOTEBOOK.parent, label="09", variables=variables)
+    said = "\n".join(output.get("text", "") for cell in done.cells for output in cell.get("outputs", []))
+    assert said.count("left out: TensorFlow is not here") == 3
+    assert "TensorFlow is not here (" in said
+    assert "does not hold" not in said
