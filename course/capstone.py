@@ -132,7 +132,7 @@ def read_predictor(content: bytes, name: str) -> Predictor:
             f"{name} is over {MAX_BYTES // 2**20} MiB, which no architecture of the capstone takes; {AGAIN}"
         )
     header = read_header(content, name)
-    architecture, classes, preprocessing = _checked_metadata(header.metadata, name)
+    architecture, classes, preprocessing = hand_in_metadata(header.metadata, name)
     model: Any = fresh_model(architecture, len(classes))
     problem = misfit(
         header, {key: (_KINDS[tensor.dtype], tuple(tensor.shape)) for key, tensor in model.state_dict().items()}
@@ -165,8 +165,8 @@ def check_architecture(name: str) -> str:
     return name
 
 
-def _checked_metadata(metadata: Mapping[str, str], name: str) -> tuple[str, tuple[str, ...], Preprocessing]:
-    """(architecture, classes, preprocessing) from a file's metadata."""
+def hand_in_metadata(metadata: Mapping[str, str], name: str) -> tuple[str, tuple[str, ...], Preprocessing]:
+    """(architecture, classes, preprocessing) from the checked metadata of the file `name`. Raises WeightsCorrupt."""
     try:
         if metadata.get("format") != FORMAT:
             raise ValueError(f"its format is {metadata.get('format')!r:.80}, not {FORMAT!r}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from course.errors import UnknownName
+from course.grading import capstone
 from course.grading.gradebook import Gradebook, HandedIn, Policy, Standing
 from course.grading.gradebook.standings import newest
 from course.grading.records import Grade
@@ -128,11 +129,19 @@ def exercise_or_none(exercise_id: str) -> Exercise | None:
         return None
 
 
+def exercise_title(exercise_id: str) -> str:
+    """What an exercise is called, or an empty text for one of another version of the course."""
+    exercise = exercise_or_none(exercise_id)
+    return exercise.title if exercise else capstone.TITLE if exercise_id == capstone.EXERCISE else ""
+
+
 @cache
 def notebook_title(number: str) -> str:
     """What a notebook is called: "02 Freeze the backbone"."""
     if not number:
         return "Not recognised"
+    if number == capstone.NOTEBOOK:
+        return "Capstone"
     modules = pkgutil.iter_modules(importlib.import_module("course.exercises").__path__)
     names = [module.name for module in modules if module.name.startswith(f"nb{number}_")]
     return f"{number} {names[0].split('_', 1)[1].replace('_', ' ').capitalize()}" if names else f"Notebook {number}"

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from course.grading.gradebook import Policy, Standing
 from course.grading.records import MACHINERY, Grade
-from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, notebook_title
+from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, exercise_title, notebook_title
 from course.grading.reports.pages import render
 from course.grading.reports.words import ISOLATION, SOLVED, STATUS, Words, standing_of
 from course.judging.results import Outcome
@@ -117,7 +117,7 @@ def _exercise(name: str, grade: Grade | None, everything: bool) -> ExercisePart:
         message = "" if status == MACHINERY else message  # it may tell of the machine, and helps no learner
     return ExercisePart(
         name,
-        exercise.title if exercise else "",
+        exercise_title(name),
         status,
         STATUS[status],
         grade,
