@@ -107,7 +107,7 @@ def _drawn(root: Any, folder: Path, rng: random.Random) -> list[tuple[Picture, I
     for names in things.values():
         rng.shuffle(names)
     used: Counter[str] = Counter()
-    found = []
+    found: list[tuple[Picture, Image.Image]] = []
     for turn in range(max(map(len, things.values()))):
         for label, names in things.items():
             if turn < len(names) and len(found) < DRAWN:
