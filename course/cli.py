@@ -97,8 +97,19 @@ def doctor(
 
 
 @app.command()
-def check(notebook: Annotated[Path, typer.Argument(help="A notebook with your answers, saved.")]) -> None:
-    """Check every exercise in a notebook of yours. Exit code 1: an answer that you tried is not right yet."""
+def check(
+    notebook: Annotated[Path, typer.Argument(help="A notebook with your answers, saved; or a capstone.safetensors.")],
+) -> None:
+    """Check every exercise in a notebook of yours, or your capstone as the grader reads it.
+
+    Exit code 1: an answer that you tried is not right yet, or the model card is not complete.
+    """
+    if notebook.suffix == ".safetensors":
+        from course.capstone import read_hand_in
+
+        read = read_hand_in(notebook)
+        print(read)
+        raise typer.Exit(int(bool(read.gaps)))
     from course.judging.answers import read_notebook
 
     read_notebook(notebook)  # before torch is loaded, so that a wrong name is told at once

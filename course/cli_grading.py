@@ -32,7 +32,9 @@ Solutions = Annotated[Path | None, typer.Option(help="The reference solutions; b
 
 
 def grade(
-    submissions: Annotated[list[str], typer.Argument(help="Folders, globs, notebooks, or zips of Canvas or Moodle.")],
+    submissions: Annotated[
+        list[str], typer.Argument(help="Folders, globs, notebooks, or zips of Canvas or Moodle; capstones in them too.")
+    ],
     out: Out,
     gradebook: Book = "",
     notebook: Annotated[str, typer.Option(help="The number of the notebook that all hand in, say 02.")] = "",
@@ -41,6 +43,12 @@ def grade(
         datetime | None, typer.Option(formats=_TIMES, help="Later is marked late; no points are lost.")
     ] = None,
     hidden: Annotated[Path | None, typer.Option(help="Your own hidden judges, files like solutions/hidden/.")] = None,
+    capstone_pictures: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Hidden pictures of yours for capstones: FOLDER/class/picture or FOLDER/style/class/picture."
+        ),
+    ] = None,
     solutions: Solutions = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0 for one a core.")] = 0,
     scheduler: Annotated[str, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, to grade on its workers.")] = "",
@@ -49,7 +57,7 @@ def grade(
         bool, typer.Option("--trust-submissions", help="No sandbox: for your own answers. Recorded in every grade.")
     ] = False,
 ) -> None:
-    """Grade notebooks in a sandbox, keep every grade as it is made, and write the reports.
+    """Grade notebooks in a sandbox and capstones as data, keep every grade as it is made, and write the reports.
 
     Stopped at any moment and run again, it goes on where it was. Exit code 1: something could not be graded.
     """
@@ -87,6 +95,9 @@ def grade(
                 scheduler=scheduler,
                 level="trusted" if trust else "sandbox",
                 policy=policy.value,
+                hidden_pictures=[
+                    _folder(folder, "--capstone-pictures") or folder for folder in capstone_pictures or ()
+                ],
                 tell=lambda line: console.print(line, markup=False, highlight=False),
                 on_begin=lambda total: bars.update(bar, total=total),
                 on_progress=on_progress,

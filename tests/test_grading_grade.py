@@ -13,10 +13,11 @@ import pytest
 import course.grading.grade as module
 from course.errors import CanaryFailed, TimeLimitReached
 from course.grading import tasks
-from course.grading.grade import grade, settings_for
+from course.grading.grade import grade
 from course.grading.gradebook import Gradebook
 from course.grading.pools import LocalPool
 from course.grading.records import MACHINERY, Submission
+from course.grading.settings import settings_for
 from course.grading.tasks import TRIES
 from tests.benchmarks._submissions import adopting, answers, descendants, grade_process, notebook_with, solutions
 from tests.benchmarks.crash import differences, kill, left_over, recorded

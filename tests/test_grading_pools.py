@@ -11,9 +11,10 @@ from collections import Counter
 import pytest
 
 from course.errors import GradingError
-from course.grading.grade import grade, settings_for
+from course.grading.grade import grade
 from course.grading.gradebook import Gradebook
 from course.grading.pools import DaskPool, LocalPool
+from course.grading.settings import settings_for
 from course.grading.submissions import collect
 from tests.benchmarks._submissions import descendants, notebook_with, parents, solutions
 from tests.conftest import needs_program

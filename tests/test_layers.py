@@ -47,6 +47,9 @@ LIBRARY = [
     "keras_zoo",
     "from_keras",
     "predictor",
+    "model_card",
+    "tensor_header",
+    "capstone",
     "uploads",
 ]
 JUDGING = [
@@ -71,6 +74,7 @@ ABOVE = [
     "exercises.",
     "authoring.",
     "grading.records",
+    "grading.capstone.",
     "grading.submissions.",
     "grading.gradebook.",
     "grading.similarity",
@@ -87,7 +91,9 @@ ABOVE = [
     "grading.proof",
     "grading.tasks",
     "grading.worker",
+    "grading.capstones",
     "grading.pools",
+    "grading.settings",
     "grading.grade",
     "grading.run",
     "grading.release.",

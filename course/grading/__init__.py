@@ -1,4 +1,4 @@
-"""Notebooks that others wrote, to grades that can be trusted.
+"""Notebooks and capstones that others made, to grades that can be trusted.
 
 records      a submission, and the grade of one exercise
 submissions  folders, globs and zips to submissions; whose is which
@@ -15,9 +15,13 @@ warm         what runs behind the sandbox: imports, and forks a child for each e
 sandbox      the student behind it; its docstring says what it does not protect against
 proof        the sandbox attacked from inside
 
+capstone     weights and a model card, graded on hidden pictures without running anything of them
+
 tasks        the work that goes to other processes and machines
 worker       what they do: read as data, run in the sandbox, judge outside
 pools        processes of this machine, or a Dask cluster
+capstones    the hidden pictures of a class, and the work on one hand-in
+settings     what the workers must know
 grade        the loop: what is graded is skipped, what is made is committed
 run          from submissions to reports in one call
 release      what leaves the repository: for a class, for Gradescope

@@ -5,24 +5,31 @@ Kill it at any moment and call it again: what was committed is skipped, the rest
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from course.errors import CanaryFailed, GradingError, SandboxMissing, SubmissionError
+from course.errors import CanaryFailed, SandboxMissing, SubmissionError
 from course.grading import tasks
+from course.grading.capstone import EXERCISE, NOTEBOOK
+from course.grading.capstones import Capstones
 from course.grading.gradebook import Gradebook
 from course.grading.pools import Pool
-from course.grading.records import MACHINERY, Grade, Submission, digest
-from course.grading.tasks import TRIES, Attempt, Reading, Settings, judges_digest, reader_digest, seed_digest
-
-CLONE = Path(__file__).resolve().parents[2]
+from course.grading.records import MACHINERY, CapstoneSubmission, Grade, Submission, digest
+from course.grading.tasks import (
+    TRIES,
+    Attempt,
+    Reading,
+    Settings,
+    judges_digest,
+    machinery_failure,
+    reader_digest,
+    seed_digest,
+)
 
 
 @dataclass
@@ -52,46 +59,17 @@ def grade(
     settings: Settings,
     *,
     notebook: str = "",
+    hidden_pictures: Sequence[Path] = (),
     on_progress: OnProgress = lambda done, summary: None,
 ) -> Summary:
     """Grade what the gradebook has not got yet, and say what was done.
 
     `notebook` is the number of the notebook that was asked for, if all hand in the same: then an exercise that is
-    missing counts as not attempted even where nothing else is recognised. Raises CanaryFailed or SandboxMissing
+    missing counts as not attempted even where nothing else is recognised. `hidden_pictures` are folders of an
+    instructor's own, for capstones. Raises CanaryFailed or SandboxMissing
     where a machine cannot grade at all; nothing that is committed is lost by that.
     """
-    return _Run(gradebook, pool, settings, notebook, on_progress).all(submissions)
-
-
-def settings_for(
-    gradebook: Gradebook,
-    *,
-    level: str = "sandbox",
-    hidden: Path | None = None,
-    solutions: Path | None = None,
-    private: Iterable[Path] = (),
-) -> Settings:
-    """What the workers must know: the gradebook's secret, the hidden judges, the reference solutions.
-
-    Both folders default to those of this clone. Raises GradingError where there are no solutions: without them
-    nothing proves that a machine grades rightly.
-    """
-    solutions = solutions or CLONE / "solutions"
-    hidden = hidden or CLONE / "solutions" / "hidden"
-    notebooks = sorted(solutions.glob("[0-9][0-9]_*.ipynb"))
-    if not notebooks:
-        raise GradingError(f"there are no reference solutions in {solutions}; pass --solutions FOLDER")
-    canary = tuple((path.name[:2], _code_of(path)) for path in notebooks)
-    judges = tuple((path.name, path.read_text(encoding="utf-8")) for path in sorted(hidden.glob("nb*.py")))
-    folders = tuple(str(folder.resolve()) for folder in (solutions, hidden, *private) if folder.is_dir())
-    return Settings(gradebook.secret, level, judges, canary, folders)
-
-
-def _code_of(path: Path) -> bytes:
-    """A notebook without its texts and outputs, which are most of it: it travels with every exercise."""
-    notebook = json.loads(path.read_bytes())
-    cells = [cell | {"outputs": []} for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    return json.dumps(notebook | {"cells": cells}).encode()
+    return _Run(gradebook, pool, settings, notebook, Capstones(settings, hidden_pictures), on_progress).all(submissions)
 
 
 def grade_one(content: bytes, settings: Settings, *, notebook: str = "") -> tuple[Reading, list[Grade]]:
@@ -128,9 +106,17 @@ class _Task:
 class _Run:
     """One call of `grade`."""
 
-    def __init__(self, book: Gradebook, pool: Pool, settings: Settings, notebook: str, on_progress: OnProgress) -> None:
+    def __init__(
+        self,
+        book: Gradebook,
+        pool: Pool,
+        settings: Settings,
+        notebook: str,
+        capstones: Capstones,
+        on_progress: OnProgress,
+    ) -> None:
         self._book, self._pool, self._settings, self._notebook = book, pool, settings, notebook
-        self._on_progress = on_progress
+        self._capstones, self._on_progress = capstones, on_progress
         self._summary = Summary()
         self._graded = book.all_graded()
         rows = list(book.submissions())
@@ -171,6 +157,8 @@ class _Run:
 
     def _begin(self, submission: Submission) -> None:
         """Look at what was handed in; what is graded already costs nothing more."""
+        if isinstance(submission, CapstoneSubmission):
+            return self._begin_capstone(submission)
         try:
             if submission.problem:
                 raise SubmissionError(submission.problem)
@@ -190,6 +178,19 @@ class _Run:
                 return self._finish()
         self._give(_Task(tasks.read, (content, self._notebook), submission, name))
         return None
+
+    def _begin_capstone(self, submission: CapstoneSubmission) -> None:
+        arguments = self._capstones.arguments(submission)
+        _, name, attempt, judges, *_ = arguments
+        self._book.add_submission(submission, name, notebook=NOTEBOOK, exercises=[EXERCISE], problem="")
+        if (name, EXERCISE, judges, self._capstones.seed) in self._graded:
+            self._summary.already += 1
+            return self._finish()
+        if (name, EXERCISE) in self._begun:
+            return self._finish()
+        self._begun.add((name, EXERCISE))
+        self._left[name] = 1
+        return self._give(_Task(tasks.grade_capstone, arguments, submission, name, attempt))
 
     def _give(self, task: _Task) -> None:
         task.tries += 1
@@ -217,7 +218,9 @@ class _Run:
             self._summary.failures.append(f"{task.submission.name}: {error}")
             self._finish()
         else:
-            self._commit(task, _machinery(task, f"{type(error).__name__}: {error}"))
+            settings, name, attempt, judges = task.arguments[:4]
+            reason = f"{type(error).__name__}: {error}"
+            self._commit(task, machinery_failure(settings, name, attempt, judges, reason))
 
     def _read(self, task: _Task, reading: Reading) -> None:
         """The notebook is read: ask for the exercises that have no grade."""
@@ -278,20 +281,3 @@ class _Run:
         if number not in self._judges:
             self._judges[number] = judges_digest(number, self._settings.hidden)
         return self._judges[number]
-
-
-def _machinery(task: _Task, reason: str) -> Grade:
-    settings, name, attempt, judges = task.arguments
-    return Grade(
-        submission=name,
-        exercise=attempt.exercise,
-        judges=judges,
-        seed=seed_digest(settings.secret, name),
-        status=MACHINERY,
-        score=None,
-        points=attempt.points,
-        notes=(reason[:500],),
-        source=attempt.source,
-        isolation=settings.level,
-        graded_at=datetime.now(UTC),
-    )

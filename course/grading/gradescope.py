@@ -25,9 +25,10 @@ from typing import Any
 
 from course.errors import ExerciseError, GradingError, SubmissionError
 from course.grading.exports import export
-from course.grading.grade import grade_one, settings_for
+from course.grading.grade import grade_one
 from course.grading.gradebook import Gradebook
 from course.grading.records import Grade, Submission, digest
+from course.grading.settings import settings_for
 from course.grading.submissions import collect
 from course.grading.worker import Reading, Settings
 from course.judging.answers import cells_of, find_answers

@@ -56,9 +56,16 @@ class Submission:
             raise SubmissionError(f"{self.name} is damaged ({error}); ask for it again") from error
         if len(content) > MAX_NOTEBOOK:
             raise SubmissionError(
-                f"{self.name} is over {MAX_NOTEBOOK // 2**20} MiB; ask for it again with its outputs cleared"
+                f"{self.name} is over {MAX_NOTEBOOK // 2**20} MiB; ask for it again, with its outputs cleared"
             )
         return content
+
+
+@dataclass(frozen=True)
+class CapstoneSubmission(Submission):
+    """Weights that a learner handed in, and the model card that came with them."""
+
+    card: Submission | None = None
 
 
 def digest(content: bytes) -> str:
@@ -82,7 +89,8 @@ class Grade:
     printed: str = ""  # likewise
     notes: tuple[str, ...] = field(default=())
     source: str = ""  # the answer's cell
-    isolation: str = "sandbox"  # or "container" or "trusted"
+    isolation: str = "sandbox"  # or "container" or "trusted"; "data" where nothing was run
     seconds: float = 0.0
     machine: str = ""
     graded_at: datetime | None = None  # in UTC
+    measures: tuple[tuple[str, str | float], ...] = ()  # what a capstone was measured to do, by name

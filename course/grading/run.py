@@ -10,9 +10,11 @@ from typing import Any
 
 from course.errors import GradingError
 from course.grading.bubblewrap import namespaces
-from course.grading.grade import CLONE, OnProgress, Summary, grade, settings_for
+from course.grading.grade import OnProgress, Summary, grade
 from course.grading.gradebook import Gradebook, Policy
 from course.grading.pools import DaskPool, LocalPool, Pool
+from course.grading.records import CapstoneSubmission
+from course.grading.settings import CLONE, settings_for
 from course.grading.submissions import collect
 
 GRADEBOOK = "gradebook.sqlite"
@@ -32,6 +34,7 @@ def grade_class(
     scheduler: str = "",
     level: str = "sandbox",
     policy: Policy = "last",
+    hidden_pictures: Sequence[Path] = (),
     tell: Callable[[str], Any] = print,
     on_begin: Callable[[int], Any] = lambda total: None,
     on_progress: OnProgress = lambda done, summary: None,
@@ -39,20 +42,30 @@ def grade_class(
     """Grade what is new in `sources`, write the reports to `out`, and say what was done.
 
     `gradebook` is a file or a SQLAlchemy address, by default a file in `out`; `jobs` the processes of this machine, by
-    default one a core; `scheduler` the address of a Dask cluster to use instead. Raises GradingError kin; whatever was
+    default one a core; `scheduler` the address of a Dask cluster to use instead; `hidden_pictures` are folders of an
+    instructor's own, for capstones. Raises GradingError kin; whatever was
     graded by then is kept.
     """
-    if level == "sandbox" and not scheduler:
-        namespaces()  # else each worker would load torch before it could say what is missing
     submissions = collect(sources, roster=roster, due=due, tell=tell)
+    runs_code = any(not isinstance(one, CapstoneSubmission) for one in submissions)
+    if level == "sandbox" and runs_code and not scheduler:
+        namespaces()  # else each worker would load torch before it could say what is missing
     on_begin(len(submissions))
     _make(out)
-    private = [out, *(Path(source) for source in sources)]
+    private = [out, *hidden_pictures, *(Path(source) for source in sources)]
     with Gradebook.open(gradebook or out / GRADEBOOK) as book:
         settings = settings_for(book, level=level, hidden=hidden, solutions=solutions, private=private)
         pool: Pool = DaskPool(scheduler) if scheduler else LocalPool(jobs or _cores())
         try:
-            summary = grade(submissions, book, pool, settings, notebook=notebook, on_progress=on_progress)
+            summary = grade(
+                submissions,
+                book,
+                pool,
+                settings,
+                notebook=notebook,
+                hidden_pictures=hidden_pictures,
+                on_progress=on_progress,
+            )
         finally:
             pool.close()
         report(book, out, policy=policy, solutions=solutions)

@@ -8,14 +8,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from course.grading.records import Grade
+from course.grading.capstone import EXERCISE
+from course.grading.capstone.pictures import HiddenSet
+from course.grading.records import MACHINERY, Grade
 
 _COURSE = Path(__file__).resolve().parents[1]
 _EXERCISES = _COURSE / "exercises"
 _READERS = ("judging/**/*.py", "exercises/**/*.py", "authoring/setup_cell.py", "grading/worker.py", "grading/tasks.py")
+_CAPSTONE = (
+    *("capstone.py", "model_card.py", "tensor_header.py", "predictor.py", "preprocessing.py"),
+    "grading/capstone/*.py",
+)
 TRIES = 3  # of work that failed on our side
 
 
@@ -72,6 +79,13 @@ def reader_digest() -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
 
 
+@cache
+def capstone_digest() -> str:
+    """What decides on a capstone, but for the hidden pictures: a hash of the sources that read and judge it."""
+    paths = sorted(path for pattern in _CAPSTONE for path in _COURSE.glob(pattern))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
+
+
 def seed_digest(secret: str, submission: str) -> str:
     """What the inputs of a submission are drawn from; the next submission gets others, so answers can't be kept."""
     return hashlib.sha256(f"{secret}/{submission}".encode()).hexdigest()
@@ -89,3 +103,37 @@ def grade(settings: Settings, submission: str, attempt: Attempt, judges: str) ->
     from course.grading import worker
 
     return worker.grade(settings, submission, attempt, judges)
+
+
+def machinery_failure(settings: Settings, submission: str, attempt: Attempt, judges: str, reason: str) -> Grade:
+    """The grade of work that failed on our side at each try: without a score."""
+    drawn_by = EXERCISE if attempt.exercise == EXERCISE else submission
+    return Grade(
+        submission=submission,
+        exercise=attempt.exercise,
+        judges=judges,
+        seed=seed_digest(settings.secret, drawn_by),
+        status=MACHINERY,
+        score=None,
+        points=attempt.points,
+        notes=(reason[:500],),
+        source=attempt.source,
+        isolation=settings.level,
+        graded_at=datetime.now(UTC),
+    )
+
+
+def grade_capstone(
+    settings: Settings,
+    submission: str,
+    attempt: Attempt,
+    judges: str,
+    sets: Sequence[HiddenSet],
+    content: bytes,
+    card: bytes | None,
+) -> Grade:
+    """The grade of weights and their card; see `capstone.judge.grade`. `attempt.problem` says why there is nothing."""
+    from course.grading.capstone import judge
+
+    seed = seed_digest(settings.secret, attempt.exercise)
+    return judge.grade(submission, judges, seed, sets, content, card, attempt.problem)

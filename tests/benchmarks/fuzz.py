@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course.grading import worker
-from course.grading.grade import grade, settings_for
+from course.grading.grade import grade
 from course.grading.gradebook import Gradebook
 from course.grading.pools import LocalPool
 from course.grading.records import MACHINERY, MAX_NOTEBOOK, STATUSES, Submission, digest
 from course.grading.reports import write_reports
+from course.grading.settings import settings_for
 from tests.benchmarks import Figure
 from tests.hostile.mutants import mutants
 from tests.hostile.trial import SOLVED

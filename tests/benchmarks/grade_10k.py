@@ -18,11 +18,12 @@ from pathlib import Path
 import torch
 
 from course.grading.exports import export
-from course.grading.grade import grade, settings_for
+from course.grading.grade import grade
 from course.grading.gradebook import Gradebook
 from course.grading.pools import Pool
 from course.grading.records import Grade, digest
 from course.grading.run import report
+from course.grading.settings import settings_for
 from course.grading.submissions import collect
 from course.grading.tasks import Settings, judges_digest, seed_digest
 from course.judging.exercise import exercises_of, find_exercise, hidden_judges

@@ -12,9 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from course.grading.grade import grade, settings_for
+from course.grading.grade import grade
 from course.grading.gradebook import Gradebook
 from course.grading.pools import DaskPool
+from course.grading.settings import settings_for
 from course.grading.submissions import collect
 from course.grading.tasks import Settings
 from tests.benchmarks import Figure

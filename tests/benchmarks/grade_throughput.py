@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from itertools import cycle, islice
 from pathlib import Path
 
-from course.grading.grade import Summary, grade, settings_for
+from course.grading.grade import Summary, grade
 from course.grading.gradebook import Gradebook
 from course.grading.pools import LocalPool
 from course.grading.run import report
+from course.grading.settings import settings_for
 from course.grading.submissions import collect
 from tests.benchmarks import Figure, _other_graders
 from tests.benchmarks._submissions import answers, write_class

@@ -18,9 +18,9 @@ import pytest
 
 from course.errors import SandboxMissing
 from course.grading import bubblewrap, sandbox, worker
-from course.grading.grade import settings_for
 from course.grading.gradebook import Gradebook
 from course.grading.records import MACHINERY, STATUSES, Grade
+from course.grading.settings import settings_for
 from course.grading.tasks import Settings, judges_digest
 from course.judging.answers import find_answers, read_notebook
 from course.judging.exercise import exercises_of

@@ -94,6 +94,7 @@ def grade_values(grade: Grade) -> dict[str, Any]:
         "printed": grade.printed,
         "notes": grade.notes,
         "source": grade.source,
+        "measures": grade.measures,
     }
     names = "submission", "exercise", "judges", "seed", "status", "score", "points", "isolation", "seconds"
     return {
@@ -117,6 +118,7 @@ def read_grade(row: Mapping[str, Any]) -> Grade:
         notes=tuple(detail.get("notes", ())),
         source=detail.get("source", ""),
         graded_at=datetime.fromisoformat(row["graded_at"]),
+        measures=tuple((name, value) for name, value in detail.get("measures", ())),
     )
 
 

@@ -39,6 +39,9 @@ helps in steps, `progress()` shows what is open. None of this is graded, and not
 done, hand in the notebook itself, the `.ipynb` file. Helper functions, imports and extra cells of your own are fine;
 keep the first line of each exercise's cell, `# exercise: ...`, by which it is found.
 
+The capstone is handed in as the two files that its notebook writes, `capstone.safetensors` and `capstone.md`, and
+`course check capstone.safetensors` reads them as the grader will. The pictures that it is graded on are not in here.
+
 `MANIFEST.json` holds the sha256 of every file as it was released.
 """
 

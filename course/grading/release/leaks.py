@@ -5,7 +5,8 @@ A leak is
   their formatting, or line by line in any other text;
 - the one line of a region that has only one, in a notebook or a text (in the library many a one-liner is natural);
 - the name or the claim of a hidden judge, or a line of hidden code that is long enough to be its own;
-- a file of solutions/, tests/ or .git/, a solution marker in a notebook.
+- a file of solutions/, tests/ or .git/, a solution marker in a notebook;
+- a hidden picture of the capstone, byte for byte.
 
 Not a leak: the library itself. `course.models.freeze` does what an exercise asks for; while that is judged, the library
 refuses to, and who copies its code has at least read it. An answer in other words, or with other names, is not found.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import ast
 import base64
 import binascii
+import hashlib
 import io
 import json
 import re
@@ -50,7 +52,19 @@ def leaks(folder: Path, root: Path) -> list[str]:
     files = (
         (path.relative_to(folder).as_posix(), path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file()
     )
-    return [line for name, content in _unpacked(files) for line in _in_file(name, content, secrets)]
+    pictures = _hidden_pictures(root / "solutions" / "hidden" / "capstone")
+    found: list[str] = []
+    for name, content in _unpacked(files):
+        found += _in_file(name, content, secrets)
+        if hashlib.sha256(content).digest() in pictures:
+            found.append(f"{name} is a hidden picture of the capstone")
+    return found
+
+
+def _hidden_pictures(folder: Path) -> set[bytes]:
+    """The hashes of all files in a folder with pictures for capstones, and of those in its zips."""
+    files = ((path.name, path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file())
+    return {hashlib.sha256(content).digest() for _, content in _unpacked(files)}
 
 
 def _unpacked(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:

@@ -13,10 +13,9 @@ from markupsafe import Markup
 
 from course.grading.gradebook import Policy, Standing
 from course.grading.records import MACHINERY, Grade
-from course.grading.reports.classroom import Attempt, Learner, exercise_or_none
+from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, exercise_title, title_of
 from course.grading.reports.pages import render
 from course.grading.reports.words import ISOLATION, SOLVED, STATUS, Words, standing_of
-from course.judging.exercise import notebook_title
 from course.judging.results import Outcome
 
 
@@ -57,7 +56,7 @@ def learner_page(learner: Learner, policy: Policy, *, everything: bool) -> str:
     """The page as text; with `everything` it is the instructor's."""
     notebooks = [
         NotebookPart(
-            notebook_title(standing.notebook),
+            title_of(standing.notebook),
             standing,
             [_exercise(name, standing.grades.get(name), everything) for name in _names(standing)],
             learner.history.get(standing.notebook, []),
@@ -118,7 +117,7 @@ def _exercise(name: str, grade: Grade | None, everything: bool) -> ExercisePart:
         message = "" if status == MACHINERY else message  # it may tell of the machine, and helps no learner
     return ExercisePart(
         name,
-        exercise.title if exercise else "",
+        exercise_title(name),
         status,
         STATUS[status],
         grade,

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from statistics import mean, median
 from urllib.parse import quote
 
+from course.grading.capstone import EXERCISE
 from course.grading.records import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
-from course.grading.reports.classroom import Classroom, Learner, exercise_or_none
+from course.grading.reports.classroom import Classroom, Learner, exercise_title, title_of
+from course.grading.reports.leaderboard import leaderboards
 from course.grading.reports.legible import shortened
 from course.grading.reports.pages import number, render
 from course.grading.reports.pictures import Histogram, histogram
 from course.grading.reports.words import SOLVED, STATUS, WAITING, standing_of
 from course.grading.similarity import Similar, similar_answers
-from course.judging.exercise import notebook_title
 from course.judging.results import Outcome
 
 _RAISED = re.compile(r"(?:^`[^`]+` raised |\braised (?=TypeError: )|^what came back cannot be judged \()(\w{1,80})")
@@ -109,6 +110,7 @@ def class_page(classroom: Classroom, references: Mapping[str, str]) -> str:
         same_files=_same_files(learners),
         groups=groups[:MOST_GROUPS],
         groups_left=max(0, len(groups) - MOST_GROUPS),
+        leaderboards=leaderboards(learners),
         rows=[_row(learner, classroom.exercises) for learner in learners],
         most=MOST_LISTED,
         href=lambda learner, folder: f"{folder}/{quote(learner.file)}.html",
@@ -126,10 +128,9 @@ def _summary(exercise_id: str, learners: Iterable[Learner]) -> ExerciseSummary:
     scores = [grade.score for grade in tried if grade.score is not None]
     absent = sum(grade.status == NOT_ATTEMPTED for grade in grades)
     points = max((grade.points for grade in grades), default=0.0)
-    exercise = exercise_or_none(exercise_id)
     return ExerciseSummary(
         exercise_id,
-        exercise.title if exercise else "",
+        exercise_title(exercise_id),
         points,
         len(grades),
         len(tried),
@@ -206,7 +207,7 @@ def _same_files(learners: Iterable[Learner]) -> list[tuple[str, list[Learner]]]:
         for standing in learner.standings:
             if any(grade.status not in (NOT_ATTEMPTED, MACHINERY) for grade in standing.grades.values()):
                 holders[standing.notebook, standing.submission.digest].append(learner)
-    return [(notebook_title(number), group) for (number, _), group in holders.items() if len(group) > 1]
+    return [(title_of(number), group) for (number, _), group in holders.items() if len(group) > 1]
 
 
 def _similar(learners: Iterable[Learner], references: Mapping[str, str]) -> Iterator[Group]:
@@ -215,7 +216,7 @@ def _similar(learners: Iterable[Learner], references: Mapping[str, str]) -> Iter
         (learner.name, name, grade.source)
         for learner in by_name.values()
         for name, grade in learner.grades.items()
-        if grade.source and grade.status != NOT_ATTEMPTED
+        if grade.source and grade.status != NOT_ATTEMPTED and name != EXERCISE  # whose source is the model card
     ]
     for similar in similar_answers(answers, references=references):
         members = [by_name[name] for name in similar.learners]

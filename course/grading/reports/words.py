@@ -72,6 +72,7 @@ ISOLATION = {
     "sandbox": "It ran in a sandbox of its own.",
     "container": "It ran in a container that holds this submission alone.",
     "trusted": "It ran without a sandbox, because the submissions were trusted.",
+    "data": "Nothing of it was run: it was read as numbers and text.",
 }
 
 

@@ -1,10 +1,12 @@
-"""`collect`: from folders, globs, zips and notebooks to one Submission for each notebook that a learner handed in.
+"""`collect`: from folders, globs, zips and notebooks to one Submission for each notebook that a learner handed in, and
+one for each capstone.
 
 roster  the learners of a class, from a CSV file
 absent  what to say where no notebook is
 found   the files of a folder or zip, nothing extracted, followed or opened
 naming  what the names of files and folders say
 owners  whose each file is
+capstones  weights, each with its model card
 
 Nothing that was handed in is imported, executed or unpickled. What this cannot know: dates of files, of members of zips
 and in nbgrader's timestamp.txt are what a learner's own computer may have written, and those in a download of Canvas,
@@ -22,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import SubmissionError
-from course.grading.records import Submission
+from course.grading.records import CapstoneSubmission, Submission
 from course.grading.submissions.absent import nothing_at, refuse_without_notebooks
+from course.grading.submissions.capstones import in_group
 from course.grading.submissions.found import Found, Source, common_folder, in_folder, in_zip
 from course.grading.submissions.naming import Owner, is_receipt, presentable
 from course.grading.submissions.owners import Owned, by_label, names_at_top, owned, owned_by_one
@@ -91,7 +94,7 @@ def _folders(folders: list[Path]) -> list[Source]:
 
 
 def _is_a_class(source: Source) -> bool:
-    deeper = any(found.is_notebook and len(found.parts) > 1 for found in source.files)
+    deeper = any(found.is_work and len(found.parts) > 1 for found in source.files)
     return deeper or len(names_at_top(source)) > 1
 
 
@@ -148,16 +151,19 @@ def _without(source: Source, skipped: Path | None) -> Source:
 
 
 def _submissions(pairs: Owned, known: Roster | None, due: datetime | None) -> list[Submission]:
-    submissions = []
+    submissions: list[Submission] = []
     for group in by_label(pairs).values():
         notebooks = [pair for pair in group if pair[0].is_notebook]
+        capstones = in_group([found for found, _ in group])
+        for place, card, problem in capstones:
+            submissions.append(_capstone(*group[place], card, known, due, problem))
         others = [pair for pair in group if not is_receipt(pair[0].parts[-1])]
         if len(notebooks) > MAX_NOTEBOOKS:
             problem = f"{len(notebooks)} notebooks came from one learner; ask which one counts"
             submissions.append(_submission(*notebooks[0], known, due, problem))
         elif notebooks:
             submissions += [_submission(*pair, known, due, _problem(pair[0])) for pair in notebooks]
-        elif others:
+        elif others and not capstones:
             submissions.append(_submission(*others[0], known, due, _no_notebook([found for found, _ in others])))
     return submissions
 
@@ -172,7 +178,8 @@ def _no_notebook(files: list[Found]) -> str:
     because = next((f" ({found.problem})" for found in files if found.problem), "")
     if any(found.parts[-1].lower().endswith((".zip", ".rar", ".7z", ".gz", ".tar")) for found in files):
         because = because or " (an archive within what was handed in is not opened)"
-    return f"no notebook came, only {names}{because}; ask for the .ipynb file"
+    wanted = "for capstone.safetensors" if "capstone" in names.lower() else "for the .ipynb file"
+    return f"no notebook came, only {names}{because}; ask {wanted}"
 
 
 def _submission(found: Found, owner: Owner, known: Roster | None, due: datetime | None, problem: str) -> Submission:
@@ -183,6 +190,14 @@ def _submission(found: Found, owner: Owner, known: Roster | None, due: datetime 
     name = presentable(learner.learner if learner else owner.label)
     full_name = presentable(learner.name) if learner and learner.name not in ("", learner.learner) else ""
     return Submission(name, found.path, found.member, handed_in, owner.late or late, problem, full_name)
+
+
+def _capstone(
+    found: Found, owner: Owner, card: Found | None, known: Roster | None, due: datetime | None, problem: str
+) -> CapstoneSubmission:
+    weights = _submission(found, owner, known, due, problem)
+    beside = Submission(weights.learner, card.path, card.member, problem=card.problem) if card else None
+    return CapstoneSubmission(**vars(weights), card=beside)
 
 
 def _look_up(owner: Owner, known: Roster | None) -> Learner | None:

@@ -34,7 +34,7 @@ def refuse_without_notebooks(source: Source) -> None:
     A zip beside others' notebooks is one learner's; where there is no notebook, the zips are what a system exported.
     """
     names = [found.parts[-1] for found in source.files if len(found.parts) == 1]
-    if source.path.is_file() or len(names) < len(source.files) or any(found.is_notebook for found in source.files):
+    if source.path.is_file() or len(names) < len(source.files) or any(found.is_work for found in source.files):
         return
     if advice := _advice(source.path, names):
         raise SubmissionError(f"the folder {source.path} holds no notebook, only {_counted(names)}; {advice}")

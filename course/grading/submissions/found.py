@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from course.grading.records import MAX_NOTEBOOK
 
+WEIGHTS_ENDING = ".safetensors"
 NOTEBOOK_ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json")  # the last two: as some browsers save it
 MAX_DIRECTORY = 10 * 2**20  # bytes of a zip's table of contents: a class of 1,000 with 100 files each
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -35,6 +36,15 @@ class Found:
     @property
     def is_notebook(self) -> bool:
         return self.parts[-1].lower().endswith(NOTEBOOK_ENDINGS)
+
+    @property
+    def is_weights(self) -> bool:
+        return self.parts[-1].lower().endswith(WEIGHTS_ENDING)
+
+    @property
+    def is_work(self) -> bool:
+        """True for what is graded: a notebook, or a capstone's weights."""
+        return self.is_notebook or self.is_weights
 
 
 @dataclass(frozen=True)
@@ -92,12 +102,14 @@ def _file(path: Path, parts: tuple[str, ...]) -> Found:
         return Found(parts, path, problem="it is a link to another file, which is not followed")
     if not stat.S_ISREG(status.st_mode):
         return Found(parts, path, problem="it is no ordinary file")
-    problem = "" if status.st_size <= MAX_NOTEBOOK else _too_large(status.st_size)
+    problem = "" if status.st_size <= MAX_NOTEBOOK else _too_large(status.st_size, path.name)
     return Found(parts, path, changed=_utc(status.st_mtime), problem=problem)
 
 
-def _too_large(size: int) -> str:
-    return f"it takes {size / 2**20:.0f} MiB, and {MAX_NOTEBOOK // 2**20} MiB is the limit: its outputs must be cleared"
+def _too_large(size: int, name: str) -> str:
+    weights = name.lower().endswith(WEIGHTS_ENDING)
+    remedy = "no architecture of the capstone takes as much" if weights else "its outputs must be cleared"
+    return f"it takes {size / 2**20:.0f} MiB, and {MAX_NOTEBOOK // 2**20} MiB is the limit: {remedy}"
 
 
 def in_zip(path: Path) -> Source:
@@ -176,7 +188,7 @@ def _member_problem(name: str, member: zipfile.ZipInfo) -> str:
         return "it is encrypted"
     if member.compress_type not in _READABLE:
         return f"it is compressed by method {member.compress_type}, which cannot be read"
-    return "" if member.file_size <= MAX_NOTEBOOK else _too_large(member.file_size)
+    return "" if member.file_size <= MAX_NOTEBOOK else _too_large(member.file_size, name)
 
 
 def _member_time(member: zipfile.ZipInfo) -> datetime | None:

@@ -36,7 +36,7 @@ _GENERIC = re.compile(
     r"[\s_-]*\d*",
     re.IGNORECASE,
 )
-_ENDING = re.compile(r"(?:\.ipynb(?:\.txt|\.json)?|\.[a-z0-9]{1,5})$", re.IGNORECASE)
+_ENDING = re.compile(r"(?:\.ipynb(?:\.txt|\.json)?|\.safetensors|\.[a-z0-9]{1,5})$", re.IGNORECASE)
 _EDGES = " _.,-"  # the hyphen last, where it stands for itself in a pattern
 _LONGEST = 120  # characters of a learner's name
 
@@ -103,14 +103,14 @@ def by_file_name(name: str) -> tuple[str, str]:
 
 @cache
 def _released() -> tuple[str, ...]:
-    """The names that the notebooks are released under: "02_freeze_the_backbone"."""
+    """The names that notebooks are released under ("02_freeze_the_backbone"), and the capstone's files."""
     names = [module.name for module in pkgutil.iter_modules(course.exercises.__path__)]
-    return tuple(name.removeprefix("nb") for name in names if re.match(r"nb\d\d_", name))
+    return (*(name.removeprefix("nb") for name in names if re.match(r"nb\d\d_", name)), "capstone")
 
 
 @cache
 def _chapters() -> frozenset[str]:
-    return frozenset(name[:2] for name in _released())
+    return frozenset(name[:2] for name in _released() if name[:2].isdigit())
 
 
 def stem_of(name: str) -> str:

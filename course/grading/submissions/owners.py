@@ -65,7 +65,7 @@ def by_label(pairs: Owned) -> dict[str, Owned]:
 def names_at_top(source: Source) -> set[str]:
     """The learners that the names of notebooks at the top of a source hold."""
     depth = _wrapped(source)
-    tops = [found.parts[-1] for found in source.files if len(found.parts) == depth + 1 and found.is_notebook]
+    tops = [found.parts[-1] for found in source.files if len(found.parts) == depth + 1 and found.is_work]
     return {by_file_name(name)[0] for name in tops if by_export(name) is None} - {""}
 
 
@@ -88,8 +88,8 @@ def _by_name(source: Source, found: Found, depth: int, shared: frozenset[str]) -
     if found.path == source.path and not found.member:  # the source itself cannot be read
         return _plain_owner(source.name)
     stem = stem_of(name)
-    handed_in = found.is_notebook or name.lower().endswith(_HANDED_IN) or (found.problem and stem == name)
-    if not handed_in or (not found.is_notebook and stem.lower() in _NOBODYS):
+    handed_in = found.is_work or name.lower().endswith(_HANDED_IN) or (found.problem and stem == name)
+    if not handed_in or (not found.is_work and stem.lower() in _NOBODYS):
         return None
     learner, chapter = by_file_name(name)
     if chapter and not _is_chapter(found, chapter):
@@ -139,7 +139,7 @@ def _wrapped(source: Source) -> int:
 
 def _holds_a_class(source: Source, depth: int) -> bool:
     """True for a folder with a notebook in a folder of its own, or with notebooks named for several learners."""
-    notebooks = [found for found in source.files if found.is_notebook] or source.files
+    notebooks = [found for found in source.files if found.is_work] or source.files
     names = {by_file_name(found.parts[-1])[0] for found in notebooks if len(found.parts) == depth + 1}
     exported = any(by_export(found.parts[depth]) for found in notebooks)
     return exported or any(len(found.parts) > depth + 1 for found in notebooks) or len(names - {""}) > 1
