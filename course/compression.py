@@ -1,4 +1,4 @@
-"""Models made smaller: small weights set to zero, 8-bit numbers in ONNX Runtime, a small network taught by a large one."""
+"""Models made smaller: small weights set to zero, 8-bit whole numbers, a small network taught by a large one."""
 
 from __future__ import annotations
 
