@@ -57,8 +57,8 @@ def integrated_gradients(
     from captum.attr import IntegratedGradients
 
     with evaluating(model), torch.enable_grad():
-        start = baseline if isinstance(baseline, float) else baseline.expand_as(x)
-        method = IntegratedGradients(model)
+        start = baseline.expand_as(x) if isinstance(baseline, torch.Tensor) else baseline
+        method: Any = IntegratedGradients(model)
         # A few pictures' steps at once are as fast as many, and need less memory.
         maps = method.attribute(x, start, target, n_steps=steps, internal_batch_size=max(16, len(x)))
     return maps.detach().sum(1)
@@ -75,8 +75,9 @@ def occlusion(
     from captum.attr import Occlusion
 
     with evaluating(model), torch.inference_mode():
-        cover = fill if isinstance(fill, float) else fill.expand_as(x)
-        maps = Occlusion(model).attribute(
+        cover = fill.expand_as(x) if isinstance(fill, torch.Tensor) else fill
+        method: Any = Occlusion(model)
+        maps = method.attribute(
             x, (x.shape[1], window, window), (x.shape[1], stride, stride), cover, target, perturbations_per_eval=16
         )
     return maps.clone().sum(1) / x.shape[1]  # Captum repeats the drop on every channel

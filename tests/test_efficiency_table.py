@@ -24,5 +24,4 @@ def test_a_stored_row_is_what_its_benchmark_measures_again(table):
     again = efficiency_table.run("cached features", 0)
     # Two pictures of 205 may fall on the other side; seconds are the machine's.
     assert again["accuracy"] == pytest.approx(stored["accuracy"], abs=0.011)
-    assert again["away"] == pytest.approx(stored["away"], abs=0.011)
     assert again["mib"] == pytest.approx(stored["mib"], rel=0.02)

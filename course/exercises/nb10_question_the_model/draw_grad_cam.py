@@ -91,7 +91,7 @@ def _restored(case: dict[str, Any]) -> nn.Sequential:
 @exercise.probe
 def probe_grad_cam(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = _restored(case).eval()
-    maps = [_map_of(answer(model, model.layer, case[name].clone(), case["target"])) for name in ("x", "second_x")]
+    maps = [_map_of(answer(model, model[0], case[name].clone(), case["target"])) for name in ("x", "second_x")]
     hooked = any(
         hooks
         for module in model.modules()
@@ -113,7 +113,7 @@ def _map_of(returned: Any) -> torch.Tensor:
 def _maps(case: dict[str, Any], x: torch.Tensor) -> dict[str, torch.Tensor]:
     """The right maps of the pictures, and those that mistakes give, by the mistake's name."""
     model, target = _restored(case).eval(), case["target"]
-    kept = model.layer(x)
+    kept = model[0](x)
     logits = model[1:](kept)
     behind = {
         "logit": logits[:, target].sum(),

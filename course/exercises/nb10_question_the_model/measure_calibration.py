@@ -61,7 +61,7 @@ def drawn(rng: torch.Generator, *, bins: int, classes: int, certain: int = 0) ->
 
 def reference(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
     """The sum over the bins of share x |accuracy - confidence|."""
-    return float(sum(_shares(probs, labels, bins) * _gaps(probs, labels, bins).abs()))
+    return float((_shares(probs, labels, bins) * _gaps(probs, labels, bins).abs()).sum())
 
 
 def _placed(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
