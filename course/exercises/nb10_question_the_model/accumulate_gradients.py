@@ -1,0 +1,221 @@
+"""A large batch in parts: the gradients of small batches, added up to exactly those of all samples at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course.judging import Exercise, Wrong, expect
+
+exercise = Exercise(
+    "10-accumulate-gradients",
+    answer="accumulate",
+    call="accumulate(model, batches)",
+    title="A large batch in parts",
+    withholds=("course.training.train_one_epoch", "course.training.fit"),
+    hints=(
+        "`backward()` *adds* to `.grad`. So clear the gradients once, before the first batch, and call it per batch.",
+        "The mean over all samples is not the sum of the batches' means: it is the sum of each batch's share times its "
+        "mean. With equal batches the share is 1 / len(batches) …",
+        '… and with a small last batch it is len(y) / (number of all samples). `cross_entropy(..., reduction="sum") '
+        "/ total` says the same. `batches` is a list, so you may count it first.",
+    ),
+    idea="total = sum(len(y) for _, y in batches); model.zero_grad(); for x, y in batches: "
+    '(cross_entropy(model(x), y, reduction="sum") / total).backward().',
+)
+
+
+@exercise.case
+def equal_batches(rng: torch.Generator) -> dict[str, Any]:
+    return batches_case(rng, [6, 6, 6, 6])
+
+
+@exercise.case
+def ragged_last_batch(rng: torch.Generator) -> dict[str, Any]:
+    return batches_case(rng, [8, 8, 8, int(torch.randint(1, 4, (), generator=rng))])
+
+
+@exercise.case
+def old_gradients(rng: torch.Generator) -> dict[str, Any]:
+    return batches_case(rng, [5, 5, 5], stale=True)
+
+
+def batches_case(rng: torch.Generator, sizes: list[int], *, stale: bool = False, classes: int = 4) -> dict[str, Any]:
+    """A small network, batches of these sizes, and gradients that may be left over from an earlier step."""
+    state = {name: torch.randn(v.shape, generator=rng) / 2 for name, v in network(classes).state_dict().items()}
+    return {
+        "classes": classes,
+        "state": state,
+        "xs": [torch.randn(size, 6, generator=rng) for size in sizes],
+        "ys": [torch.randint(classes, (size,), generator=rng) for size in sizes],
+        "stale": {name: torch.randn(v.shape, generator=rng) for name, v in state.items()} if stale else {},
+    }
+
+
+def network(classes: int) -> nn.Sequential:
+    """Two layers without BatchNorm: with it, a batch in parts is *not* the large batch."""
+    return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, classes))
+
+
+def _restored(case: dict[str, Any]) -> nn.Sequential:
+    model = network(case["classes"])
+    model.load_state_dict(case["state"])
+    return model
+
+
+@exercise.probe
+def probe_accumulate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model = _restored(case)
+    for name, parameter in model.named_parameters():
+        parameter.grad = case["stale"][name].clone() if case["stale"] else None
+    order: list[str] = []
+    largest = 0
+
+    def watch(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        nonlocal largest
+        largest = max(largest, len(output))
+        order.append("forward")
+        if output.requires_grad:
+            output.register_hook(lambda _gradient: order.append("backward"))
+
+    model.register_forward_hook(watch)
+    answer(model, [(x.clone(), y.clone()) for x, y in zip(case["xs"], case["ys"], strict=True)])
+    grads = {name: None if p.grad is None else p.grad.detach().clone() for name, p in model.named_parameters()}
+    in_turn = order == ["forward", "backward"] * (len(order) // 2)
+    in_parts = largest <= max(map(len, case["xs"]))
+    # Left out where not: a flag alone could be set by whoever knows that it is looked at.
+    return {
+        "grads": grads,
+        "in_parts": grads if in_parts else None,
+        "in_turn": grads if in_turn else None,
+        "state": model.state_dict(),
+    }
+
+
+def _candidates(case: dict[str, Any]) -> dict[str, dict[str, torch.Tensor]]:
+    """The right gradients ("right"), and those that mistakes give, by the mistake's name."""
+    model = _restored(case)
+    sizes = [len(y) for y in case["ys"]]
+    total, count = sum(sizes), len(sizes)
+    parts = []
+    for x, y in zip(case["xs"], case["ys"], strict=True):
+        model.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        parts.append({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+
+    def weighted(*shares: float) -> dict[str, torch.Tensor]:
+        return {
+            name: sum((s * p[name] for s, p in zip(shares, parts, strict=True)), torch.zeros(())) for name in parts[0]
+        }
+
+    last = [0.0] * (count - 1)
+    found = {"right": weighted(*(size / total for size in sizes))}
+    if len(set(sizes)) > 1:
+        found["the last, smaller batch counted as much as a full one: a batch's share is len(y) of all samples"] = (
+            weighted(*[1 / count] * count)
+        )
+        found["divided by the first batch's size throughout, as if every batch had it"] = weighted(
+            *(size / (sizes[0] * count) for size in sizes)
+        )
+        found["the last, smaller batch is missing"] = weighted(*[1 / (count - 1)] * (count - 1), 0.0)
+    return found | {
+        "the division is missing: means of batches add up to a gradient as many times too large as there are batches": (
+            weighted(*[1.0] * count)
+        ),
+        "these are sums over samples: divide by how many there are": weighted(*map(float, sizes)),
+        "only the last batch is in the gradient: it was cleared within the loop": weighted(*last, 1.0),
+        "only the last batch is in the gradient, divided: it was cleared within the loop": weighted(
+            *last, sizes[-1] / total
+        ),
+        "only the last batch is in the gradient, divided by the batches: it was cleared within the loop": weighted(
+            *last, 1 / count
+        ),
+        "only the first batch is in the gradient": weighted(1.0, *last),
+        "divided twice": weighted(*(size / total / count for size in sizes)),
+    }
+
+
+def _matches(got: dict[str, Any], expected: dict[str, torch.Tensor]) -> bool:
+    return got.keys() == expected.keys() and all(
+        isinstance(got[name], torch.Tensor)
+        and got[name].shape == value.shape
+        and torch.allclose(got[name].double(), value.double(), rtol=1e-3, atol=1e-5)
+        for name, value in expected.items()
+    )
+
+
+def judge_gradients(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the gradients are those of the mean loss over all samples."""
+    known = _candidates(case)
+    right = known.pop("right")
+    sizes = [len(y) for y in case["ys"]]
+    tried = f"batches of {sizes}, beside one batch of {sum(sizes)}"
+    if _matches(result["grads"], right):
+        return
+    name = list(right)[-1]  # the head's bias: few numbers, and none of them is zero
+    got = result["grads"].get(name)
+    if got is None:
+        because = "no gradient: each batch's loss needs its `backward()`"
+    else:
+        because = next((words for words, grads in known.items() if _matches(result["grads"], grads)), "")
+    raise Wrong(tried=f"{tried}: the gradient of {name!r}", got=got, expected=right[name], because=because)
+
+
+@exercise.judge(equal_batches, points=2)
+def parts_add_up_to_the_large_batch(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Four equal batches leave the gradient that one batch of all their samples leaves."""
+    judge_gradients(case, result)
+
+
+@exercise.judge(ragged_last_batch, points=2)
+def a_small_last_batch_counts_for_what_it_is(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A smaller last batch has its samples' share, not a whole batch's."""
+    judge_gradients(case, result)
+
+
+def _expect_known(got: Any, case: dict[str, Any], tried: str, because: str) -> None:
+    """Raise Wrong unless these are gradients of these batches, by the right formula or a known mistake."""
+    is_known = isinstance(got, dict) and any(_matches(got, grads) for grads in _candidates(case).values())
+    expect(is_known, tried=tried, got="other gradients", expected="those of the batches", because=because)
+
+
+@exercise.judge(old_gradients, points=1)
+def old_gradients_are_gone(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Gradients that an earlier step left behind are not in the sum."""
+    tried = "a model that has gradients already"
+    for grads in _candidates(case).values():
+        if _matches(result["grads"], {name: value + case["stale"][name] for name, value in grads.items()}):
+            because = "`backward()` adds to what is there: clear the gradients once, before the first batch"
+            raise Wrong(tried=tried, got="old and new gradients, added", expected="the new ones", because=because)
+    _expect_known(result["grads"], case, tried, "this follows no formula known here: mend the gradients first")
+
+
+@exercise.judge(ragged_last_batch, points=1)
+def one_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each batch goes forward and backward before the next, so that memory holds one batch alone; no weight moves."""
+    tried = "watching what goes through the model"
+    _expect_known(result["grads"], case, tried, "this follows no formula known here: mend the gradients first")
+    _expect_known(
+        result["in_parts"],
+        case,
+        tried,
+        "all samples went through at once: right, but it needs the memory that accumulation is there to save",
+    )
+    _expect_known(
+        result["in_turn"],
+        case,
+        tried,
+        "`backward()` came after all forward passes: until then every batch's activations stay in memory. Call it in "
+        "the loop",
+    )
+    moved = [name for name, value in case["state"].items() if not torch.equal(result["state"][name], value)]
+    expect(
+        not moved,
+        tried="comparing the weights around the call",
+        got=f"{moved[:1]} moved",
+        expected="as they were",
+        because="no step here: the gradient is for one step of the optimiser after all batches",
+    )

@@ -1,0 +1,238 @@
+"""Grad-CAM: which places of a layer's maps speak for a class, exactly, and with nothing left hooked to the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course.judging import Exercise, Wrong, expect, expect_close, need
+
+exercise = Exercise(
+    "10-draw-grad-cam",
+    answer="grad_cam",
+    call="grad_cam(model, layer, x, target)",
+    title="Where does the model look?",
+    withholds=("course.attribution.grad_cam",),
+    hints=(
+        "You need two things of one forward pass: the layer's output A, (N, C, h, w), and the gradient of the class's "
+        "logit with respect to it. `layer.register_forward_hook(hook)` hands you A: keep it in a list.",
+        "`(gradient,) = torch.autograd.grad(logits[:, target].sum(), A)`. A map's weight is the mean of its gradient "
+        "over h and w, so `gradient.mean((2, 3), keepdim=True)`, of shape (N, C, 1, 1).",
+        "Sum weight times map over the channels, then ReLU: only what speaks *for* the class. And a hook stays until "
+        "its handle is removed: `handle = layer.register_forward_hook(...)`, in the end `handle.remove()`.",
+    ),
+    idea="handle = layer.register_forward_hook(lambda m, i, output: kept.append(output)); logits = model(x); "
+    "handle.remove(); (gradient,) = torch.autograd.grad(logits[:, target].sum(), kept[0]); "
+    "return relu((gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1)).detach().",
+)
+
+
+@exercise.case
+def linear_behind_the_layer(rng: torch.Generator) -> dict[str, Any]:
+    """Maps, their mean, a Linear: each map's weight is known without any gradient."""
+    return toy_case(rng, tail="linear")
+
+
+@exercise.case
+def layers_behind_the_layer(rng: torch.Generator) -> dict[str, Any]:
+    """A convolution and a Linear at every place come after: gradients differ from place to place."""
+    return toy_case(rng, tail="deep")
+
+
+def toy_case(
+    rng: torch.Generator, *, tail: str, maps: int = 6, size: int = 7, classes: int = 4, count: int = 3
+) -> dict[str, Any]:
+    """A model, pictures and a class for which every mistake that is named gives another answer than the right one."""
+    while True:
+        model = toy(tail, maps, size, classes)
+        state = {name: torch.randn(value.shape, generator=rng) / 2 for name, value in model.state_dict().items()}
+        case = {
+            "tail": tail,
+            "state": state,
+            "x": torch.randn(count, 3, size, size, generator=rng),
+            "second_x": torch.randn(count, 3, size, size, generator=rng),
+            "target": int(torch.randint(1, classes, (), generator=rng)),
+        }
+        right = _maps(case, case["x"])["right"]
+        if (right.amax((1, 2)) > 0.05).all() and (right == 0).any() and (right > 0).float().mean() > 0.2:
+            return case
+
+
+def toy(tail: str, maps: int, size: int, classes: int) -> nn.Sequential:
+    """`layer` gives (N, maps, size, size); what is behind it leads to logits (N, classes)."""
+    behind: dict[str, nn.Module] = {
+        "pool": nn.AdaptiveAvgPool2d(1),
+        "flat": nn.Flatten(),
+        "head": nn.Linear(maps, classes),
+    }
+    if tail == "deep":
+        behind = {
+            "mixed": nn.Conv2d(maps, 5, 3, padding=1),
+            "relu": nn.ReLU(),
+            "flat": nn.Flatten(),
+            "head": nn.Linear(5 * size * size, classes),
+        }
+    model = nn.Sequential()
+    for name, module in {"layer": nn.Conv2d(3, maps, 3, padding=1), **behind}.items():
+        model.add_module(name, module)
+    return model
+
+
+def _restored(case: dict[str, Any]) -> nn.Sequential:
+    maps, size = case["state"]["layer.weight"].shape[0], case["x"].shape[-1]
+    model = toy(case["tail"], maps, size, len(case["state"]["head.bias"]))
+    model.load_state_dict(case["state"])
+    return model
+
+
+@exercise.probe
+def probe_grad_cam(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    model = _restored(case).eval()
+    maps = [_map_of(answer(model, model[0], case[name].clone(), case["target"])) for name in ("x", "second_x")]
+    hooked = any(
+        hooks
+        for module in model.modules()
+        for hooks in (
+            module._forward_hooks,
+            module._forward_pre_hooks,
+            module._backward_hooks,
+            module._backward_pre_hooks,
+        )
+    )
+    # What was left hooked is left out of the second: a flag alone could be set by whoever knows that it is looked at.
+    return {"maps": maps[0], "second": maps[1], "without_hooks": None if hooked else maps[1]}
+
+
+def _map_of(returned: Any) -> torch.Tensor:
+    return need(returned, torch.Tensor, "a tensor (N, h, w)").detach().clone()
+
+
+def _maps(case: dict[str, Any], x: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The right maps of the pictures, and those that mistakes give, by the mistake's name."""
+    model, target = _restored(case).eval(), case["target"]
+    kept = model[0](x)
+    logits = model[1:](kept)
+    behind = {
+        "logit": logits[:, target].sum(),
+        "softmax": logits.softmax(1)[:, target].sum(),
+        "loss": F.cross_entropy(logits, torch.full((len(x),), target)),
+        "every": logits.sum(),
+        "other": logits.amax(1).sum(),
+    }
+    grads = {name: torch.autograd.grad(score, kept, retain_graph=True)[0] for name, score in behind.items()}
+    kept, gradient = kept.detach(), grads["logit"]
+    weights = {name: value.mean((2, 3), keepdim=True) for name, value in grads.items()}
+    weighted = (weights["logit"] * kept).sum(1)
+    right = weighted.relu()
+    whole = weights["logit"].mean(0, keepdim=True)
+    return {
+        "right": right,
+        "the ReLU is missing: below zero a place speaks against the class": weighted,
+        "the absolute value also shows what speaks against the class; ReLU keeps what speaks for it": weighted.abs(),
+        "the ReLU belongs to the sum over the maps, not to each of them": (weights["logit"] * kept).relu().sum(1),
+        "the ReLU was applied to the maps before they were weighted": (weights["logit"] * kept.relu()).sum(1),
+        "the ReLU was applied to the maps before they were weighted, and again to the sum": (
+            (weights["logit"] * kept.relu()).sum(1).relu()
+        ),
+        "the ReLU was applied to the weights; it belongs to the sum over the maps": (
+            (weights["logit"].relu() * kept).sum(1).relu()
+        ),
+        "a map's weight is the mean of its gradient over the places, not the sum": (
+            (gradient.sum((2, 3), keepdim=True) * kept).sum(1).relu()
+        ),
+        "each place was weighted by its own gradient; Grad-CAM gives a map one weight, the mean over its places": (
+            (gradient * kept).sum(1).relu()
+        ),
+        "the maps' mean over the channels: sum them, each with its weight": (weights["logit"] * kept).mean(1).relu(),
+        "these are the layer's maps without any weight": kept.sum(1).relu(),
+        "these are gradients alone: weigh the maps with them": gradient.sum(1).relu(),
+        "the gradient of the softmax: take the logit, a probability also falls where another class rises": (
+            (weights["softmax"] * kept).sum(1).relu()
+        ),
+        "the gradient of the loss: what lowers the loss has a negative one. Take the logit of the class": (
+            (weights["loss"] * kept).sum(1).relu()
+        ),
+        "the gradient of all logits: take the one of `target`": (weights["every"] * kept).sum(1).relu(),
+        "the gradient of the largest logit: take the one of `target`": (weights["other"] * kept).sum(1).relu(),
+        "the weights of all pictures were mixed: each picture has its own": (whole * kept).sum(1).relu(),
+        "divided by the number of pictures: sum the logits over the batch, their mean makes gradients smaller": (
+            right / len(x)
+        ),
+        "scaled to 1: do that when you draw it; here one map must be comparable with another": (
+            right / right.amax((1, 2), keepdim=True)
+        ),
+        "scaled to 1 over all pictures: do that when you draw it": right / right.max(),
+    }
+
+
+def judge_maps(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the maps are Grad-CAM's, naming the formula that they follow instead."""
+    known = _maps(case, case["x"])
+    right, got = known.pop("right"), result["maps"]
+    tried = f"class {case['target']} in {len(right)} pictures, maps of {right.shape[1]} x {right.shape[2]}"
+    if got.shape == (len(right), 1, *right.shape[1:]):
+        raise Wrong(
+            tried=tried,
+            got=tuple(got.shape),
+            expected=tuple(right.shape),
+            because="the channels are summed, so their axis is gone: return (N, h, w)",
+        )
+    expect(got.shape == right.shape, tried=tried, got=tuple(got.shape), expected=tuple(right.shape))
+    expect_close(got, right, tried=tried, rtol=1e-3, atol=1e-5, mistakes=known)
+
+
+@exercise.judge(linear_behind_the_layer, points=2)
+def exact_where_the_weights_are_known(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """With a mean and a Linear behind the layer, the map is exactly relu(sum of head weight / places x map)."""
+    judge_maps(case, result)
+
+
+@exercise.judge(layers_behind_the_layer, points=2)
+def exact_where_gradients_differ_by_place(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """With more layers behind it, a map's weight is the mean gradient of the class's logit over its places."""
+    judge_maps(case, result)
+
+
+@exercise.judge(layers_behind_the_layer, points=1)
+def nothing_stays_hooked(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """After two calls no hook is left on any layer, and the second call is about its own pictures."""
+    judge_second(case, result)
+
+
+def judge_second(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless a second call gives maps of its own pictures, by whatever formula, and left no hook."""
+    first, own = _maps(case, case["x"]), _maps(case, case["second_x"])
+    tried = "a second call, with other pictures"
+    if _is_one_of(result["second"], first):
+        raise Wrong(
+            tried=tried,
+            got="the map of the first call's pictures",
+            expected="the map of the second's",
+            because="a hook of the first call is still there, or its list: keep both inside the function",
+        )
+    expect(
+        _is_one_of(result["second"], own),
+        tried=tried,
+        got=result["second"],
+        expected=own["right"],
+        because="this follows no formula known here: mend the maps first",
+    )
+    expect(
+        isinstance(result["without_hooks"], torch.Tensor) and torch.equal(result["without_hooks"], result["second"]),
+        tried="two calls, then a look at the hooks of every layer",
+        got="hooks that are still there",
+        expected="none",
+        because="a leaked hook runs in every later forward pass, keeps each output's memory, and adds up call by call: "
+        "remove it by its handle",
+    )
+
+
+def _is_one_of(got: Any, known: dict[str, torch.Tensor]) -> bool:
+    got = got[:, 0] if isinstance(got, torch.Tensor) and got.ndim == 4 and got.shape[1] == 1 else got
+    return isinstance(got, torch.Tensor) and any(
+        got.shape == maps.shape and torch.allclose(got.double(), maps.double(), rtol=1e-3, atol=1e-5)
+        for maps in known.values()
+    )

@@ -1,0 +1,248 @@
+"""The weights between two models: exact at both ends, whole numbers kept whole, and neither model changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from course.judging import Exercise, Unusable, Wrong, expect, expect_close, need
+
+State = dict[str, torch.Tensor]
+
+exercise = Exercise(
+    "10-interpolate-weights",
+    answer="interpolate",
+    call="interpolate(a, b, alpha)",
+    title="A model between two models",
+    withholds=("course.averaging.interpolate",),
+    hints=(
+        "Go through the names: `{name: ... for name in a}`. A tensor in between is (1 - alpha) * a + alpha * b.",
+        "`num_batches_tracked` counts batches: an int64 tensor. Between 120 and 341 there is no meaningful count, and "
+        "a float in its place does not fit the model. Ask `a[name].is_floating_point()`.",
+        "Copy what is not averaged with `.clone()`: a tensor handed on as it is *is* the one of the model, and who "
+        "writes to the result changes the model.",
+    ),
+    idea="{name: (1 - alpha) * a[name] + alpha * b[name] if a[name].is_floating_point() else "
+    "(b if alpha > 0.5 else a)[name].clone() for name in a}.",
+)
+
+
+@exercise.case
+def two_states(rng: torch.Generator) -> dict[str, Any]:
+    return states_case(rng)
+
+
+def states_case(rng: torch.Generator, *, layers: int = 2, width: int = 5) -> dict[str, Any]:
+    """Two states of one network with BatchNorm, and shares of the second on both sides of one half."""
+    below, above = (0.1 + 0.3 * torch.rand(2, generator=rng) + torch.tensor([0.0, 0.5])).tolist()
+    a, b = _state(rng, layers, width), _state(rng, layers, width)
+    return {"a": a, "b": b, "alphas": [0.0, 1.0, round(below, 3), round(above, 3)]}
+
+
+def _state(rng: torch.Generator, layers: int, width: int) -> State:
+    state: State = {}
+    for i in range(layers):
+        state[f"{i}.weight"] = torch.randn(width, width, generator=rng)
+        state[f"{i}.running_var"] = torch.rand(width, generator=rng) + 0.5
+        state[f"{i}.num_batches_tracked"] = torch.randint(100, 100_000, (), generator=rng)
+        state[f"{i}.order"] = torch.randperm(width, generator=rng)
+    return state
+
+
+@exercise.probe
+def probe_interpolate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    made, kept_a, kept_b, written_a, written_b = [], [], [], [], []
+    for alpha in case["alphas"]:
+        a, b = ({name: value.clone() for name, value in case[key].items()} for key in ("a", "b"))
+        returned = need(answer(a, b, alpha), dict, "a state: a dict from name to tensor")
+        other = [name for name, value in returned.items() if not isinstance(value, torch.Tensor)]
+        if other:
+            raise Unusable(f"{other[0]!r} is a {type(returned[other[0]]).__name__}; a state's values are tensors")
+        made.append({str(name): value.detach().clone() for name, value in returned.items()})
+        kept_a.append({name: value.clone() for name, value in a.items()})
+        kept_b.append({name: value.clone() for name, value in b.items()})
+        for value in returned.values():  # as training goes on from there
+            value.detach().add_(1)
+        written_a.append({name: value.clone() for name, value in a.items()})
+        written_b.append({name: value.clone() for name, value in b.items()})
+    return {
+        "made": made,
+        "kept_a": kept_a,
+        "kept_b": kept_b,
+        "written_a": written_a,
+        "written_b": written_b,
+    }
+
+
+def between(a: State, b: State, alpha: float) -> State:
+    """The state at `alpha`: averages where there are fractions, copies of the nearer model's elsewhere."""
+    nearer = b if alpha > 0.5 else a
+    return {
+        name: (1 - alpha) * a[name] + alpha * b[name] if a[name].is_floating_point() else nearer[name] for name in a
+    }
+
+
+def _floats(state: State) -> State:
+    return {name: value for name, value in state.items() if name.endswith(("weight", "running_var"))}
+
+
+MISTAKES: dict[str, Callable[[State, State, float], State]] = {
+    "the two models are the wrong way round: alpha is the share of b": lambda a, b, t: between(a, b, 1 - t),
+    "this is a, whatever alpha is": lambda a, b, t: a,
+    "this is b, whatever alpha is": lambda a, b, t: b,
+    "this is the middle, whatever alpha is": lambda a, b, t: between(a, b, 0.5),
+    "a + alpha * b moves away from both: a's share must fall as b's rises": lambda a, b, t: {
+        name: a[name] + t * b[name] for name in a
+    },
+    "alpha * (b - a) alone: it is a step, to be added to a": lambda a, b, t: {n: t * (b[n] - a[n]) for n in a},
+    "running statistics belong to the weights: average them too": lambda a, b, t: {
+        name: value if name.endswith("weight") else a[name] for name, value in between(a, b, t).items()
+    },
+    "weights alone were averaged, and statistics taken from b: average them too": lambda a, b, t: {
+        name: value if name.endswith("weight") else b[name] for name, value in between(a, b, t).items()
+    },
+}
+
+
+def _expect_names(case: dict[str, Any], result: dict[str, Any]) -> None:
+    names = set(case["a"])
+    expect(len(result["made"]) == len(case["alphas"]), tried="counting the states", got=0, expected="one an alpha")
+    for state in result["made"]:
+        missing, extra = sorted(names - set(state)), sorted(set(state) - names)
+        because = "what cannot be averaged must be there all the same, or the model does not load the state"
+        expect(
+            not missing and not extra,
+            tried="the names in the state that came back",
+            got=f"{len(missing)} missing, {', '.join(missing[:2])}" if missing else f"also {', '.join(extra[:2])}",
+            expected=f"the {len(names)} of both models",
+            because=because if missing else "",
+        )
+
+
+@exercise.judge(two_states, points=1)
+def both_ends_are_exact(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """At alpha 0 every tensor is a's and at alpha 1 it is b's, to the last bit."""
+    judge_ends(case, result)
+
+
+def judge_ends(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the state at 0 is a and the one at 1 is b, fractions and whole numbers."""
+    _expect_names(case, result)
+    for alpha, made in list(zip(case["alphas"], result["made"], strict=True))[:2]:
+        end = case["b"] if alpha else case["a"]
+        wrong = next((name for name in end if not _equal(made[name], end[name])), None)
+        if wrong is None:
+            continue
+        tried, expected = f"{wrong!r} at alpha {alpha:g}", end[wrong]
+        because = (
+            "close, but not the same: a + alpha * (b - a) rounds twice; (1 - alpha) * a + alpha * b is exact at both "
+            "ends, and a whole number stays one"
+        )
+        if not torch.allclose(made[wrong].double(), expected.double(), rtol=1e-4, atol=1e-4):
+            because = _mistake(case, made, alpha)
+        raise Wrong(tried=tried, got=_first(made[wrong]), expected=_first(expected), because=because)
+
+
+@exercise.judge(two_states, points=1)
+def in_between_it_is_the_average(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """In between, weights and running statistics are (1 - alpha) a + alpha b."""
+    judge_middle(case, result)
+
+
+def judge_middle(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless what holds fractions is averaged by alpha."""
+    _expect_names(case, result)
+    for alpha, made in list(zip(case["alphas"], result["made"], strict=True))[2:]:
+        expected = _floats(between(case["a"], case["b"], alpha))
+        for name, value in expected.items():
+            because = _mistake(case, made, alpha)
+            expect_close(made[name], value, tried=f"{name!r} at alpha {alpha:g}", atol=1e-5, because=because)
+
+
+@exercise.judge(two_states, points=1)
+def whole_numbers_survive(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Counters and positions stay whole numbers: a's up to alpha one half, b's above it."""
+    judge_whole_numbers(case, result)
+
+
+def judge_whole_numbers(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless tensors of whole numbers are those of the nearer model, at every alpha."""
+    _expect_names(case, result)
+    for alpha, made in zip(case["alphas"], result["made"], strict=True):
+        expected = between(case["a"], case["b"], alpha)
+        for name in expected.keys() - _floats(expected).keys():
+            got, tried = made[name], f"{name!r} at alpha {alpha:g}"
+            kind = str(got.dtype).removeprefix("torch.")
+            because = (
+                "whole numbers became fractions: the model cannot use them to count, nor to look up positions"
+                if got.is_floating_point()
+                else "an average cut to a whole number: a count, or an order, between two others means nothing"
+            )
+            if any(_equal(got, state[name]) for state in (case["a"], case["b"])):
+                because = "up to alpha one half they are a's, above it b's: the nearer model's"
+            if not _equal(got, expected[name]):
+                raise Wrong(
+                    tried=tried, got=f"{_first(got)} ({kind})", expected=f"{_first(expected[name])}", because=because
+                )
+
+
+@exercise.judge(two_states, points=1)
+def both_models_stay_as_they_are(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Neither a nor b has changed, not even after somebody writes to the result."""
+    judge_untouched(case, result)
+
+
+def judge_untouched(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless both states are bit-identical afterwards, and the result is one that is neither of them."""
+    _expect_names(case, result)
+    for alpha, made in list(zip(case["alphas"], result["made"], strict=True))[2:]:
+        expected = _floats(between(case["a"], case["b"], alpha))
+        follows = all(torch.allclose(made[n].double(), v.double(), atol=1e-4) for n, v in expected.items())
+        expect(
+            follows or _mistake(case, made, alpha, moving=True),
+            tried=f"the state at alpha {alpha:g}",
+            got="no mixture known here",
+            expected="a state between the two",
+            because="who hands on a model as it is leaves it as it is: mend the average first",
+        )
+    for when, because in {
+        "kept": "the models were changed: `+=`, `mul_` and the like write into the tensors that you were given",
+        "written": "the result shares memory with a model: who trains on from it changes that model too. `.clone()`",
+    }.items():
+        for model in ("a", "b"):
+            for alpha, state in zip(case["alphas"], result[f"{when}_{model}"], strict=True):
+                changed = [name for name in case[model] if not _equal(state.get(name), case[model][name])]
+                expect(
+                    not changed,
+                    tried=f"comparing {model} around a call with alpha {alpha:g}"
+                    + (", after writing to the result" if when == "written" else ""),
+                    got=f"{changed[0]!r} changed" if changed else "",
+                    expected="as it was",
+                    because=because,
+                )
+
+
+def _mistake(case: dict[str, Any], made: State, alpha: float, *, moving: bool = False) -> str:
+    """The mistake whose fractions these are; with `moving`, only of those whose result depends on both models."""
+    for because, formula in MISTAKES.items():
+        expected = _floats(formula(case["a"], case["b"], alpha))
+        static = because.startswith("this is")
+        same = all(torch.allclose(made[name].double(), v.double(), atol=1e-5) for name, v in expected.items())
+        if same and not (moving and static):
+            return because
+    return ""
+
+
+def _equal(got: Any, expected: torch.Tensor) -> bool:
+    return (
+        isinstance(got, torch.Tensor)
+        and got.shape == expected.shape
+        and got.dtype == expected.dtype
+        and torch.equal(got, expected)
+    )
+
+
+def _first(tensor: torch.Tensor) -> Any:
+    return tensor if tensor.numel() <= 6 else tensor.flatten()[:4]

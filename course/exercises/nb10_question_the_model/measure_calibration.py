@@ -1,0 +1,179 @@
+"""The expected calibration error: how far confidence and accuracy are apart, bin by bin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from course.judging import Exercise, Unusable, Wrong, expect, expect_close, need
+
+exercise = Exercise(
+    "10-measure-calibration",
+    answer="ece",
+    call="ece(probs, labels, bins)",
+    title="Are 80 % right of those that are 80 % sure?",
+    withholds=("course.calibration.reliability",),
+    hints=(
+        "`confidence, predicted = probs.max(1)`. A bin holds the pictures whose confidence lies in (b / bins, "
+        "(b + 1) / bins]. Go through the bins; skip empty ones.",
+        "In a bin: its accuracy is the fraction of `predicted == labels`, its confidence the mean confidence. The gap "
+        "is the absolute value of their difference.",
+        "A bin with 50 pictures says more than one with 2: weigh each gap by the bin's share of all pictures.",
+    ),
+    idea="place = (confidence * bins).ceil().clamp(min=1) - 1; for b in range(bins): chosen = place == b; if any: "
+    "total += chosen.float().mean() * |right[chosen].mean() - confidence[chosen].mean()|.",
+)
+
+
+@exercise.case
+def unequal_bins(rng: torch.Generator) -> dict[str, Any]:
+    return {"draws": [drawn(rng, bins=bins, classes=3) for bins in (5, 10)]}
+
+
+@exercise.case
+def certain_and_empty(rng: torch.Generator) -> dict[str, Any]:
+    """Some pictures with a probability of exactly 1, wrong ones among them; many bins hold nothing."""
+    return {"draws": [drawn(rng, bins=12, classes=4, certain=int(torch.randint(9, 14, (), generator=rng)))]}
+
+
+def drawn(rng: torch.Generator, *, bins: int, classes: int, certain: int = 0) -> dict[str, Any]:
+    """Probabilities (N, classes), labels and a number of bins, such that every mistake gives another error."""
+    while True:
+        count = int(torch.randint(40, 60, (), generator=rng))
+        probs = (torch.randn(count, classes, generator=rng, dtype=torch.float64) * 2.5).softmax(1)
+        if certain:
+            probs = (probs * 0.2 + torch.nn.functional.one_hot(probs.argmax(1), classes) * 0.45) / 0.65
+            probs[:certain] = torch.eye(classes, dtype=torch.float64)[torch.randint(classes, (certain,), generator=rng)]
+        confidence, predicted = probs.max(1)
+        right = torch.rand(count, generator=rng, dtype=torch.float64) < confidence - 0.25
+        other = (predicted + torch.randint(1, classes, (count,), generator=rng)) % classes
+        draw = {"probs": probs.float(), "labels": torch.where(right, predicted, other), "bins": bins}
+        place = confidence * bins
+        at_edge = ((place - place.round()).abs() < 1e-3) & (confidence < 1)
+        expected = reference(**draw)
+        apart = [abs(float(formula(**draw)) - expected) for formula in mistaken().values()]
+        if not at_edge.any() and expected > 0.05 and sorted(apart)[1 if certain == 0 else 0] > 2e-3:
+            return draw
+
+
+def reference(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
+    """The sum over the bins of share x |accuracy - confidence|."""
+    return float((_shares(probs, labels, bins) * _gaps(probs, labels, bins).abs()).sum())
+
+
+def _placed(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """(confidence, right) of the pictures in each bin."""
+    confidence, predicted = probs.double().max(1)
+    place = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    return [(confidence[place == b], (predicted == labels)[place == b].double()) for b in range(bins)]
+
+
+def _gaps(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> torch.Tensor:
+    placed = _placed(probs, labels, bins)
+    return torch.stack([r.mean() - c.mean() if len(c) else torch.zeros((), dtype=c.dtype) for c, r in placed])
+
+
+def _shares(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> torch.Tensor:
+    return torch.tensor([len(c) for c, _ in _placed(probs, labels, bins)], dtype=torch.float64) / len(labels)
+
+
+def _one_bin(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
+    return reference(probs, labels, 1)
+
+
+def _unweighted(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
+    held = _shares(probs, labels, bins) > 0
+    return float(_gaps(probs, labels, bins).abs()[held].mean())
+
+
+def _over_all_bins(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
+    return float(_gaps(probs, labels, bins).abs().mean())
+
+
+def _without_certain(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
+    """Those with a probability of 1 counted among all pictures but in no bin."""
+    open_ = probs.amax(1) < 1
+    return reference(probs[open_], labels[open_], bins) * float(open_.float().mean()) if open_.any() else 0.0
+
+
+def _of_the_true_class(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
+    true = probs.double().gather(1, labels[:, None])[:, 0]
+    place = (true * bins).ceil().long().clamp(1, bins) - 1
+    right = (probs.argmax(1) == labels).double()
+    return float(sum(
+        (place == b).double().mean() * (right[place == b].mean() - true[place == b].mean()).abs()
+        for b in range(bins)
+        if (place == b).any()
+    ))  # fmt: skip
+
+
+def mistaken() -> dict[str, Callable[..., float]]:
+    """Misconception -> the error that it gives."""
+    return {
+        "bins were not weighted: a bin of 2 pictures counted as much as one of 50": _unweighted,
+        "bins were not weighted, and empty ones counted as perfect": _over_all_bins,
+        "the gaps cancelled out: take each bin's absolute value before you sum": lambda **d: float(
+            (_shares(**d) * _gaps(**d)).sum()
+        ),
+        "the gaps cancelled out, and the absolute value came after the sum": _one_bin,
+        "this is the largest gap (the maximum calibration error); sum them, weighted": lambda **d: float(
+            _gaps(**d).abs().max()
+        ),
+        "the gaps were squared": lambda **d: float((_shares(**d) * _gaps(**d) ** 2).sum()),
+        "a confidence of exactly 1 fell out of the last bin: it belongs to (…, 1]": _without_certain,
+        "confidence is the largest probability, not that of the true class": _of_the_true_class,
+        "these are percent; return a fraction": lambda **d: 100 * reference(**d),
+        "weighted by counts: divide by the number of all pictures": lambda **d: len(d["labels"]) * reference(**d),
+        "this is the error rate": lambda **d: float((d["probs"].argmax(1) != d["labels"]).float().mean()),
+        "this is the accuracy": lambda **d: float((d["probs"].argmax(1) == d["labels"]).float().mean()),
+    }
+
+
+@exercise.probe
+def probe_ece(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    values = []
+    for draw in case["draws"]:
+        returned = need(
+            answer(draw["probs"].clone(), draw["labels"].clone(), draw["bins"]),
+            (float, int, torch.Tensor, np.floating),
+            "one number, a float",
+        )
+        try:
+            values.append(float(returned))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise Unusable("your answer returned several numbers; return their sum, one float") from error
+    return {"errors": torch.tensor(values, dtype=torch.float64)}
+
+
+@exercise.judge(unequal_bins, points=2)
+def gaps_weighted_by_their_pictures(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The error is the sum over the bins of |accuracy - confidence|, each weighted by its share of the pictures."""
+    judge_errors(case, result)
+
+
+@exercise.judge(certain_and_empty, points=1)
+def the_last_bin_holds_certainty(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A probability of exactly 1 is in the last bin, and an empty bin adds nothing."""
+    judge_errors(case, result)
+
+
+def judge_errors(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless every error is the reference's, naming the formula that all of them follow instead."""
+    got, draws = result["errors"], case["draws"]
+    expect(got.shape == (len(draws),), tried="counting the errors", got=tuple(got.shape), expected=(len(draws),))
+    expected = torch.tensor([reference(**draw) for draw in draws], dtype=torch.float64)
+    if torch.allclose(got, expected, atol=1e-4, rtol=0):
+        return
+    i = int((got - expected).abs().nan_to_num(nan=9.0).argmax())
+    tried = f"{len(draws[i]['labels'])} pictures in {draws[i]['bins']} bins"
+    if got.isnan().any():
+        because = "an empty bin has no mean: skip it"
+        raise Wrong(tried=tried, got=float(got[i]), expected=float(expected[i]), because=because)
+    for because, formula in mistaken().items():
+        made = torch.tensor([float(formula(**draw)) for draw in draws], dtype=torch.float64)
+        if torch.allclose(got, made, atol=1e-4, rtol=1e-4):
+            raise Wrong(tried=tried, got=float(got[i]), expected=float(expected[i]), because=because)
+    expect_close(float(got[i]), float(expected[i]), tried=tried, atol=1e-4, rtol=0)
