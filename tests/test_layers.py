@@ -27,6 +27,7 @@ LIBRARY = [
     "checkpoints",
     "training",
     "pretraining",
+    "distillation",
     "experiments",
     "overlap",
     "segmentation",
