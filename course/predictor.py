@@ -193,11 +193,7 @@ def read_config(path: Path) -> dict[str, Any]:
         if config["format"] != FORMAT:
             raise ValueError(f"its format is {config['format']!r:.100}, not {FORMAT!r}")
         config["classes"] = check_classes(config["classes"])
-        numbers = config["preprocessing"]
-        given: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()
-        }
-        config["preprocessing"] = check_preprocessing(Preprocessing(**given))
+        config["preprocessing"] = read_preprocessing(config["preprocessing"])
         if not isinstance(config["model"], str) or not isinstance(config["sha256"], str):
             raise ValueError("model and sha256 are texts")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ModelError) as error:
@@ -206,6 +202,12 @@ def read_config(path: Path) -> dict[str, Any]:
             f"{path} is not what Predictor.save wrote ({reason[:300]}); save the predictor again"
         ) from error
     return config
+
+
+def read_preprocessing(numbers: Any) -> Preprocessing:
+    """The checked `Preprocessing` in what JSON holds of one. Raises ValueError, TypeError or AttributeError."""
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()}
+    return check_preprocessing(Preprocessing(**given))
 
 
 def _parse(path: Path, content: bytes, expected: str) -> dict[str, torch.Tensor]:

@@ -41,6 +41,9 @@ LIBRARY = [
     "preprocessing",
     "onnx_file",
     "predictor",
+    "model_card",
+    "tensor_header",
+    "capstone",
     "uploads",
 ]
 JUDGING = [
