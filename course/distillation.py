@@ -46,5 +46,5 @@ def momentum_update(teacher: nn.Module, student: nn.Module, momentum: float = 0.
     """
     for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
         slow.lerp_(fast, 1 - momentum)
-    for slow, fast in zip(teacher.buffers(), student.buffers(), strict=True):
-        slow.copy_(fast)
+    for own, given in zip(teacher.buffers(), student.buffers(), strict=True):
+        own.copy_(given)
