@@ -35,6 +35,7 @@ LIBRARY = [
     "checkpoints",
     "training",
     "pretraining",
+    "distillation",
     "experiments",
     "overlap",
     "segmentation",
