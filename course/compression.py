@@ -1,4 +1,4 @@
-"""Models made smaller: small weights set to zero, 8-bit whole numbers, a small network taught by a large one."""
+"""Models made smaller: small weights set to zero, 8-bit whole numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from course.errors import EmptyData, ModelError
 
@@ -34,21 +33,6 @@ def prune_smallest(model: nn.Module, fraction: float) -> nn.Module:
         for weight in weights:
             weight[weight.abs() <= threshold] = 0
     return model
-
-
-def distillation_loss(temperature: float = 2.0) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """A loss for `fit` whose targets are a teacher's logits (N, C), to be imitated.
-
-    Both are softened by the temperature; its square keeps the gradients' size.
-    Hinton, Vinyals and Dean, "Distilling the knowledge in a neural network" (2015), section 2.
-    """
-
-    def loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-        soft = F.log_softmax(student / temperature, 1)
-        goal = F.log_softmax(teacher / temperature, 1)
-        return F.kl_div(soft, goal, reduction="batchmean", log_target=True) * temperature**2
-
-    return loss
 
 
 def quantize(path: str | Path, target: str | Path, pictures: torch.Tensor) -> Path:

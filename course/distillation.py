@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from course.models import freeze
 
-__all__ = ["distillation_loss", "momentum_update", "teacher_of"]
+__all__ = ["distillation_loss", "imitation_loss", "momentum_update", "teacher_of"]
 
 
 def distillation_loss(
@@ -30,6 +31,15 @@ def distillation_loss(
     soft = (teacher_logits.detach() / temperature).log_softmax(1)
     distance = F.kl_div((student_logits / temperature).log_softmax(1), soft, reduction="batchmean", log_target=True)
     return alpha * temperature**2 * distance + (1 - alpha) * F.cross_entropy(student_logits, labels)
+
+
+def imitation_loss(temperature: float = 2.0) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """The same without labels, as a loss for `fit`: its targets are the teacher's logits (B, classes)."""
+
+    def loss(student_logits: torch.Tensor, teacher_logits: torch.Tensor) -> torch.Tensor:
+        return distillation_loss(student_logits, teacher_logits, teacher_logits.argmax(1), temperature, alpha=1.0)
+
+    return loss
 
 
 def teacher_of(student: nn.Module) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Pruning, distillation and 8-bit files."""
+"""Pruning and 8-bit files."""
 
 import copy
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from course.compression import distillation_loss, packed_mib, prune_smallest, quantize, run_onnx
+from course.compression import packed_mib, prune_smallest, quantize, run_onnx
 from course.errors import EmptyData, ModelError
 from course.onnx_file import export_onnx
 
@@ -37,16 +37,6 @@ def test_nothing_pruned_is_nothing_changed_and_all_is_refused(network):
     for fraction in (1, -0.1):
         with pytest.raises(ModelError, match="less than 1"):
             prune_smallest(network, fraction)
-
-
-def test_the_distillation_loss_is_zero_for_the_teacher_and_pulls_towards_it():
-    teacher = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
-    loss = distillation_loss(3.0)
-    assert float(loss(teacher + 5, teacher)) == pytest.approx(0, abs=1e-5), "a constant added to logits changes nothing"
-    student = torch.zeros(6, 4, requires_grad=True)
-    first = loss(student, teacher)
-    first.backward()
-    assert float(loss(student.detach() - 0.1 * student.grad, teacher)) < float(first.detach())
 
 
 def test_an_int8_file_is_smaller_and_nearly_the_same(network, tmp_path):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course.distillation import distillation_loss, momentum_update, teacher_of
+from course.distillation import distillation_loss, imitation_loss, momentum_update, teacher_of
 from course.models import is_frozen
 
 
@@ -83,3 +83,13 @@ def test_networks_of_other_shapes_are_refused():
     teacher, student = networks()
     with pytest.raises(ValueError, match="zip"):
         momentum_update(teacher, student[0])
+
+
+def test_the_imitation_loss_is_zero_for_the_teacher_and_pulls_towards_it():
+    teacher = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    loss = imitation_loss(3.0)
+    assert float(loss(teacher + 5, teacher)) == pytest.approx(0, abs=1e-5), "a constant added to logits changes nothing"
+    student = torch.zeros(6, 4, requires_grad=True)
+    first = loss(student, teacher)
+    first.backward()
+    assert float(loss(student.detach() - 0.1 * student.grad, teacher)) < float(first.detach())

@@ -21,8 +21,9 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from course.compression import distillation_loss, packed_mib, prune_smallest, quantize, run_onnx
+from course.compression import packed_mib, prune_smallest, quantize, run_onnx
 from course.data.emoji import CLASSES
+from course.distillation import imitation_loss
 from course.features import extract_features
 from course.lora import add_lora, merge_lora
 from course.models import find_head, freeze, trainable_parameters, unfreeze
@@ -112,7 +113,7 @@ def distilled(seed: int) -> nn.Module:
     data = TensorDataset(x, answers.clone())
     student = nn.Sequential(small_encoder(), nn.Linear(128, len(CLASSES)))
     loader = shuffled(data, seed)
-    settings: dict[str, Any] = {"loss_fn": distillation_loss(), "schedule": "cosine", "device": "cpu", "verbose": False}
+    settings: dict[str, Any] = {"loss_fn": imitation_loss(), "schedule": "cosine", "device": "cpu", "verbose": False}
     fit(student, loader, epochs=20, lr=5e-3, **settings)
     return student
 

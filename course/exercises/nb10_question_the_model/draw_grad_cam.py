@@ -49,7 +49,7 @@ def toy_case(
     while True:
         model = toy(tail, maps, size, classes)
         state = {name: torch.randn(value.shape, generator=rng) / 2 for name, value in model.state_dict().items()}
-        case = {
+        case: dict[str, Any] = {
             "tail": tail,
             "state": state,
             "x": torch.randn(count, 3, size, size, generator=rng),

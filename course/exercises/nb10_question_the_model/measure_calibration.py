@@ -50,7 +50,7 @@ def drawn(rng: torch.Generator, *, bins: int, classes: int, certain: int = 0) ->
         confidence, predicted = probs.max(1)
         right = torch.rand(count, generator=rng, dtype=torch.float64) < confidence - 0.25
         other = (predicted + torch.randint(1, classes, (count,), generator=rng)) % classes
-        draw = {"probs": probs.float(), "labels": torch.where(right, predicted, other), "bins": bins}
+        draw: dict[str, Any] = {"probs": probs.float(), "labels": torch.where(right, predicted, other), "bins": bins}
         place = confidence * bins
         at_edge = ((place - place.round()).abs() < 1e-3) & (confidence < 1)
         expected = reference(**draw)
