@@ -10,6 +10,9 @@ from typing import Any
 
 import torch
 
+# Loads triton: after TensorFlow, whose LLVM is another one, that would end the process.
+import torch._dynamo
+
 from course.errors import SetupError
 
 INSTALL = 'python -m pip install "tensorflow>=2.18"'

@@ -32,6 +32,14 @@ class Entry:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Budget:
+    """What can be afforded: a weight file of at most `mebibytes`, under one of these `licences`."""
+
+    mebibytes: float
+    licences: tuple[str, ...]
+
+
 def catalogue(library: str = "torchvision") -> list[Entry]:
     """The entries of a library ("torchvision" or "timm"), read from its own metadata; nothing is downloaded.
 

@@ -36,6 +36,15 @@ def test_tensorflow_starts_beside_torch_without_a_line():
     assert (done.stdout, done.stderr, done.returncode) == ("tensorflow\n", "", 0)
 
 
+def test_what_torch_loads_late_still_loads_after_tensorflow():
+    keras_or_skip()
+    program = (
+        "from course.keras_zoo import import_keras\nimport_keras()\nimport torchvision.ops, torch._dynamo\nprint(1)"
+    )
+    done = run(program)
+    assert (done.stdout, done.returncode) == ("1\n", 0), done.stderr[-2000:]
+
+
 def test_without_tensorflow_the_error_says_what_to_do(tmp_path):
     program = "from course.keras_zoo import import_keras\nfrom course.errors import SetupError\n"
     program += "try:\n    import_keras()\nexcept SetupError as error:\n    print(error)"

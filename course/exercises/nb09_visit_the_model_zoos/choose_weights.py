@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from course.judging import Exercise, Unusable, Wrong, expect
-from course.zoo import UNSTATED, Entry
+from course.zoo import UNSTATED, Budget, Entry
 
 TASKS = ("classify", "detect", "segment")
 FREE, CLOSED = ("BSD-3-Clause", "MIT", "Apache-2.0"), ("CC-BY-NC-4.0", "AGPL-3.0")
@@ -27,14 +27,6 @@ exercise = Exercise(
     idea="fits = [entry for entry in zoo if entry.task == task and entry.mebibytes <= budget.mebibytes and "
     "entry.licence in budget.licences]; return max(fits, key=lambda entry: entry.accuracy, default=None).",
 )
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What you can afford: `mebibytes` at most, and one of these `licences`."""
-
-    mebibytes: float
-    licences: tuple[str, ...]
 
 
 @exercise.case
