@@ -33,6 +33,7 @@ SHARED = {
     *("narrow_segmenters.OLD_CLASSES", "narrow_segmenters.build", "narrow_segmenters.restore"),
     *("swap_predictor.OLD_CLASSES", "swap_predictor.RATE", "swap_predictor._detector", "swap_predictor._loss"),
     *("collate_scenes._weighed", "collate_scenes._described"),
+    *("draw_grad_cam.toy", "draw_grad_cam._restored", "accumulate_gradients.network", "accumulate_gradients._restored"),
 }
 
 

@@ -60,12 +60,8 @@ def probe_list_trainable(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
             f"your answer returned items like a {type(returned[0]).__name__}; return the parameters themselves, "
             "as an optimiser takes them"
         )
-    return {"names": [names.get(id(item)) or _stranger(item, detached) for item in returned]}
-
-
-def _stranger(tensor: torch.Tensor, detached: dict[int, str]) -> str:
-    """What a tensor is that is neither a parameter nor a buffer: a detached view of one, or a copy."""
-    return "a copy" if tensor.requires_grad else detached.get(tensor.data_ptr(), "a copy")
+    strangers = ["a copy" if item.requires_grad else detached.get(item.data_ptr(), "a copy") for item in returned]
+    return {"names": [names.get(id(item), other) for item, other in zip(returned, strangers, strict=True)]}
 
 
 @exercise.judge(one_stage_frozen, points=2)

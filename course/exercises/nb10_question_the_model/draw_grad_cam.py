@@ -180,8 +180,10 @@ def judge_maps(case: dict[str, Any], result: dict[str, Any]) -> None:
             expected=tuple(right.shape),
             because="the channels are summed, so their axis is gone: return (N, h, w)",
         )
-    expect(got.shape == right.shape, tried=tried, got=tuple(got.shape), expected=tuple(right.shape))
-    expect_close(got, right, tried=tried, rtol=1e-3, atol=1e-5, mistakes=known)
+    because = "one map for each picture, as large as the layer's output: return (N, h, w)"
+    expect(got.shape == right.shape, tried=tried, got=tuple(got.shape), expected=tuple(right.shape), because=because)
+    because = "a map's weight is the mean of its gradient; sum the weighted maps, and set what is below 0 to 0"
+    expect_close(got, right, tried=tried, rtol=1e-3, atol=1e-5, mistakes=known, because=because)
 
 
 @exercise.judge(linear_behind_the_layer, points=2)

@@ -176,4 +176,5 @@ def judge_errors(case: dict[str, Any], result: dict[str, Any]) -> None:
         made = torch.tensor([float(formula(**draw)) for draw in draws], dtype=torch.float64)
         if torch.allclose(got, made, atol=1e-4, rtol=1e-4):
             raise Wrong(tried=tried, got=float(got[i]), expected=float(expected[i]), because=because)
-    expect_close(float(got[i]), float(expected[i]), tried=tried, atol=1e-4, rtol=0)
+    because = "each bin adds its share of the pictures times the gap between its accuracy and its mean confidence"
+    expect_close(float(got[i]), float(expected[i]), tried=tried, atol=1e-4, rtol=0, because=because)

@@ -97,7 +97,7 @@ def compare_patches(case: dict[str, Any], got: torch.Tensor) -> None:
 def check_shape(case: dict[str, Any], got: torch.Tensor) -> None:
     """Raise Wrong unless there is one row of numbers for every patch."""
     expected = cut(case["x"], case["size"])
-    because = ""
+    because = "one row for each patch, with every number of the patch in it: channels x size x size"
     if got.ndim == 3 and got.shape == expected.transpose(1, 2).shape:
         because = "patches and their numbers are exchanged (unfold gives them so): transpose(1, 2)"
     elif got.ndim > 3 and got.numel() == expected.numel():
@@ -120,7 +120,8 @@ def each_patch_is_a_square_of_the_picture(case: dict[str, Any], result: dict[str
     check_shape(case, got)
     if not torch.allclose(got.double().sort(2).values, expected.double().sort(2).values, atol=1e-5):
         compare_patches(case, got)
-        raise Wrong(tried="the numbers in each patch", got=got, expected=expected)
+        because = "row i holds the i-th square of the picture, whole"
+        raise Wrong(tried="the numbers in each patch", got=got, expected=expected, because=because)
 
 
 @exercise.judge(one_row_of_patches, points=1)

@@ -122,14 +122,15 @@ def compare_pictures(case: dict[str, Any], got: torch.Tensor, tried: str) -> Non
     mistakes["these are decibels; scale them: 0 decibels is 1, 60 below it and all fainter is 0"] = (
         expected * RANGE_DB - RANGE_DB
     )
-    expect_close(got, expected, tried=tried, atol=2e-3, rtol=0.0, mistakes=mistakes)
+    because = "count decibels from each sound's own loudest number: at 0 it is 1, 60 or more below it is 0"
+    expect_close(got, expected, tried=tried, atol=2e-3, rtol=0.0, mistakes=mistakes, because=because)
 
 
 def check_shape(case: dict[str, Any], got: torch.Tensor) -> None:
     """Raise Wrong unless there is a picture (3, pitches, frames) for every sound."""
     expected = drawn(case)
     pitches, frames = expected.shape[2:]
-    because = ""
+    because = "a picture a sound: three equal channels, a row for each pitch, a column for each frame"
     if got.ndim == 4 and got.shape[1:] == (3, frames, pitches):
         because = "pitch runs down the rows, time along the columns: transposed"
     elif got.ndim == 3 or (got.ndim == 4 and got.shape[1] == 1):

@@ -127,7 +127,7 @@ def _why(case: dict[str, Any], got: dict[str, torch.Tensor], call: int, names: l
     summed = {name: before[name] + (1 - case["momentum"]) * student[name] for name in names}
     if _all_close(got, summed, names):
         return "the old value was not shrunk first: both shares must sum to 1"
-    return ""
+    return "every parameter, biases too, becomes momentum of its own value plus 1 - momentum of the student's"
 
 
 @exercise.judge(three_calls, points=2)

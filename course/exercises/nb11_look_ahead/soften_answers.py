@@ -132,6 +132,9 @@ def gradient_of(draw: dict[str, Any], mistake: str = "") -> torch.Tensor:
     return torch.zeros_like(student) if student.grad is None else student.grad
 
 
+RULE = "alpha x temperature² x KL(teacher, student) of the soft answers, plus 1 - alpha of the labels' cross-entropy"
+
+
 def judge_gradients(case: dict[str, Any], gradients: list[Any]) -> None:
     """Raise Wrong unless the student's gradients are those of the loss."""
     for draw, got in zip(case["draws"], gradients, strict=True):
@@ -139,7 +142,7 @@ def judge_gradients(case: dict[str, Any], gradients: list[Any]) -> None:
         expected = gradient_of(draw)
         mistakes = {"the student gets no gradient: detach the teacher alone": torch.zeros_like(expected)}
         mistakes |= {because: gradient_of(draw, name) for name, because in MISTAKES.items()}
-        expect_close(got, expected, tried=tried, atol=1e-5, rtol=1e-3, mistakes=mistakes)
+        expect_close(got, expected, tried=tried, atol=1e-5, rtol=1e-3, mistakes=mistakes, because=RULE)
 
 
 @exercise.judge(soft_answers_alone, points=2)
@@ -164,7 +167,7 @@ def the_value_is_a_distance(case: dict[str, Any], result: dict[str, Any]) -> Non
             loss_of(draw, draw["student"], "entropy").double()
         )
         tried = f"the loss at temperature {draw['temperature']:.2f}, alpha {draw['alpha']:.2f}"
-        expect_close(got, expected, tried=tried, atol=1e-4, rtol=1e-3, mistakes=mistakes)
+        expect_close(got, expected, tried=tried, atol=1e-4, rtol=1e-3, mistakes=mistakes, because=RULE)
 
 
 @exercise.judge(soft_answers_alone, points=1)
@@ -180,6 +183,9 @@ def no_gradient_for_the_teacher(case: dict[str, Any], result: dict[str, Any]) ->
     )
     if any(gradient.shape != draw["student"].shape for gradient, draw in zip(quiet, case["draws"], strict=True)):
         raise Wrong(
-            tried="the student's gradient", got="another shape", expected=tuple(case["draws"][0]["student"].shape)
+            tried="the student's gradient",
+            got="another shape",
+            expected=tuple(case["draws"][0]["student"].shape),
+            because="the gradient of the logits has their shape",
         )
     judge_gradients(case, quiet)
