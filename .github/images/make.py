@@ -23,6 +23,8 @@ FIGURES = {
     "drift.png": ("02_freeze_the_backbone", "drifted-test-extract-features-drifting-eval", 0),
     "labels.png": ("01_pretrain_a_backbone", "curves", 0),
     "masks.png": ("07_segment_scenes", "trunk-trunk-backbone", 0),
+    "zoo.png": ("09_visit_the_model_zoos", "accuracy-against-size", 0),
+    "stamp.png": ("10_question_the_model", "grad-cam", 0),
     "words.png": ("08_understand_text", "figure-axes-plt-subplots-figsize-7", 0),
 }
 
