@@ -20,7 +20,7 @@ import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +130,7 @@ def notebook_numbers() -> list[str]:
     return sorted(match[1] for module in modules if (match := re.match(r"nb(\d\d)_", module.name)))
 
 
+@cache
 def notebook_title(number: str) -> str:
     """What a notebook is called: "02 Freeze the backbone"."""
     if not number:
