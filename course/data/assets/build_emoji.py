@@ -22,6 +22,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 PACKAGES = ("@lobehub/fluent-emoji-3d@1.1.0", "emoji-datasource-google@16.0.0", "emoji-datasource-twitter@16.0.0")
@@ -205,7 +206,7 @@ shovel broom
 def main(folders: list[str]) -> None:
     """Write emoji.zip beside this file and print the counts and the hash."""
     with tempfile.TemporaryDirectory() as scratch:
-        packages = [Path(folder) for folder in folders] or fetch_packages(Path(scratch))
+        packages = [Path(folder) for folder in folders] or fetch_packages(PACKAGES, Path(scratch))
         if len(packages) != len(FOLDERS):
             raise SystemExit(f"give {len(FOLDERS)} unpacked packages, or none; these are {len(packages)}")
         styles = zip(FOLDERS.items(), packages, strict=True)
@@ -219,10 +220,10 @@ def main(folders: list[str]) -> None:
     print(f"sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}")
 
 
-def fetch_packages(scratch: Path) -> list[Path]:
-    """The three packages, fetched by `npm pack` into `scratch` and unpacked there."""
+def fetch_packages(packages: Sequence[str], scratch: Path) -> list[Path]:
+    """The packages, fetched by `npm pack` into `scratch` and unpacked there."""
     folders = []
-    for number, package in enumerate(PACKAGES):
+    for number, package in enumerate(packages):
         folder = scratch / str(number)
         folder.mkdir()
         subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True)

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 import sys
-import tarfile
 import tempfile
 import zipfile
 from collections import Counter
@@ -24,6 +22,7 @@ from pathlib import Path
 import resvg_py
 from PIL import Image
 
+from course.data.assets.build_emoji import fetch_packages
 from course.data.emoji import BACKGROUND, read_asset
 
 PACKAGES = ("openmoji@17.0.0", "@iconify-json/fluent-emoji-flat@1.2.6")
@@ -33,7 +32,7 @@ SIZE = 96
 def main(folders: list[str]) -> None:
     """Write pictures.zip beside this file and print how many pictures each style has."""
     with tempfile.TemporaryDirectory() as scratch:
-        openmoji, flat = [Path(folder) for folder in folders] or fetch_packages(Path(scratch))
+        openmoji, flat = [Path(folder) for folder in folders] or fetch_packages(PACKAGES, Path(scratch))
         drawings = {"openmoji": of_openmoji(openmoji), "flat": of_iconify(flat)}
     files = {}
     for row in read_asset()[0]:
@@ -45,19 +44,6 @@ def main(folders: list[str]) -> None:
         for name in sorted(files):
             archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), files[name])
     print(Counter(name.split("/")[0] for name in files), f"{target.stat().st_size:,} bytes")
-
-
-def fetch_packages(scratch: Path) -> list[Path]:
-    """The packages, fetched by `npm pack` into `scratch` and unpacked there."""
-    folders = []
-    for number, package in enumerate(PACKAGES):
-        folder = scratch / str(number)
-        folder.mkdir()
-        subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True)
-        with tarfile.open(next(folder.glob("*.tgz"))) as archive:
-            archive.extractall(folder, filter="data")
-        folders.append(folder / "package")
-    return folders
 
 
 def of_openmoji(package: Path) -> dict[str, str]:
