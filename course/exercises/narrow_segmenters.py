@@ -17,7 +17,7 @@ OLD_CLASSES = 9
 def build(architecture: str, *, seed: int = 0) -> nn.Module:
     """ "deeplab" (with an auxiliary head), "fcn" (without) or "lraspp", of OLD_CLASSES classes, in eval mode."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return {"deeplab": _deeplab, "fcn": _fcn, "lraspp": _lraspp}[architecture]().eval()
 
 
