@@ -8,8 +8,8 @@ name, and the file is looked at as numbers. `read_hand_in` refuses what the grad
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +25,8 @@ from course.model_card import MAX_CARD, ModelCard, read_card
 from course.models import evaluating
 from course.predictor import Predictor, check_classes, fresh_model, read_preprocessing
 from course.preprocessing import Preprocessing
-from course.tensor_header import AGAIN, Header, read_header
+from course.tensor_header import AGAIN, misfit, read_header
+from course.whole_file import replacing
 
 FORMAT = "pretrained-course capstone 1"
 WEIGHTS, CARD = "capstone.safetensors", "capstone.md"
@@ -84,9 +85,8 @@ def hand_in(predictor: Predictor, folder: str | Path, card: ModelCard) -> HandIn
     folder.mkdir(parents=True, exist_ok=True)
     text = card.markdown(f"Model card: {name} for {len(predictor.classes)} classes of pictures", facts)
     for file, written in ((WEIGHTS, content), (CARD, text.encode())):
-        partial = folder / f"{file}.partial"
-        partial.write_bytes(written)
-        os.replace(partial, folder / file)
+        with replacing(folder / file) as unfinished:
+            unfinished.write_bytes(written)
     return read_hand_in(folder)
 
 
@@ -131,12 +131,11 @@ def read_predictor(content: bytes, name: str) -> Predictor:
         raise WeightsCorrupt(
             f"{name} is over {MAX_BYTES // 2**20} MiB, which no architecture of the capstone takes; {AGAIN}"
         )
-    header = read_header(content, name)
+    header = read_header(io.BytesIO(content), name)
     architecture, classes, preprocessing = hand_in_metadata(header.metadata, name)
     model: Any = fresh_model(architecture, len(classes))
-    problem = misfit(
-        header, {key: (_KINDS[tensor.dtype], tuple(tensor.shape)) for key, tensor in model.state_dict().items()}
-    )
+    wanted = {key: f"{_KINDS[tensor.dtype]} {tuple(tensor.shape)}" for key, tensor in model.state_dict().items()}
+    problem = misfit({key: f"{kind} {shape}" for key, (kind, shape) in header.tensors.items()}, wanted)
     if problem:
         raise WeightsError(
             f"{name} holds no weights of {architecture} with {len(classes)} classes: {problem}; only the head may "
@@ -181,25 +180,6 @@ def hand_in_metadata(metadata: Mapping[str, str], name: str) -> tuple[str, tuple
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)[:300]
         raise WeightsCorrupt(f"{name} is not what hand_in writes ({reason}); {AGAIN}") from error
     return check_architecture(architecture), classes, preprocessing
-
-
-def misfit(header: Header, wanted: Mapping[str, tuple[str, tuple[int, ...]]]) -> str:
-    """How the tensors that a header names differ from those that are wanted, or nothing."""
-    missing, extra = (
-        [key for key in a if key not in b] for a, b in ((wanted, header.tensors), (header.tensors, wanted))
-    )
-    found = [
-        f"{len(keys)} tensors {what} ({keys[0][:80]}, ...)"
-        for keys, what in ((missing, "are missing"), (extra, "are not known to it"))
-        if keys
-    ]
-    different = [key for key in wanted if header.tensors.get(key, wanted[key]) != wanted[key]]
-    found += [f"{key} is {_described(header.tensors[key])}, not {_described(wanted[key])}" for key in different[:2]]
-    return " and ".join(found)
-
-
-def _described(tensor: tuple[str, tuple[int, ...]]) -> str:
-    return f"{tensor[0]} {tensor[1]}"
 
 
 def _try(predictor: Predictor, name: str) -> None:

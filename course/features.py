@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,6 +22,7 @@ from course.errors import DataError, EmptyData, HeadNotFound, OutOfMemory
 from course.feeding import ahead, is_out_of_memory, to_device
 from course.models import Head, evaluating, find_head
 from course.runtime import home
+from course.whole_file import replacing
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,18 +198,12 @@ def _read(path: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
 
 def _write(path: Path, x: torch.Tensor, y: torch.Tensor) -> None:
     """Keep the features for the next run; a disk that is full or read-only costs one printed line."""
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(save({"x": x, "y": y}, {"sha256": _checksum(x, y)}))
-        os.replace(temporary, path)  # so that another kernel sees all of the file or none
+        with replacing(path) as unfinished:  # so that another kernel sees all of the file or none
+            unfinished.write_bytes(save({"x": x, "y": y}, {"sha256": _checksum(x, y)}))
     except OSError as error:
         print(f"features not kept in {path.parent} ({error.strerror}); the next run computes them again")
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary)
 
 
 def _checksum(x: torch.Tensor, y: torch.Tensor) -> str:

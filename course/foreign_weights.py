@@ -5,9 +5,7 @@ A pickle is a program: reading it runs what it says. safetensors is a header and
 
 from __future__ import annotations
 
-import json
 import pickletools
-import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from course.errors import WeightsCorrupt, WeightsError, WeightsMissing, WeightsUnsafe
-
-MAX_HEADER = 100 * 2**20  # bytes; safetensors' own limit
+from course.tensor_header import misfit, read_header, shapes
 
 
 def kind_of(path: str | Path) -> str:
@@ -111,52 +108,21 @@ def read_weights(path: str | Path, model: nn.Module | None = None) -> dict[str, 
         )
     if kind != "safetensors":
         raise WeightsCorrupt(f"{path} is no safetensors file ({kind}); fetch it again from where it came from")
-    header = _header(path)
+    with path.open("rb") as file:
+        header = read_header(file, str(path), "fetch it again from where it came from")
     try:
         state = load_file(path)
     except SafetensorError as error:
-        raise WeightsCorrupt(f"{path} is cut off or damaged ({error}); fetch it again") from error
+        raise WeightsCorrupt(f"{path} is damaged ({error}); fetch it again from where it came from") from error
     broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise WeightsError(
-            f"{len(broken)} of {len(header)} tensors in {path} hold NaN or infinity, {broken[0]} among them; ask for "
-            "weights of a training that went well"
+            f"{len(broken)} of {len(header.tensors)} tensors in {path} hold NaN or infinity, {broken[0]} among them; "
+            "ask for weights of a training that went well"
         )
-    if model is not None:
-        _check_fit(state, model, path)
-    return state
-
-
-def _header(path: Path) -> dict[str, object]:
-    """What a safetensors file says is in it, without its tensors."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > min(MAX_HEADER, size - 8):
-            raise WeightsCorrupt(
-                f"{path} claims a header of {length:,} bytes and has {size:,} in all; nothing was allocated; fetch it "
-                "again from where it came from"
-            )
-        try:
-            header = json.loads(file.read(length))
-        except (ValueError, RecursionError) as error:
-            raise WeightsCorrupt(f"the header of {path} is no JSON; it is damaged or no safetensors file") from error
-    if not isinstance(header, dict):
-        raise WeightsCorrupt(f"the header of {path} is no JSON object; it is damaged or no safetensors file")
-    return {name: value for name, value in header.items() if name != "__metadata__"}
-
-
-def _check_fit(state: dict[str, torch.Tensor], model: nn.Module, path: Path) -> None:
-    wanted = model.state_dict()
-    missing, extra = ([name for name in a if name not in b] for a, b in ((wanted, state), (state, wanted)))
-    shaped = [name for name in wanted if name in state and state[name].shape != wanted[name].shape]
-    problems = [
-        *([f"{len(missing)} tensors are missing ({missing[0]}, ...)"] if missing else []),
-        *([f"{len(extra)} are not known to the model ({extra[0]}, ...)"] if extra else []),
-        *(f"{name} is {tuple(state[name].shape)}, not {tuple(wanted[name].shape)}" for name in shaped[:2]),
-    ]
-    if problems:
+    if model is not None and (problem := misfit(shapes(state), shapes(model.state_dict()))):
         raise WeightsError(
-            f"{path} holds no weights of this {type(model).__name__}: {'; '.join(problems)}; take the architecture "
-            "that its model card names, with its number of classes"
+            f"{path} holds no weights of this {type(model).__name__}: {problem}; take the architecture that its model "
+            "card names, with its number of classes"
         )
+    return state

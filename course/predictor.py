@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,9 @@ from course.errors import DataError, ModelError, WeightsCorrupt, WeightsError, W
 from course.models import evaluating, find_head, image_transform, load_backbone, origin_of
 from course.onnx_file import export_onnx
 from course.preprocessing import Preprocessing, check_preprocessing
+from course.tensor_header import misfit, shapes
 from course.weights import Origin
+from course.whole_file import replacing
 
 FORMAT = "pretrained-course predictor 1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -102,7 +103,7 @@ class Predictor:
         """
         state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.model.state_dict().items()}
         name = ("timm/" if self.origin.library == "timm" else "") + self.origin.name
-        problem = _misfit(state, fresh_model(name, len(self.classes)))
+        problem = misfit(shapes(state), shapes(fresh_model(name, len(self.classes)).state_dict()))
         if problem:
             raise ModelError(
                 f"this model is no {name} with another head: {problem}; merge adapters (LoRA) and take wrappers off, "
@@ -118,8 +119,10 @@ class Predictor:
         }
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / WEIGHTS, content)
-        _replace(folder / CONFIG, (json.dumps(config, indent=1, ensure_ascii=False) + "\n").encode())
+        text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+        for file, written in ((WEIGHTS, content), (CONFIG, text.encode())):
+            with replacing(folder / file) as unfinished:
+                unfinished.write_bytes(written)
         return folder
 
     @classmethod
@@ -135,7 +138,7 @@ class Predictor:
         content = _read(folder / WEIGHTS)
         state = _parse(folder / WEIGHTS, content, config["sha256"])
         model = fresh_model(config["model"], len(config["classes"]))
-        problem = _misfit(state, model)
+        problem = misfit(shapes(state), shapes(model.state_dict()))
         if problem:
             raise WeightsError(
                 f"{folder} holds no weights of {config['model']} with {len(config['classes'])} classes: {problem}; "
@@ -224,20 +227,6 @@ def _parse(path: Path, content: bytes, expected: str) -> dict[str, torch.Tensor]
     return state
 
 
-def _misfit(state: dict[str, torch.Tensor], model: nn.Module) -> str:
-    """How these tensors differ in names or shapes from those that the model wants, or nothing."""
-    wanted = model.state_dict()
-    missing, extra = ([name for name in a if name not in b] for a, b in ((wanted, state), (state, wanted)))
-    shaped = [name for name in wanted if name in state and state[name].shape != wanted[name].shape]
-    found = [
-        f"{len(names)} tensors {what} ({names[0]}, ...)"
-        for names, what in ((missing, "are missing"), (extra, "are not known to it"))
-        if names
-    ]
-    found += [f"{name} is {tuple(state[name].shape)}, not {tuple(wanted[name].shape)}" for name in shaped[:2]]
-    return " and ".join(found)
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -246,13 +235,6 @@ def _read(path: Path) -> bytes:
             f"{path} cannot be read ({error.strerror}); give the folder that Predictor.save wrote, with {CONFIG} and "
             f"{WEIGHTS} in it"
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write the file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
 
 
 def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from course.errors import WeightsCorrupt
 
 MAX_HEADER = 2**20  # bytes; that of a model with 2,000 tensors takes 200 KB
-SIZES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+_KINDS = {8: "C64 F64 I64 U64", 4: "F32 I32 U32", 2: "F16 BF16 I16 U16", 1: "F8_E4M3 F8_E5M2 I8 U8 BOOL"}
+SIZES = {kind: size for size, kinds in _KINDS.items() for kind in kinds.split()}  # bytes of one number
 AGAIN = "make the file again with course.capstone.hand_in"
 _PICKLE, _ZIP = b"\x80", b"PK\x03\x04"
 
@@ -28,27 +31,51 @@ class Header:
     tensors: dict[str, tuple[str, tuple[int, ...]]]
 
 
-def read_header(content: bytes, name: str) -> Header:
-    """The header of a file's bytes. Raises WeightsCorrupt, naming the file, for all that is not as it must be."""
-    if content.startswith((_PICKLE, _ZIP)):
+def read_header(file: BinaryIO, name: str, advice: str = AGAIN) -> Header:
+    """The header of an open file, of which no more is read. Raises WeightsCorrupt for all that is not as it must be.
+
+    `name` is what to call the file in messages, and `advice` what to do with a wrong one.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    start = file.read(8)
+    if start.startswith((_PICKLE, _ZIP)):
         raise WeightsCorrupt(
             f"{name} is a pickle, as torch.save writes it, whatever it is called: it could run code, so nothing in it "
-            f"was read; {AGAIN}"
+            f"was read; {advice}"
         )
-    (length,) = struct.unpack("<Q", content[:8]) if len(content) >= 8 else (0,)
-    if not 2 <= length <= MAX_HEADER or length > len(content) - 8:
+    (length,) = struct.unpack("<Q", start) if len(start) == 8 else (0,)
+    if not 2 <= length <= MAX_HEADER or length > size - 8:
         raise WeightsCorrupt(
-            f"{name} has {len(content):,} bytes and claims a header of {length:,}: it is cut off or no safetensors "
-            f"file; {AGAIN}"
+            f"{name} has {size:,} bytes and claims a header of {length:,}: it is cut off or no safetensors file; "
+            f"{advice}"
         )
     try:
-        entries = json.loads(content[8 : 8 + length].decode("utf-8"), object_pairs_hook=_once)
+        entries = json.loads(file.read(length).decode("utf-8"), object_pairs_hook=_once)
         metadata = _checked_metadata(entries.pop("__metadata__", {}))
-        return Header(metadata, _checked_tensors(entries, len(content) - 8 - length))
+        return Header(metadata, _checked_tensors(entries, size - 8 - length))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsCorrupt(
-            f"{name} has a damaged header ({str(error)[:200]}): it is no safetensors file; {AGAIN}"
+            f"{name} has a damaged header ({str(error)[:200]}): it is no safetensors file; {advice}"
         ) from error
+
+
+def misfit(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """How the tensors found, a shape or other description by name, differ from those wanted; nothing if they don't."""
+    missing, extra = ([name for name in a if name not in b] for a, b in ((wanted, found), (found, wanted)))
+    differences = [
+        f"{len(names)} tensors {what} ({names[0][:80]}, ...)"
+        for names, what in ((missing, "are missing"), (extra, "are not known to it"))
+        if names
+    ]
+    unlike = [name for name in wanted if found.get(name, wanted[name]) != wanted[name]]
+    differences += [f"{name} is {found[name]}, not {wanted[name]}" for name in unlike[:2]]
+    return " and ".join(differences)
+
+
+def shapes(tensors: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor, by name."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -242,7 +242,7 @@ def test_answers_that_are_no_numbers_are_wrong(colours):
 def test_weights_so_small_that_a_processor_slows_down_take_no_longer(colours, right):
     tiny = {name: torch.full_like(t, 1e-41) if t.is_floating_point() else t for name, t in parse_tensors(right).items()}
     times = []
-    for content in (right, save(tiny, metadata=read_header(right, "x").metadata)):
+    for content in (right, save(tiny, metadata=read_header(io.BytesIO(right), "x").metadata)):
         started = time.process_time()
         assert graded(content, [colours]).status == GRADED
         times.append(time.process_time() - started)
@@ -269,7 +269,7 @@ def test_the_stored_probe_finds_what_it_should_and_is_itself_a_capstone_with_ful
 
 
 def test_a_machine_on_which_the_probe_does_not_find_it_grades_no_capstone(emoji):
-    header = read_header(emoji.baseline, "x")
+    header = read_header(io.BytesIO(emoji.baseline), "x")
     head = {name: tensor.flip(0).contiguous() for name, tensor in parse_tensors(emoji.baseline).items()}
     few = replace(
         emoji, pictures=emoji.pictures[:20], spoiled=emoji.spoiled[:2], baseline=save(head, metadata=header.metadata)

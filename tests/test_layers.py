@@ -9,6 +9,7 @@ from tests.conftest import ROOT
 # A name with a dot at its end stands for every module of that package.
 LIBRARY = [
     "errors",
+    "whole_file",
     "runtime",
     "record",
     "recall",
@@ -49,12 +50,12 @@ LIBRARY = [
     "preprocessing",
     "onnx_file",
     "foreign_onnx",
+    "tensor_header",
     "foreign_weights",
     "keras_zoo",
     "from_keras",
     "predictor",
     "model_card",
-    "tensor_header",
     "capstone",
     "uploads",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course.errors import AuthoringError
+from course.whole_file import replacing
 
 # No version of Python and no date: the file must not change with the machine that built it.
 METADATA = {
@@ -43,12 +43,8 @@ def text(nb: NotebookNode) -> str:
 def write(nb: NotebookNode, path: Path) -> None:
     """Write the notebook in one step: a reader sees the old file or the new one, never half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as unfinished:
         unfinished.write_text(text(nb), encoding="utf-8", newline="\n")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def content(nb: NotebookNode) -> dict[str, Any]:

@@ -12,7 +12,6 @@ hole in the kernel, nor against code that looks at what everybody in the contain
 from __future__ import annotations
 
 import json
-import os
 import stat
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from course.grading.settings import settings_for
 from course.grading.submissions import collect
 from course.grading.worker import Reading, Settings
 from course.judging.answers import cells_of, find_answers
+from course.whole_file import replacing
 
 GradeOne = Callable[..., tuple[Reading, list[Grade]]]
 BASE = Path("/autograder")
@@ -58,7 +58,8 @@ def main(
             export(book, "gradescope", text, learner=learner)
             _check(text.read_text(encoding="utf-8"))
             results.parent.mkdir(exist_ok=True)
-            os.replace(_beside(results, text.read_bytes()), results)
+            with replacing(results) as unfinished:
+                unfinished.write_bytes(text.read_bytes())
         return 0
     except Exception:  # whatever it is, it is ours: no results, no score
         results.unlink(missing_ok=True)
@@ -162,12 +163,6 @@ def _check(text: str) -> None:
     content = json.loads(text)
     if not isinstance(content, dict) or not isinstance(content.get("score"), (int, float)):
         raise GradingError("results.json would hold no score")
-
-
-def _beside(path: Path, content: bytes) -> Path:
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_bytes(content)
-    return unfinished
 
 
 if __name__ == "__main__":

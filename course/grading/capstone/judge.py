@@ -208,7 +208,7 @@ def _no_tiny_numbers() -> Iterator[None]:
 
 @lru_cache(maxsize=8)
 def _baseline(digest: str, hidden: HiddenSet) -> Score:
-    header = read_header(hidden.baseline, "baseline.safetensors")
+    header = read_header(io.BytesIO(hidden.baseline), "baseline.safetensors")
     if "accuracy" not in header.metadata:
         return score_of(read_predictor(hidden.baseline, "baseline.safetensors"), hidden)
     score = score_of(_probe(hidden.baseline), hidden)
@@ -233,7 +233,8 @@ def baseline(hidden: HiddenSet) -> Score | None:
 
 def _probe(content: bytes) -> Predictor:
     """A stored head on the bundled backbone."""
-    _, classes, preprocessing = hand_in_metadata(read_header(content, "baseline.safetensors").metadata, "the baseline")
+    header = read_header(io.BytesIO(content), "baseline.safetensors")
+    _, classes, preprocessing = hand_in_metadata(header.metadata, "the baseline")
     model = load_backbone(num_classes=len(classes))
     find_head(model).module.load_state_dict(parse_tensors(content))
     return Predictor(model, classes, preprocessing)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import unicodedata
 from pathlib import Path
 
 from course.errors import GradingError
+from course.whole_file import replacing
 
 _PLAIN = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d|index")  # devices of Windows, and the page of the class
@@ -46,16 +46,12 @@ def write_if_changed(path: Path, text: str) -> bool:
     Raises GradingError where it cannot be written; the older file is still there then.
     """
     content = text.encode("utf-8", "replace")
-    unfinished = path.with_name(f".{os.getpid()}-{hashlib.sha256(path.name.encode()).hexdigest()[:_HASH]}.unfinished")
     try:
         if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(path) as unfinished:
             unfinished.write_bytes(content)
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise GradingError(
             f"the report {path} cannot be written ({error.strerror}); the grades are safe in the gradebook: "
