@@ -184,11 +184,22 @@ def test_an_exercise_that_is_not_there_is_not_attempted(pool, book, hand_in):
     assert set(found.values()) == {("graded", points) for points in (4, 5)}
 
 
-def test_the_wrong_notebook_counts_as_not_attempted_where_one_was_asked_for(pool, book, tmp_path):
+def test_the_wrong_notebook_is_graded_as_what_it_is_and_never_as_the_one_asked_for(pool, book, tmp_path):
     path = tmp_path / "ada.ipynb"
     path.write_bytes(notebook_with("00", {}))
     summary = grade([Submission("ada", path)], book, pool, settings_for(book), notebook="02")
-    assert summary.statuses == {"not attempted": 4}
+    assert summary.statuses == {"not attempted": 3}
+    assert [row.notebook for row in book.submissions()] == ["00"]
+    assert summary.problems == ["ada: this is notebook 00, and 02 was asked for; it is graded as it is"]
+
+
+def test_a_notebook_of_which_nothing_is_recognised_counts_as_not_attempted_where_one_was_asked_for(
+    pool, book, tmp_path
+):
+    path = tmp_path / "ada.ipynb"
+    path.write_text('{"cells": [{"cell_type": "code", "source": "x = 1"}], "nbformat": 4, "nbformat_minor": 5}')
+    summary = grade([Submission("ada", path)], book, pool, settings_for(book), notebook="02")
+    assert summary.statuses == {"not attempted": 4} and not summary.problems
     assert [row.notebook for row in book.submissions()] == ["02"]
 
 
