@@ -158,7 +158,7 @@ def test_a_damaged_checkpoint_of_ours_is_fetched_again(hub, squeezenet, home, da
     path.write_bytes(damage(squeezenet))
     build("squeezenet1_1")
     assert path.read_bytes() == squeezenet and len(server.asked) == 1
-    assert f"{path} is damaged and not used: its sha256 is" in capsys.readouterr().out
+    assert f"{path} is damaged and not used" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

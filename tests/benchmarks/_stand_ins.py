@@ -8,7 +8,7 @@ import datasets
 import torch
 
 from course.weights import minilm_folder
-from tests.standins import BREEDS, entities_file, lay_out_pets, lay_out_repository, reviews_file
+from tests.standins import BREEDS, any_entities, any_reviews, lay_out_pets, lay_out_repository
 
 # What a notebook runs first, so that weights of the right shapes are there though none can be downloaded.
 RANDOM_WEIGHTS = """\
@@ -33,9 +33,9 @@ def lay_out(root: Path, *, small: bool = False) -> Path:
     reviews = {"train": 67_349 // share, "validation": 872 // share + 1}
     entities = {"train": 20_000 // share, "test": 10_000 // share}
     name = "{}/{}-00000-of-00001.parquet"
-    files = {name.format("data", split): reviews_file(*_sentences(count)) for split, count in reviews.items()}
+    files = {name.format("data", split): any_reviews(*_sentences(count)) for split, count in reviews.items()}
     lay_out_repository(root / "hub", "datasets", "stanfordnlp/sst2", files)
-    files = {name.format("en", split): entities_file(*_sentences(count)) for split, count in entities.items()}
+    files = {name.format("en", split): any_entities(*_sentences(count)) for split, count in entities.items()}
     lay_out_repository(root / "hub", "datasets", "unimelb-nlp/wikiann", files)
     lay_out_repository(root / "hub", "models", "distilbert/distilbert-base-uncased", _distilbert(root, small=small))
     return root
