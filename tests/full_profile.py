@@ -7,7 +7,8 @@ What stands in, and what is left as it is:
   libraries that read it: the pets are small patches of colour, texts our own sentences, models random (text models
   narrow too, see `standin_models.py`);
 - torchvision's enums and `course.weights` are told the names and hashes of these files, and check them as always;
-- pictures of 224 pixels become 32 (64 to be segmented), those of 320 become 96, and all are fewer, so that a CPU gets through;
+- pictures of 224 pixels become 32 (64 to be segmented), those of 320 become 96, and all are fewer, so that a CPU gets
+  through;
 - everything else is the notebook's own code under PROFILE = "full".
 
 So the run says that the code works from end to end. Random weights and patches say nothing about accuracy, and claims
@@ -19,9 +20,11 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import torch
 from nbformat import NotebookNode
 
 from course import authoring, weights
@@ -86,13 +89,14 @@ def needs(chapter: str) -> list[str]:
     return [name for name, parts in spans.items() if any(part[0] <= chapter <= part[-1] for part in parts)]
 
 
-def lay_out(folder: Path, chapter: str) -> str:
-    """Stand-ins for what the chapter needs in a folder to be used as COURSE_DATA; returns the code that tells of them.
+def lay_out(folder: Path, names: Iterable[str]) -> str:
+    """Stand-ins for these items in a folder to be used as COURSE_DATA; returns the code that tells a kernel of them.
 
     Without TensorFlow there are none for Keras's, and nobody needs them.
     """
     urls, keras = {}, dict(weights.KERAS)
-    for name in needs(chapter):
+    for name in names:
+        torch.manual_seed(0)
         if name == "pets":
             lay_out_pets(folder, breeds=BREEDS, per_breed=10, side=48)
         elif name in CHECKPOINTS:
@@ -108,9 +112,8 @@ def lay_out(folder: Path, chapter: str) -> str:
     return TELL.format(urls=urls, keras=keras)
 
 
-def in_full_profile(nb: NotebookNode, chapter: str, tell: str) -> NotebookNode:
-    """The notebook with PROFILE = "full", small pictures, and a setup that knows the stand-ins; changed in place."""
-    smaller = SMALLER | LARGER.get(chapter, {})
+def in_full_profile(nb: NotebookNode, tell: str, smaller: Mapping[str, str]) -> NotebookNode:
+    """The notebook with PROFILE = "full", smaller numbers, and a setup that runs `tell` too; changed in place."""
     for cell in nb.cells:
         if cell.id == "parameters":
             cell.source = 'PROFILE = "full"\nSEED = 0'
@@ -125,7 +128,8 @@ def run(path: Path, folder: Path) -> NotebookNode:
     """The notebook with the outputs of its full profile; raises AuthoringError if a cell does. `folder` is filled."""
     (folder / "data").mkdir()
     chapter = path.name[:2]
-    nb = in_full_profile(authoring.read(path), chapter, lay_out(folder / "data", chapter))
+    tell = lay_out(folder / "data", needs(chapter))
+    nb = in_full_profile(authoring.read(path), tell, SMALLER | LARGER.get(chapter, {}))
     variables = {
         **authoring.environment(folder / "home", strict=path.parent.name == "solutions"),
         "COURSE_DATA": str(folder / "data"),

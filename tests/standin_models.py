@@ -39,7 +39,6 @@ def detector(name: str) -> nn.Module:
 
 def classifier(name: str) -> nn.Module:
     """Random weights, and BatchNorm statistics that fit them, else numbers would overflow in training."""
-    torch.manual_seed(0)
     model = get_model(name, weights=None).train()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -69,18 +68,19 @@ def keras_file(folder: Path, name: str, file: str) -> str:
 
 def timm_files(name: str) -> dict[str, bytes]:
     """The repository of a timm model, as far as it is fetched."""
-    torch.manual_seed(0)
     return {"model.safetensors": save(timm.create_model(name).state_dict(), {"format": "pt"})}
 
 
 WORDPIECES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")  # MiniLM's are those of BERT, uncased
 
 
-def distilbert() -> dict[str, bytes]:
-    config = transformers.DistilBertConfig(
-        dim=32, n_layers=2, n_heads=2, hidden_dim=32, architectures=["DistilBertModel"]
-    )
+def distilbert(*, narrow: bool = True) -> dict[str, bytes]:
+    sizes = {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 32} if narrow else {}
+    config = transformers.DistilBertConfig(**sizes, architectures=["DistilBertModel"])
     return text_model(transformers.DistilBertModel(config)) | wordpieces()
+
+
+NARROW = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 
 
 def bert() -> dict[str, bytes]:
@@ -88,9 +88,6 @@ def bert() -> dict[str, bytes]:
     config = transformers.BertConfig(**NARROW, architectures=["BertForMaskedLM"])
     names = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
     return text_model(transformers.BertForPreTraining(config), names) | wordpieces()
-
-
-NARROW = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 
 
 def roberta() -> dict[str, bytes]:
