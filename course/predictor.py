@@ -156,8 +156,9 @@ class Predictor:
     def export_onnx(self, path: str | Path) -> float:
         """Writes an ONNX file and gives the largest difference that a logit had in ONNX Runtime, at most 1e-4.
 
-        Input "pictures" (any batch, 3, H, W), preprocessed; output "logits" (batch, classes). Class names and
-        preprocessing are in the file's metadata, as JSON. Raises ModelError if the outputs are not equal.
+        The difference is a fraction of the largest logit, or of 1 where all logits are smaller. Input "pictures" (any
+        batch, 3, H, W), preprocessed; output "logits" (batch, classes). Class names and preprocessing are in the file's
+        metadata, as JSON. Raises ModelError if the outputs are not equal.
         """
         metadata = {"classes": self.classes, "preprocessing": asdict(self.preprocessing)}
         return export_onnx(self.model, path, self.preprocessing.crop, metadata)

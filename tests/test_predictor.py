@@ -383,6 +383,22 @@ def test_the_onnx_file_computes_the_same_for_any_batch_and_carries_what_it_needs
         assert probabilities.argmax(1).tolist() == expected.labels[part].tolist()
 
 
+def test_an_export_of_large_logits_may_differ_by_as_much_more(tmp_path):
+    import onnxruntime
+
+    from course.onnx_file import export_onnx, largest_difference
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(768, 256), nn.ReLU(), nn.Linear(256, 3))
+    for parameter in model[3].parameters():
+        parameter.data *= 1e4
+    assert export_onnx(model, tmp_path / "a.onnx", (16, 16), {}) <= 1e-5
+    x = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    difference, same_labels = largest_difference(model, onnxruntime.InferenceSession(str(tmp_path / "a.onnx")), x)
+    assert difference > 1e-4, "this is what the test is about"
+    assert same_labels
+
+
 def test_an_export_that_computes_something_else_is_an_error_and_leaves_no_file(tmp_path, monkeypatch):
     from course import onnx_file
 
