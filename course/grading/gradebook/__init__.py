@@ -93,7 +93,7 @@ class Gradebook:
         values = submission_values(submission, digest, notebook, exercises, problem, reader)
         with explained(self.name):
             with self._reading() as connection:
-                rows = connection.execute(OF_LEARNER, {"learner": values["learner"]}).mappings().all()
+                rows = list(map(dict, connection.execute(OF_LEARNER, {"learner": values["learner"]}).mappings()))
             values["again"] = which_time(values, rows)
             keys = "digest", "again"
             known = next((row for row in rows if all(row[key] == values[key] for key in keys)), None)

@@ -56,14 +56,17 @@ def collect(
     found: dict[tuple[str, Path, str], Submission] = {}
     for source in read:
         refuse_without_notebooks(source)
+    owners: list[Owner] = []
     for source, pairs in _owned(read):
         submissions = _submissions(pairs, known, due)
         if not submissions:
             raise SubmissionError(f"{source.path} holds no notebook of any learner; is it the right one?")
         for submission in submissions:
             found.setdefault((submission.learner, submission.path, submission.member), submission)
+        owners += [owner for _, owner in pairs]
         if due is not None and not all(owner.dated or owner.late or _submitted(owner, known) for _, owner in pairs):
             tell(f"{source.path}: its dates are those of the download; only what is marked LATE counts as late")
+    _tell_of_guesses(owners, known, tell)
     _tell_of_strangers(found.values(), known, tell)
     return sorted(found.values(), key=lambda one: (one.learner.casefold(), one.learner, str(one.path), one.member))
 
@@ -201,15 +204,25 @@ def _capstone(
 
 
 def _look_up(owner: Owner, known: Roster | None) -> Learner | None:
-    if known is None:
-        return None
-    learner = known.find(*owner.names, number=owner.number)
-    return known.find_inside(owner.label) if learner is None and owner.inside else learner
+    match = known.find(*owner.names, number=owner.number, inside=owner.inside) if known else None
+    return match.learner if match else None
 
 
 def _submitted(owner: Owner, known: Roster | None) -> datetime | None:
     learner = _look_up(owner, known)
     return learner.submitted if learner else None
+
+
+def _tell_of_guesses(owners: Iterable[Owner], known: Roster | None, tell: Callable[[str], Any]) -> None:
+    """A line for each name that is not just a learner's full name, login or e-mail."""
+    if known is None:
+        return
+    for label, owner in sorted({owner.label: owner for owner in owners}.items()):
+        match = known.find(*owner.names, number=owner.number, inside=owner.inside)
+        if match and match.by:
+            who = match.learner.name or match.learner.learner
+            called = f"{who} ({match.learner.learner})" if who != match.learner.learner else who
+            tell(f"{presentable(label)} is taken for {presentable(called)}, by {match.by} alone")
 
 
 def _tell_of_strangers(found: Iterable[Submission], known: Roster | None, tell: Callable[[str], Any]) -> None:
