@@ -282,6 +282,34 @@ def test_what_lies_within_a_learners_folder_does_not_say_whose_it_is(tmp_path):
     assert learners(f"{tmp_path}/class/*") == ["anna"] + ["mallory"] * 4
 
 
+def test_folders_that_hold_only_folders_of_several_people_are_nobodys(tmp_path):
+    tree(tmp_path / "class", "section1/hans/02.ipynb", "section1/ida/hw/02.ipynb", "section1/rules.txt")
+    tree(tmp_path / "class", "section2/jo/02.ipynb")
+    lines = []
+    assert [one.learner for one in collect([tmp_path / "class"], tell=lines.append)] == ["hans", "ida", "jo"]
+    assert lines[0] == "the folder section1 is nobody's; those in it are taken for learners': hans, ida"
+    assert learners(tmp_path / "class/section2") == ["jo"]
+    tree(tmp_path / "years", "2025/a/kim_lee/02.ipynb", "2025/a/jo/02.ipynb", "2025/b/al/02.ipynb")
+    assert learners(tmp_path / "years") == ["al", "jo", "kim_lee"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["ada/notebooks/02.ipynb", "ben/notebooks/02.ipynb"],
+        ["ada/02/x.ipynb", "ada/03/x.ipynb", "ben/02/x.ipynb"],
+        ["ada/ps1/x.ipynb", "ada/ps2/x.ipynb"],
+        ["ada/freeze/x.ipynb", "ada/heads/x.ipynb", "ben/freeze/x.ipynb"],
+        ["ada/anna/02.ipynb", "ada/kim/02.ipynb", "ben/02.ipynb"],  # not Ada's to say
+        ["ada/anna/02.ipynb", "ada/kim/02.ipynb", "ada/02.ipynb"],
+        ["ada/week 1/02.ipynb", "ada/week 2/02.ipynb", "ben/notebooks/02.ipynb", "ben/backup/03.ipynb"],
+    ],
+)
+def test_a_learners_own_folders_are_no_learners(tmp_path, names):
+    tree(tmp_path / "class", *names)
+    assert set(learners(tmp_path / "class")) <= {"ada", "ben"}
+
+
 def test_order_is_the_same_whatever_the_order_of_the_files(tmp_path):
     names = ["b/02.ipynb", "a/03.ipynb", "a/02.ipynb", "C/02.ipynb"]
     tree(tmp_path / "one", *names)
@@ -583,11 +611,22 @@ Jan Novák,x123@uni.edu
 
 def with_roster(folder, *names, roster=CLASS):
     """(learner by path, lines) of these files in a class with this roster."""
+    folder.mkdir(exist_ok=True)
     (folder / "roster.csv").write_text(roster)
     tree(folder / "class", *names)
     lines = []
     found = collect([folder / "class"], roster=folder / "roster.csv", tell=lines.append)
     return {str(one.path.relative_to((folder / "class").resolve())): one.learner for one in found}, lines
+
+
+def test_a_roster_finds_learners_in_folders_of_sections(tmp_path):
+    roster = "login,name\nhans,Hans Huber\nida,Ida Igel\n"
+    names = ("section1/hans/02.ipynb", "section1/ida_igel/notebooks/02.ipynb", "mona/02.ipynb", "hans/ida/02.ipynb")
+    found, lines = with_roster(tmp_path, *names, roster=roster)
+    assert found == {names[0]: "hans", names[1]: "ida", names[2]: "mona", names[3]: "hans"}  # not Hans's to say
+    assert lines[0] == "the folder section1 is nobody's; those in it are taken for learners': hans, ida_igel"
+    found, _ = with_roster(tmp_path / "more", "x/hans/02.ipynb", "x/own.ipynb", roster=roster)
+    assert set(found.values()) == {"x"}
 
 
 def test_a_first_name_within_a_longer_name_is_never_enough(tmp_path):

@@ -57,7 +57,7 @@ def collect(
     for source in read:
         refuse_without_notebooks(source)
     owners: list[Owner] = []
-    for source, pairs in _owned(read):
+    for source, pairs in _owned(read, known):
         submissions = _submissions(pairs, known, due)
         if not submissions:
             raise SubmissionError(f"{source.path} holds no notebook of any learner; is it the right one?")
@@ -66,6 +66,7 @@ def collect(
         owners += [owner for _, owner in pairs]
         if due is not None and not all(owner.dated or owner.late or _submitted(owner, known) for _, owner in pairs):
             tell(f"{source.path}: its dates are those of the download; only what is marked LATE counts as late")
+    _tell_of_sections(owners, tell)
     _tell_of_guesses(owners, known, tell)
     _tell_of_strangers(found.values(), known, tell)
     return sorted(found.values(), key=lambda one: (one.learner.casefold(), one.learner, str(one.path), one.member))
@@ -120,11 +121,11 @@ def _single(paths: list[Path]) -> list[Source]:
     return [_together(base, (in_folder(base, path) for path in paths))]
 
 
-def _owned(read: list[Source]) -> list[tuple[Source, Owned]]:
+def _owned(read: list[Source], known: Roster | None) -> list[tuple[Source, Owned]]:
     """Each source with whose its files are; several zips, if most hold one learner's files, are a learner each."""
     names = [name for source in read for name in names_at_top(source)]
     shared = frozenset(name for name in names if names.count(name) > 1)
-    pairs = [(source, owned(source, shared)) for source in read]
+    pairs = [(source, owned(source, shared, known)) for source in read]
     zips = [len(by_label(found)) for source, found in pairs if source.path.is_file()]
     personal = len(zips) > 1 and 2 * sum(count <= 1 for count in zips) >= len(zips)
     return [(source, owned_by_one(source) if personal and source.path.is_file() else found) for source, found in pairs]
@@ -213,6 +214,19 @@ def _submitted(owner: Owner, known: Roster | None) -> datetime | None:
     return learner.submitted if learner else None
 
 
+def _tell_of_sections(owners: Iterable[Owner], tell: Callable[[str], Any]) -> None:
+    within: dict[str, set[str]] = defaultdict(set)
+    for owner in owners:
+        within[presentable(owner.within)].add(presentable(owner.label))
+    for folder, labels in sorted(within.items()):
+        if folder != presentable(""):
+            tell(f"the folder {folder} is nobody's; those in it are taken for learners': {_some(sorted(labels))}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
 def _tell_of_guesses(owners: Iterable[Owner], known: Roster | None, tell: Callable[[str], Any]) -> None:
     """A line for each name that is not just a learner's full name, login or e-mail."""
     if known is None:
@@ -231,5 +245,4 @@ def _tell_of_strangers(found: Iterable[Submission], known: Roster | None, tell: 
     learners = {learner.learner for learner in known.learners}
     strangers = sorted({submission.learner for submission in found} - set(map(presentable, learners)))
     if strangers:
-        shown = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else "")
-        tell(f"not in the roster: {shown}; graded under the names that their files have")
+        tell(f"not in the roster: {_some(strangers)}; graded under the names that their files have")

@@ -38,9 +38,9 @@ _GENERIC = re.compile(
 )
 # A word that is nobody's, beside those of the course's own names.
 _HARMLESS = re.compile(
-    r"v?\d{1,4}|notebooks?|untitled|homeworks?|hw|assignments?|exercises?|submissions?|solutions?|answers?|chapters?|"
+    r"v?\d{1,4}|(?:notebooks?|untitled|homeworks?|hw|assignments?|exercises?|submissions?|solutions?|answers?|chapters?|"
     r"final|weeks?|labs?|ps|parts?|tasks?|projects?|work|copy|autosave|late|new|fixed|version|course|transfer|learning|"
-    r"sections?|groups?"
+    r"sections?|groups?|drafts?|data|src|code|backup|old|tries|try|attempts?)\d*"
 )
 _ENDING = re.compile(r"(?:\.ipynb(?:\.txt|\.json)?|\.safetensors|\.[a-z0-9]{1,5})$", re.IGNORECASE)
 _EDGES = " _.,-"  # the hyphen last, where it stands for itself in a pattern
@@ -58,6 +58,7 @@ class Owner:
     handed_in: datetime | None = None  # in UTC, where the name or the export says it
     dated: bool = True  # False where a file's date is that of the download
     inside: bool = False  # whether the label may hold more than the learner's name
+    within: str = ""  # the folders above the learner's that are nobody's, such as a section's
 
 
 def by_export(name: str) -> Owner | None:
@@ -122,6 +123,12 @@ def _chapters() -> frozenset[str]:
 def without_harmless(words: tuple[str, ...]) -> tuple[str, ...]:
     """The words of a name that may be somebody's: without numbers, LATE, and what the course's own files are called."""
     return tuple(word for word in words if not _is_harmless(word))
+
+
+def may_be_somebody(folder: str) -> bool:
+    """False for a folder that is called as what lies in it: `02`, `homework 2`, `notebooks`."""
+    words = tuple(re.findall(r"[^\W_]+", folder.casefold()))
+    return by_export(folder) is not None or bool(by_file_name(folder)[0] and without_harmless(words))
 
 
 def _is_harmless(word: str) -> bool:
