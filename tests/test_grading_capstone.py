@@ -4,6 +4,7 @@ import csv
 import functools
 import html
 import io
+import math
 import os
 import random
 import shutil
@@ -240,9 +241,9 @@ def test_a_card_that_is_missing_or_says_nothing_costs_its_points_alone(right, co
 
 def test_answers_that_are_no_numbers_are_wrong(colours):
     predictor = colour_predictor()
-    assert judge.score_of(predictor, colours).clean[0] > 30
+    assert sum(judge.score_of(predictor, colours).clean) > 30
     predictor.model.register_forward_hook(lambda module, inputs, answers: answers * float("nan"))
-    assert judge.score_of(predictor, colours).clean == (0, 36)
+    assert judge.score_of(predictor, colours).clean == (False,) * 36
 
 
 def test_weights_so_small_that_a_processor_slows_down_take_no_longer(colours, right):
@@ -286,12 +287,52 @@ def test_a_machine_on_which_the_probe_does_not_find_it_grades_no_capstone(emoji)
 
 def test_an_instructors_own_baseline_is_a_hand_in(colours, right):
     weak = changed(classes='["blue", "green", "red"]')
-    assert (
-        judge.baseline(replace(colours, baseline=right)).clean[0]
-        > judge.baseline(replace(colours, baseline=weak)).clean[0]
-    )
+    strong, poor = (judge.baseline(replace(colours, baseline=content)) for content in (right, weak))
+    assert sum(strong.clean) > sum(poor.clean)
     grade = graded(weak, [replace(colours, baseline=right)])
-    assert "the baseline's" in next(one.expected for one in grade.outcomes if one.name == "baseline")
+    failed = {one.name: one for one in grade.outcomes if not one.passed}
+    assert list(failed) == ["guessing", "baseline", "style", "damaged"]
+    assert "the baseline's 0.97" in failed["baseline"].expected and "the baseline alone on 2" in failed["baseline"].got
+
+
+def scored(right, damaged, emoji):
+    """A score with this many right pictures of the set, spread over its styles."""
+    clean = tuple(number * 7 % len(emoji.pictures) < right for number in range(len(emoji.pictures)))
+    styles = {
+        style: tuple(ok for ok, picture in zip(clean, emoji.pictures, strict=True) if picture.style == style)
+        for style in {picture.style for picture in emoji.pictures}
+    }
+    return judge.Score(clean, styles, tuple(number < damaged for number in range(DAMAGED)))
+
+
+def against(mine, baseline, emoji):
+    return {one.name: one.passed for one in judge._compared(mine, baseline, emoji)}
+
+
+def test_a_hand_in_that_chance_alone_puts_behind_the_baseline_earns_the_same(emoji):
+    baseline = scored(84, 33, emoji)
+    everything = {"guessing": True, "baseline": True, "style": True, "damaged": True}
+    for right, damaged in ((84, 33), (83, 32), (79, 30), (79, 28), (160, 80)):
+        assert against(scored(right, damaged, emoji), baseline, emoji) == everything, (right, damaged)
+    few = against(scored(60, 15, emoji), baseline, emoji)
+    assert few == {"guessing": True, "baseline": False, "style": False, "damaged": False}
+
+
+@pytest.mark.parametrize(
+    "alone, missed, expected",
+    [(0, 0, False), (9, 3, False), (0, 5, False), (0, 6, True), (12, 24, False), (12, 26, True), (40, 41, False)],
+)
+def test_who_is_clearly_behind_is_decided_by_an_exact_sign_test(alone, missed, expected):
+    assert judge.behind(alone, missed) is expected
+    tail = sum(math.comb(alone + missed, k) for k in range(alone + 1)) / 2 ** (alone + missed)
+    assert (alone < missed and 2 * tail < 0.05) is expected
+
+
+def test_without_a_baseline_half_of_the_way_from_guessing_takes_its_place(emoji):
+    nothing, all_of_it = (against(scored(*counts, emoji), None, emoji) for counts in ((16, 8), (160, 80)))
+    assert not any(nothing.values()) and all(all_of_it.values())
+    outcomes = judge._compared(scored(80, 40, emoji), None, emoji)
+    assert [(one.passed, "reaches 0.55" in one.expected) for one in outcomes][1:] == [(True, True)] * 3
 
 
 # Whose capstone it is.
