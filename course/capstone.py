@@ -148,8 +148,8 @@ def read_predictor(content: bytes, name: str) -> Predictor:
     broken = [key for key, tensor in state.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise WeightsError(
-            f"{len(broken)} tensors in {name} hold NaN or infinity, {broken[0]} among them: the training went wrong; "
-            "train again with a lower rate"
+            f"{name} holds NaN or infinity in {len(broken)} of its {len(state)} tensors, first in {broken[0]}: the "
+            "training went wrong; train again with a lower rate"
         )
     model.load_state_dict(state)
     predictor = Predictor(model, classes, preprocessing)

@@ -147,8 +147,8 @@ class Predictor:
         broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
         if broken:
             raise WeightsError(
-                f"{len(broken)} tensors in {folder / WEIGHTS} hold NaN or infinity, {broken[0]} among them: the "
-                "training went wrong; train again with a lower rate, and save again"
+                f"{folder / WEIGHTS} holds NaN or infinity in {len(broken)} of its {len(state)} tensors, first in "
+                f"{broken[0]}: the training went wrong; train again with a lower rate, and save again"
             )
         model.load_state_dict(state)
         return cls(model, config["classes"], config["preprocessing"])

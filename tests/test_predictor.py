@@ -280,10 +280,10 @@ def test_weights_of_another_architecture_are_refused(folder):
 
 def test_missing_and_extra_keys_are_named(folder):
     exchange(folder, lambda state: OrderedDict(list(state.items())[1:]))
-    with pytest.raises(WeightsError, match=r"1 tensors are missing \("):
+    with pytest.raises(WeightsError, match=r"1 tensor is missing \("):
         Predictor.load(folder)
     exchange(a_predictor().save(folder), lambda state: state | {"back.door": torch.zeros(1)})
-    with pytest.raises(WeightsError, match=r"1 tensors are not known to it \(back\.door"):
+    with pytest.raises(WeightsError, match=r"1 tensor is not known to it \(back\.door"):
         Predictor.load(folder)
 
 

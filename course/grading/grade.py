@@ -186,7 +186,7 @@ class _Run:
         arguments = self._capstones.arguments(submission)
         _, name, attempt, judges, *_ = arguments
         self._book.add_submission(submission, name, notebook=NOTEBOOK, exercises=[EXERCISE], problem="")
-        if (name, EXERCISE, judges, self._capstones.seed) in self._graded:
+        if (name, EXERCISE, judges, "") in self._graded:
             self._summary.already += 1
             return self._finish()
         if (name, EXERCISE) in self._begun:
