@@ -17,6 +17,7 @@ from course.errors import GradingError
 from course.grading.gradebook import Gradebook
 from course.grading.records import (
     CRASHED,
+    ERROR,
     GRADED,
     MACHINERY,
     NOT_ATTEMPTED,
@@ -31,6 +32,7 @@ from course.grading.reports import write_reports
 from course.grading.reports.files import file_name, write_if_changed
 from course.grading.reports.legible import legible, prose, shortened
 from course.grading.reports.pictures import histogram
+from course.grading.reports.places import without_places
 from course.grading.reports.words import STATUS, standing_of
 from course.judging.exercise import find_exercise
 from course.judging.student import Failure, LocalStudent
@@ -157,7 +159,7 @@ def test_a_learner_reads_what_was_tried_got_expected_and_why_and_hints(book, tmp
     write_reports(book, tmp_path / "out")
     text = page(tmp_path / "out/learners/anna.html").text
     assert "Freeze a module" in text and "0 of 4 points" in text and "Not solved yet" in text
-    assert "2 SGD steps on a model whose `backbone` you froze" in text
+    assert "2 SGD steps on a model whose backbone you froze" in text
     assert "6 of its 6 parameters moved" in text and "none moved" in text
     assert "require_grad is a typo that Python accepts" in text
     assert find_exercise(FREEZE).hints[0] in text
@@ -218,7 +220,71 @@ def test_every_status_says_in_words_what_to_do(book, tmp_path, status):
     if status in (MACHINERY, "waiting"):
         assert "1 exercise without a score yet" in text
     else:
-        assert "ran without a sandbox" in text
+        assert ("ran without a sandbox" in text) == (status != NOT_ATTEMPTED)
+
+
+def test_an_answer_that_raised_in_a_hidden_check_alone_is_not_told_of_a_message(book, tmp_path):
+    outcomes = (
+        Outcome("seen", "Freezes.", 2, False, tried="SEEN-TRIED", got="SEEN-GOT"),
+        Outcome("hidden", "Works on a transformer.", 2, False, because="SECRET", hidden=True),
+    )
+    book.add_grade(a_grade(submit(book, "anna", "1"), status=ERROR, score=0.0, outcomes=outcomes))
+    write_reports(book, tmp_path / "out")
+    text = page(tmp_path / "out/learners/anna.html").text
+    assert "In a hidden check your code raised an error" in text and "SEEN-GOT" in text
+    assert "The message says" not in text and "SECRET" not in text
+
+
+def test_where_things_lie_on_the_grading_machine_is_told_to_instructors_alone(book, tmp_path):
+    lies = "/srv/a/course/course/judging/student.py"
+    told = f'File "{lies}" and /root/.pyenv/versions/3.11.7/lib/python3.11/ast.py'
+    failure = Failure("error", f"`freeze` raised ValueError: {told}", f"{told}, line 3")
+    outcomes = (Outcome("a", "Freezes.", 4, False, tried="x", got=told, because=told),)
+    grade = a_grade(
+        submit(book, "anna", "1"), score=0.0, outcomes=outcomes, failure=failure, printed=f"{told} /srv/a/co"
+    )
+    book.add_grade(grade)
+    write_reports(book, tmp_path / "out")
+    learner = page(tmp_path / "out/learners/anna.html").text
+    assert "/srv" not in learner and "/root" not in learner
+    assert learner.count('File "course/judging/student.py" and python/ast.py') == 5
+    assert lies in page(tmp_path / "out/instructor/anna.html").text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no path, 1/2", "no path, 1/2"),
+        ("/usr/lib/python3/dist-packages/apt/x.py", "dist-packages/apt/x.py"),
+        ("('/v/lib/python3.11/site-packages/torch/nn.py', 3)", "('site-packages/torch/nn.py', 3)"),
+        ("/usr/lib/python311.zip:/usr/bin/python3.11 -m", "python:python -m"),
+        ("/home/me/course/notes.txt and data/course/x.py", "/home/me/course/notes.txt and data/course/x.py"),
+        ("https://example.org/course/grading/x", "https://example.org/course/grading/x"),
+        ("/srv/course/grading/x.py and /srv/course/gra", "course/grading/x.py and course/gra"),
+        ("/srv/a/course/grading/x.py /srv/a/cou", "course/grading/x.py …"),
+    ],
+)
+def test_paths_of_python_and_of_the_course_are_shortened_and_no_others(text, shown):
+    assert without_places(text) == shown
+
+
+def test_what_a_share_is_of_and_how_much_was_handed_in_are_told_apart(book, tmp_path):
+    for notebook, exercise in (("02", FREEZE), ("05", "05-read-folder")):
+        book.add_grade(
+            a_grade(submit(book, "anna", notebook, notebook=notebook, exercises=(exercise,)), exercise=exercise)
+        )
+    book.add_grade(a_grade(submit(book, "ben", "ben"), score=4.0))
+    book.add_grade(a_grade(submit(book, "cy", "cy"), status=NOT_ATTEMPTED, score=0.0))
+    book.add_grade(a_grade(submit(book, "dora", "dora"), status=MACHINERY, score=None))
+    submit(book, "eve", "eve", notebook="", exercises=(), problem="no notebook")
+    submit(book, "fay", "fay", notebook="capstone", exercises=())
+    text = page(write_reports(book, tmp_path / "out")).text
+    assert "6 learners handed in 5 notebooks, 1 capstone, 1 unreadable file" in text
+    assert "Points% of what was handed inHanded inLate" in text
+    assert "2 notebooks and the capstone" in text
+    assert "anna4502 of 3" in text and "ben41001 of 3" in text and "cy001 of 3" in text and "dora––1 of 3" in text
+    assert "eve unreadable, no score––0 of 3" in text
+    assert "1 attempted nothing, 1 unreadable, 2 without a score yet." in text
 
 
 def test_every_status_has_its_words():
@@ -246,9 +312,10 @@ def test_a_notebook_that_cannot_be_read_has_a_page_that_says_why(book, tmp_path)
     write_reports(book, tmp_path / "out")
     assert "x.ipynb is <no> notebook; ask for it again" in page(tmp_path / "out/learners/anna.html").text
     class_ = page(tmp_path / "out/index.html").text
-    assert "Cannot be read: 1" in class_ and "anna unreadable, no score––" in class_
+    assert "Cannot be read: 1" in class_ and "anna unreadable, no score––0 of 0" in class_
     own = page(tmp_path / "out/learners/anna.html").text
-    assert own.startswith("anna: unreadable, no score") and "Not recognised: unreadable, no score" in own
+    assert own.startswith("anna: unreadable, no score") and "x.ipynb: unreadable, no score" in own
+    assert "draws its own inputs" not in own
     assert "0 of 0" not in own
 
 
@@ -560,9 +627,10 @@ def test_tables_have_captions_and_scopes_and_pictures_say_in_words_what_they_sho
 
 @pytest.mark.parametrize("points", [0, 1, 4, 2.5, 10, 11, 100])
 def test_a_histogram_counts_everyone_once_within_its_frame(points):
-    scores = [None, 0, points / 3, points / 2, points, points]
-    drawn = histogram(scores, points, unit="points")
-    assert sum(column.count for column in drawn.columns) == 6
+    scores = [0, points / 3, points / 2, points, points]
+    drawn = histogram(scores, points, unit="points", without={"none": 1, "?": 2, "…": 0})
+    assert sum(column.count for column in drawn.columns) == 8
+    assert "1 attempted nothing, 2 unreadable." in drawn.text
     assert drawn.columns[-1].kind == "full" and drawn.columns[0].kind == "none"
     if points:
         assert drawn.columns[-1].count == 2
@@ -644,7 +712,7 @@ def test_the_table_sorts_by_points_and_filters_in_a_browser(book, tmp_path):
     const rows = () => [...document.querySelectorAll("#learners tbody tr")].filter((row) => !row.hidden);
     const names = () => rows().map((row) => row.cells[0].textContent).join(" ");
     const heads = [...document.querySelectorAll("#learners thead th")], said = [names()];
-    for (const column of [2, 2, 4, 0]) {
+    for (const column of [1, 1, 5, 0]) {
       heads[column].firstChild.click();
       said.push(names() + " " + heads[column].getAttribute("aria-sort"));
     }
@@ -663,7 +731,7 @@ def test_the_table_sorts_by_points_and_filters_in_a_browser(book, tmp_path):
     assert re.search("<title>(.*?)</title>", done.stdout)[1].split("|") == [
         "Adams, Ada (anna) ben cy dora",
         "ben Adams, Ada (anna) cy dora descending",
-        "cy dora Adams, Ada (anna) ben ascending",
+        "dora cy Adams, Ada (anna) ben ascending",
         "ben Adams, Ada (anna) cy dora descending",
         "Adams, Ada (anna) ben cy dora ascending",
         "ben; 1 of 4 learners",

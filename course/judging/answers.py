@@ -76,7 +76,7 @@ def cells_of(content: bytes, name: str) -> list[dict[str, Any]]:
             kind = f"its name ends in {Path(name).suffix}, and what it holds is no JSON"
             raise ExerciseError(f"{name} is no notebook: {kind}; give the .ipynb file with your answers") from error
         place = f"it is damaged or no notebook: the JSON ends or breaks in line {error.lineno}"
-        raise ExerciseError(f"{name} cannot be read, {place}; open it in Jupyter and save it again") from error
+        raise ExerciseError(f"{name} cannot be read, {place}; download or export it again") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ExerciseError(f"{name} is not a Jupyter notebook; save it as .ipynb and hand in that file") from error
 

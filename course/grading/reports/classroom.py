@@ -56,6 +56,20 @@ class Learner:
         return sum(grade.points for grade in self.grades.values())
 
     @property
+    def scored(self) -> bool:
+        """Whether anything that counts has a score."""
+        return any(grade.score is not None for grade in self.grades.values())
+
+    @property
+    def notebooks(self) -> list[str]:
+        """The notebooks that count and could be read, the capstone among them."""
+        return [
+            standing.notebook
+            for standing in self.standings
+            if standing.notebook and (standing.grades or not standing.submission.problem)
+        ]
+
+    @property
     def unreadable(self) -> bool:
         """Whether nothing that counts could be read, so that there is no score at all."""
         return not self.grades and any(standing.submission.problem for standing in self.standings)

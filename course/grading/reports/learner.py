@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import PurePath
 
 from markupsafe import Markup
 
 from course.grading.gradebook import Policy, Standing
-from course.grading.records import MACHINERY, Grade
+from course.grading.records import MACHINERY, NOT_ATTEMPTED, Grade
 from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, exercise_title, title_of
 from course.grading.reports.pages import render
-from course.grading.reports.words import ISOLATION, SOLVED, STATUS, Words, standing_of
+from course.grading.reports.places import without_places
+from course.grading.reports.words import ISOLATION, SOLVED, STATUS, STOPPED_UNSEEN, Words, standing_of
 from course.judging.results import Outcome
 
 
@@ -32,6 +34,11 @@ class ExercisePart:
     message: str  # why nothing could be judged, said once
     hints: tuple[str, ...]
     isolation: str
+
+    @property
+    def draws(self) -> bool:
+        """Whether inputs were drawn for it: not for what was not attempted, nor for a capstone."""
+        return bool(self.isolation) and self.grade is not None and self.grade.isolation != "data"
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ def learner_page(learner: Learner, policy: Policy, *, everything: bool) -> str:
     """The page as text; with `everything` it is the instructor's."""
     notebooks = [
         NotebookPart(
-            title_of(standing.notebook),
+            _title(standing),
             standing,
             [_exercise(name, standing.grades.get(name), everything) for name in _names(standing)],
             learner.history.get(standing.notebook, []),
@@ -69,9 +76,16 @@ def learner_page(learner: Learner, policy: Policy, *, everything: bool) -> str:
         notebooks=notebooks,
         policy=policy,
         everything=everything,
+        draws=any(part.draws for notebook in notebooks for part in notebook.exercises),
         verdict=_verdict,
         hints=_hints,
     )
+
+
+def _title(standing: Standing) -> str:
+    """What the notebook is called; one that is of no known chapter, by its file."""
+    handed_in = standing.submission
+    return title_of(standing.notebook) if standing.notebook else PurePath(handed_in.member or handed_in.path).name
 
 
 def _verdict(part: ExercisePart) -> Markup:
@@ -115,22 +129,38 @@ def _exercise(name: str, grade: Grade | None, everything: bool) -> ExercisePart:
     if not everything:
         outcomes = tuple(map(_as_learners_see_it, outcomes))
         message = "" if status == MACHINERY else message  # it may tell of the machine, and helps no learner
+        grade = _traceless(grade) if grade else None
+        message = without_places(message)
+    words = STATUS[status]
+    if status in STOPPED_UNSEEN and grade and not grade.failure and outcomes:
+        words = replace(words, advice=STOPPED_UNSEEN[status])
     return ExercisePart(
         name,
         exercise_title(name),
         status,
-        STATUS[status],
+        words,
         grade,
         tuple(replace(outcome, because="") if outcome.because == message else outcome for outcome in outcomes),
         message,
         exercise.hints if exercise and status != SOLVED else (),
         ISOLATION.get(grade.isolation, f"It ran at the isolation level {grade.isolation}.")
-        if grade and grade.score is not None
+        if grade and grade.score is not None and status != NOT_ATTEMPTED
         else "",
     )
 
 
 def _as_learners_see_it(outcome: Outcome) -> Outcome:
     if not outcome.hidden:
-        return outcome
+        got, because = without_places(outcome.got), without_places(outcome.because)
+        return (
+            outcome if (got, because) == (outcome.got, outcome.because) else replace(outcome, got=got, because=because)
+        )
     return Outcome(outcome.name, outcome.claim, outcome.points, outcome.passed, hidden=True)
+
+
+def _traceless(grade: Grade) -> Grade:
+    """Without where things lie on the machine that ran the answer, which a traceback or what it printed may tell."""
+    failure = grade.failure
+    if failure and failure.traceback:
+        failure = replace(failure, traceback=without_places(failure.traceback))
+    return replace(grade, failure=failure, printed=without_places(grade.printed))

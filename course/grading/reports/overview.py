@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import mean, median
 from urllib.parse import quote
 
-from course.grading.capstone import EXERCISE
+from course.grading.capstone import EXERCISE, NOTEBOOK
 from course.grading.records import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
 from course.grading.reports.classroom import Classroom, Learner, exercise_title, title_of
 from course.grading.reports.leaderboard import leaderboards
 from course.grading.reports.legible import shortened
 from course.grading.reports.pages import number, render
-from course.grading.reports.pictures import Histogram, histogram
+from course.grading.reports.pictures import WITHOUT, Histogram, histogram
 from course.grading.reports.words import SOLVED, STATUS, WAITING, standing_of
 from course.grading.similarity import Similar, similar_answers
 from course.judging.results import Outcome
@@ -99,11 +99,14 @@ def class_page(classroom: Classroom, references: Mapping[str, str]) -> str:
         "class.html.j2",
         script=True,
         classroom=classroom,
-        submissions=sum(len(attempts) for learner in learners for attempts in learner.history.values()),
+        handed_in=_handed_in(learners),
+        notebooks=len(known := {name for learner in learners for name in learner.notebooks}),
+        notebooks_are=f"{_counted(len(known - {NOTEBOOK}), 'notebook')}{' and the capstone' * (NOTEBOOK in known)}",
         judged=sum(grade.score is not None for grade in grades),
         newest=max((grade.graded_at for grade in grades if grade.graded_at), default=None),
         levels=sorted({grade.isolation for grade in grades}),
-        totals=histogram([_percent(learner) for learner in learners], 100, unit="percent or more", width=460),
+        totals=_totals(learners),
+        without=WITHOUT,
         summaries=[_summary(name, learners) for name in classroom.exercises],
         mistakes=_mistakes(learners),
         incidents=_incidents(learners),
@@ -117,9 +120,37 @@ def class_page(classroom: Classroom, references: Mapping[str, str]) -> str:
     )
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _handed_in(learners: Iterable[Learner]) -> str:
+    """What was handed in, each kind by its name: "61 notebooks, 5 capstones"."""
+    kinds: Counter[str] = Counter()
+    for learner in learners:
+        for notebook, attempts in learner.history.items():
+            for attempt in attempts:
+                unread = attempt.submission.problem and not attempt.points
+                kinds["unreadable file" if unread else "capstone" if notebook == NOTEBOOK else "notebook"] += 1
+    return ", ".join(_counted(kinds[kind], kind) for kind in ("notebook", "capstone", "unreadable file") if kinds[kind])
+
+
+def _totals(learners: Iterable[Learner]) -> Histogram:
+    scores, without = [], dict.fromkeys(WITHOUT, 0)
+    for learner in learners:
+        percent = _percent(learner)
+        if percent is None:
+            without["?" if learner.unreadable else "…"] += 1
+        elif all(grade.status in (NOT_ATTEMPTED, MACHINERY) for grade in learner.grades.values()):
+            without["none"] += 1
+        else:
+            scores.append(percent)
+    return histogram(scores, 100, unit="percent or more", without=without, width=460)
+
+
 def _percent(learner: Learner) -> float | None:
-    attempted = any(grade.status not in (NOT_ATTEMPTED, MACHINERY) for grade in learner.grades.values())
-    return 100 * learner.score / learner.points if attempted and learner.points else None
+    """The share of the points of what was handed in; None where nothing of it has a score."""
+    return 100 * learner.score / learner.points if learner.scored and learner.points else None
 
 
 def _summary(exercise_id: str, learners: Iterable[Learner]) -> ExerciseSummary:
@@ -137,7 +168,7 @@ def _summary(exercise_id: str, learners: Iterable[Learner]) -> ExerciseSummary:
         sum(standing_of(grade) == SOLVED for grade in tried),
         mean(scores) if scores else None,
         median(scores) if scores else None,
-        histogram([*scores, *[None] * absent], points, unit="points" if points < 11 else "percent or more"),
+        histogram(scores, points, unit="points" if points < 11 else "percent or more", without={"none": absent}),
         _judge_lines(tried),
     )
 

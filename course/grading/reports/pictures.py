@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 HEIGHT, FOOT, HEAD = 110, 18, 14  # of a histogram; what its labels take
 MAX_COLUMNS = 11
+WITHOUT = {"none": "attempted nothing", "?": "unreadable", "…": "without a score yet"}  # labels of columns, in words
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,15 @@ class Histogram:
     text: str
 
 
-def histogram(scores: Iterable[float | None], points: float, *, unit: str, width: int = 300) -> Histogram:
-    """Columns for the scores from 0 to `points`; None is somebody who attempted nothing, in a column of its own."""
-    scores = list(scores)
-    labels, places = _bins([score for score in scores if score is not None], points)
+def histogram(
+    scores: Sequence[float], points: float, *, unit: str, without: Mapping[str, int] | None = None, width: int = 300
+) -> Histogram:
+    """Columns for the scores from 0 to `points`, and before them those of learners without a score, by label."""
+    labels, places = _bins(scores, points)
     counts = Counter(places)
     bars = [(label, counts[place], "score") for place, label in enumerate(labels)]
     bars[-1] = (*bars[-1][:2], "full")
-    if absent := scores.count(None):
-        bars.insert(0, ("none", absent, "none"))
+    bars[:0] = [(label, count, "none") for label, count in (without or {}).items() if count]
     return Histogram(tuple(_columns(bars, width)), width, HEIGHT, _in_words(bars, unit))
 
 
@@ -71,5 +72,5 @@ def _columns(bars: list[tuple[str, int, str]], width: int) -> Iterable[Column]:
 
 def _in_words(bars: list[tuple[str, int, str]], unit: str) -> str:
     said = [f"{count} with {label} {unit}" for label, count, kind in bars if count and kind != "none"]
-    said += [f"{count} not attempted" for _, count, kind in bars if kind == "none"]
+    said += [f"{count} {WITHOUT[label]}" for label, count, kind in bars if kind == "none"]
     return "Number of learners: " + (", ".join(said) or "none yet") + "."

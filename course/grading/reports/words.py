@@ -36,8 +36,8 @@ STATUS = {
         "✗",
         "Error",
         "error",
-        "Nothing could be checked: your code raised an error, or what it returned cannot be judged. The message says "
-        "which. Run the cell and the check after it in a fresh kernel to see it yourself.",
+        "No check passed: your code raised an error, or what it returned cannot be judged. The message says which. "
+        "Run the cell and the check after it in a fresh kernel to see it yourself.",
     ),
     TIMEOUT: Words(
         "✗",
@@ -68,8 +68,16 @@ STATUS = {
     WAITING: Words("…", "Not graded yet", "…", "This exercise is waiting to be graded."),
 }
 
+# Of an answer that was stopped in hidden checks alone, whose messages no learner sees.
+_UNSEEN = "No check passed. Begin with the first one below that is not hidden. In a hidden check "
+STOPPED_UNSEEN = {
+    ERROR: _UNSEEN + "your code raised an error, or what it returned cannot be judged.",
+    TIMEOUT: _UNSEEN + "your code did not come back in time.",
+    CRASHED: _UNSEEN + "the process that ran your code ended, or wanted more memory or processes than it may have.",
+}
+
 ISOLATION = {
-    "sandbox": "It ran in a sandbox of its own.",
+    "sandbox": "Its code runs in a sandbox of its own.",
     "container": "It ran in a container that holds this submission alone.",
     "trusted": "It ran without a sandbox, because the submissions were trusted.",
     "data": "Nothing of it was run: it was read as numbers and text.",

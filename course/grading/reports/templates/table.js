@@ -3,6 +3,7 @@
   "use strict";
   const table = document.getElementById("learners");
   const body = table.tBodies[0];
+  const LATE = 4;
   const heads = [...table.tHead.rows[0].cells];
   const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
   const rows = [...body.rows].map((row) => {
@@ -11,14 +12,14 @@
       row,
       name: texts[0],
       keys: texts.map((text) => (text.startsWith("–") ? -1 : text.startsWith("…") || text === "retry" ? -2 : parseFloat(text))),
-      late: texts[3],
+      late: texts[LATE],
       words: (texts[0] + " " + row.dataset.f).toLowerCase(),
     };
   });
 
   const compare = (column) => (one, two) => {
     if (column === 0) return collator.compare(one.name, two.name);
-    if (column === 3) return collator.compare(one.late, two.late);
+    if (column === LATE) return collator.compare(one.late, two.late);
     const a = one.keys[column], b = two.keys[column];
     return (Number.isNaN(a) ? -3 : a) - (Number.isNaN(b) ? -3 : b);
   };
