@@ -102,7 +102,7 @@ def read_hand_in(path: str | Path) -> HandIn:
         with weights.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise WeightsMissing(f"{weights} cannot be read ({error.strerror}); {AGAIN}") from error
+        raise WeightsMissing(f"{weights} cannot be read ({error.strerror}); is it the right name?") from error
     predictor = read_predictor(content, weights.name)
     beside = weights.with_suffix(".md")
     try:
