@@ -56,8 +56,7 @@ def grade_class(
     private = [out, *hidden_pictures, *(Path(source) for source in sources)]
     with Gradebook.open(gradebook or out / GRADEBOOK) as book:
         move_renamed(submissions, book, tell)
-        if roster is not None:
-            book.keep_roster(read_roster(roster).full_names)
+        book.keep_roster(read_roster(roster).full_names if roster else {})  # without one, names are those of the files
         settings = settings_for(book, level=level, hidden=hidden, solutions=solutions, private=private)
         pool: Pool = DaskPool(scheduler) if scheduler else LocalPool(jobs or _cores())
         try:
