@@ -130,6 +130,8 @@ def report(out: Out, gradebook: Book = "", policy: Counts = Policy.last, solutio
             points = f"{standing.points:g}" if standing.grades else "–"
             name = _plain(standing.submission.full_name)
             table.add_row(_plain(standing.learner), name, notebook, score, points, late)
+        for learner, name in book.absent().items():
+            table.add_row(_plain(learner), _plain(name), "nothing came", "–", "–", "")
     Console().print(table)
     print(page)
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from course.errors import SubmissionError
 from course.grading.records import MAX_NOTEBOOK
 from course.grading.submissions import collect, read_roster
 from course.grading.submissions.naming import by_export, by_file_name, presentable
+from tests.conftest import ROOT
 
 NOTEBOOK = json.dumps(
     {
@@ -293,6 +295,16 @@ def test_folders_that_hold_only_folders_of_several_people_are_nobodys(tmp_path):
     assert learners(tmp_path / "years") == ["al", "jo", "kim_lee"]
 
 
+def test_a_folder_of_several_people_beside_learners_folders_is_said(tmp_path):
+    tree(tmp_path / "class", "section1/hans/02.ipynb", "section1/ida/02.ipynb", "alice/02.ipynb", "ben/ps1/02.ipynb")
+    tree(tmp_path / "class", "ben/ps2/02.ipynb")
+    lines = []
+    found = collect([tmp_path / "class"], tell=lines.append)
+    assert [one.learner for one in found] == ["alice", "ben", "ben", "section1", "section1"]
+    (line,) = lines
+    assert "one learner, with several folders of work: section1 (hans, ida); a roster can say" in line
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -308,6 +320,8 @@ def test_folders_that_hold_only_folders_of_several_people_are_nobodys(tmp_path):
 def test_a_learners_own_folders_are_no_learners(tmp_path, names):
     tree(tmp_path / "class", *names)
     assert set(learners(tmp_path / "class")) <= {"ada", "ben"}
+    if len(list((tmp_path / "class").iterdir())) > 1:
+        assert set(learners(f"{tmp_path}/class/*")) == {"ada", "ben"}
 
 
 def test_order_is_the_same_whatever_the_order_of_the_files(tmp_path):
@@ -678,6 +692,20 @@ def test_a_login_is_found_within_a_longer_name_unless_it_is_a_bare_first_name(tm
         "jdoe_essay is taken for Jane Doe (jdoe), by a part of that name alone",
         "not in the roster: max_mustermann; graded under the names that their files have",
     ]
+
+
+def test_the_layouts_and_the_roster_of_the_readme_are_read_as_it_says(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    layouts = text.partition("\nsubmissions/\n")[2].partition("```")[0].splitlines()
+    roster = "login,name,email\n" + text.partition("\nlogin,name,email\n")[2].partition("```")[0]
+    for at, line in enumerate(layouts):
+        name = re.split(r"  +", line.strip())[0]
+        name += "02.ipynb" if name.endswith("/") else ""
+        found, _ = with_roster(tmp_path / str(at), name, roster=roster.replace("Jane Doe,", '"Doe, Jane",'))
+        assert list(found.values()) == ["jdoe"], line
+    assert len(layouts) == 6 and len(roster.splitlines()) == 2
+    found, lines = with_roster(tmp_path / "less", "jane/02.ipynb", "jane_roe/02.ipynb", roster=roster)
+    assert list(found.values()) == ["jane_roe", "jdoe"] and len(lines) == 2
 
 
 def test_a_roster_that_is_no_text_is_refused_without_its_bytes(tmp_path):

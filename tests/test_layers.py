@@ -101,6 +101,7 @@ ABOVE = [
     "grading.capstones",
     "grading.pools",
     "grading.settings",
+    "grading.renamed",
     "grading.grade",
     "grading.run",
     "grading.release.",

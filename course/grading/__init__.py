@@ -22,6 +22,7 @@ worker       what they do: read as data, run in the sandbox, judge outside
 pools        processes of this machine, or a Dask cluster
 capstones    the hidden pictures of a class, and the work on one hand-in
 settings     what the workers must know
+renamed      learners whom a run knows by another name than before
 grade        the loop: what is graded is skipped, what is made is committed
 run          from submissions to reports in one call
 release      what leaves the repository: for a class, for Gradescope

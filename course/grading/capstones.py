@@ -17,6 +17,22 @@ from course.grading.tasks import Attempt, Settings, capstone_digest
 OURS = Path(__file__).resolve().parents[2] / "solutions" / "hidden" / "capstone"
 
 
+def read_capstone(submission: CapstoneSubmission) -> tuple[str, str, bytes, bytes | None]:
+    """(digest of weights and card, problem, weights, card) of what was handed in."""
+    problem, content, card = submission.problem, b"", None
+    try:
+        content = b"" if problem else submission.content()
+    except SubmissionError as error:
+        problem = str(error)
+    try:
+        card = submission.card.content() if submission.card and not submission.card.problem else None
+    except SubmissionError:
+        card = None
+    about = [f"capstone\0{problem}".encode("utf-8", "backslashreplace"), content, card or b""]
+    name = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in about)).hexdigest()
+    return name, problem, content, card
+
+
 class Capstones:
     """What a run knows of capstones. `folders` are an instructor's hidden pictures; the course's come after them.
 
@@ -42,16 +58,6 @@ class Capstones:
 
     def arguments(self, submission: CapstoneSubmission) -> tuple[Any, ...]:
         """What `tasks.grade_capstone` is to be called with. The second is the digest of weights and card."""
-        problem, content, card = submission.problem, b"", None
-        try:
-            content = b"" if problem else submission.content()
-        except SubmissionError as error:
-            problem = str(error)
-        try:
-            card = submission.card.content() if submission.card and not submission.card.problem else None
-        except SubmissionError:
-            card = None
-        about = [f"capstone\0{problem}".encode("utf-8", "backslashreplace"), content, card or b""]
-        name = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in about)).hexdigest()
+        name, problem, content, card = read_capstone(submission)
         attempt = Attempt(EXERCISE, float(sum(POINTS.values())), problem=problem)
         return self._settings, name, attempt, self.judges, self.sets, content, card

@@ -19,7 +19,7 @@ from course.grading.capstone import EXERCISE, NOTEBOOK
 from course.grading.capstones import Capstones
 from course.grading.gradebook import Gradebook
 from course.grading.pools import Pool
-from course.grading.records import MACHINERY, CapstoneSubmission, Grade, Submission, digest
+from course.grading.records import MACHINERY, CapstoneSubmission, Grade, Submission, digest, problem_digest
 from course.grading.tasks import (
     TRIES,
     Attempt,
@@ -167,7 +167,7 @@ class _Run:
                 raise SubmissionError(submission.problem)
             content = submission.content()
         except SubmissionError as error:
-            name = digest(f"{submission.learner}\0{submission.name}\0{error}".encode("utf-8", "backslashreplace"))
+            name = problem_digest(submission.learner, submission.name, str(error))
             return self._refuse(submission, name, str(error))
         name = digest(content)
         if problem := self._unreadable.get(name):  # by this version of the course, which needs no second look

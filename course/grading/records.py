@@ -73,6 +73,11 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def problem_digest(learner: str, name: str, problem: str) -> str:
+    """What stands for the content of a file that cannot be read: another for each learner."""
+    return digest(f"{learner}\0{name}\0{problem}".encode("utf-8", "backslashreplace"))
+
+
 @dataclass(frozen=True)
 class Grade:
     """One exercise of one submission, judged. With the status MACHINERY there is no score: `score` is None."""

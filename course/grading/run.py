@@ -14,8 +14,9 @@ from course.grading.grade import OnProgress, Summary, grade
 from course.grading.gradebook import Gradebook, Policy
 from course.grading.pools import DaskPool, LocalPool, Pool
 from course.grading.records import CapstoneSubmission
+from course.grading.renamed import move_renamed
 from course.grading.settings import CLONE, settings_for
-from course.grading.submissions import collect
+from course.grading.submissions import collect, read_roster
 
 GRADEBOOK = "gradebook.sqlite"
 
@@ -54,6 +55,8 @@ def grade_class(
     _make(out)
     private = [out, *hidden_pictures, *(Path(source) for source in sources)]
     with Gradebook.open(gradebook or out / GRADEBOOK) as book:
+        move_renamed(submissions, book, tell)
+        book.keep_roster(read_roster(roster).full_names if roster else {})  # without one, names are those of the files
         settings = settings_for(book, level=level, hidden=hidden, solutions=solutions, private=private)
         pool: Pool = DaskPool(scheduler) if scheduler else LocalPool(jobs or _cores())
         try:
@@ -69,6 +72,9 @@ def grade_class(
         finally:
             pool.close()
         report(book, out, policy=policy, solutions=solutions)
+        if absent := book.absent():
+            names = ", ".join(name or learner for learner, name in absent.items())
+            tell(f"{len(absent)} of the roster handed in nothing: {names}")
     return summary
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, get_args
 
-from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy import Connection, Engine, Select, delete, insert, select, update
 
 from course.errors import GradebookError
 from course.grading.gradebook import schema
@@ -28,7 +29,15 @@ from course.grading.gradebook.queries import (
     write_submission,
 )
 from course.grading.gradebook.repeats import which_time
-from course.grading.gradebook.rows import HandedIn, grade_values, read_grade, read_submission, submission_values
+from course.grading.gradebook.rows import (
+    HandedIn,
+    grade_values,
+    learner_name,
+    plain,
+    read_grade,
+    read_submission,
+    submission_values,
+)
 from course.grading.gradebook.standings import Policy, Standing, choose, newest
 from course.grading.records import Grade, Submission
 
@@ -103,6 +112,43 @@ class Gradebook:
                 return  # a run that has nothing to do writes nothing
             with self._writing() as connection:
                 connection.execute(write_submission(connection.dialect.name, values))
+
+    def move(self, digests: Mapping[int, str], to: Submission) -> None:
+        """Give submissions, by id, to another learner, each with its digest; what they have already is left out."""
+        who = {"learner": learner_name(to.learner), "full_name": plain(to.full_name)}
+        table = schema.submissions
+        with explained(self.name), self._writing() as connection:
+            there = {
+                (row["digest"], row["again"])
+                for row in connection.execute(OF_LEARNER, {"learner": who["learner"]}).mappings()
+            }
+            for row in connection.execute(select(table).where(table.c.id.in_(digests))).mappings().all():
+                digest = digests[row["id"]]
+                this = table.c.id == row["id"]
+                if (digest, row["again"]) in there:
+                    connection.execute(delete(table).where(this))
+                else:
+                    connection.execute(update(table).where(this).values(digest=digest, **who))
+
+    def keep_roster(self, full_names: Mapping[str, str]) -> None:
+        """Remember who is in the class, full names by learner, instead of who was before."""
+        roster = {learner_name(learner): plain(name) for learner, name in full_names.items()}
+        if roster == self._roster():
+            return
+        table = schema.settings
+        with explained(self.name), self._writing() as connection:
+            connection.execute(delete(table).where(table.c.name == "roster"))
+            connection.execute(insert(table).values(name="roster", value=json.dumps(roster)))
+
+    def absent(self) -> dict[str, str]:
+        """Who of the last roster handed in nothing: full names by learner."""
+        present = set(self.learners())
+        return {learner: name for learner, name in self._roster().items() if learner not in present}
+
+    def _roster(self) -> dict[str, str]:
+        query = select(schema.settings.c.value).where(schema.settings.c.name == "roster")
+        with explained(self.name), self._reading() as connection:
+            return json.loads(connection.execute(query).scalar() or "{}")
 
     def add_grade(self, grade: Grade) -> bool:
         """Record a grade; committed when this returns. False when there is one already, which is left as it is.

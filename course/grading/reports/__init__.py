@@ -14,7 +14,7 @@ from pathlib import Path
 
 from course.grading.gradebook import Gradebook, Policy
 from course.grading.reports.classroom import read
-from course.grading.reports.files import write_if_changed
+from course.grading.reports.files import remove_others, write_if_changed
 from course.grading.reports.learner import learner_page
 from course.grading.reports.overview import class_page
 
@@ -27,8 +27,8 @@ def write_reports(
     """Write the pages of all learners and of the class; the path of the class's page.
 
     `policy` says which submission counts. `references`, the solutions' sources by exercise id, are what every right
-    answer shares, so that it is not taken for copied. A page that says the same as before is left alone. Raises
-    GradingError where the folder cannot be written.
+    answer shares, so that it is not taken for copied. A page that says the same as before is left alone; that of a
+    learner who is no longer there is removed. Raises GradingError where the folder cannot be written.
     """
     classroom = read(gradebook, policy)
     index = folder / "index.html"
@@ -37,6 +37,9 @@ def write_reports(
             for name, everything in (("learners", False), ("instructor", True)):
                 page = learner_page(learner, policy, everything=everything)
                 write_if_changed(folder / name / f"{learner.file}.html", page)
+        pages = {f"{learner.file}.html" for learner in classroom.learners}
+        for name in ("learners", "instructor"):
+            remove_others(folder / name, pages)
         write_if_changed(index, class_page(classroom, references or {}))
     return index
 

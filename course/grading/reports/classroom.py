@@ -82,11 +82,15 @@ class Learner:
 
 @dataclass(frozen=True)
 class Classroom:
-    """The class under one policy. `exercises` are the ids of all that somebody handed in, in the course's order."""
+    """The class under one policy. `exercises` are the ids of all that somebody handed in, in the course's order.
+
+    `absent` are those of the roster who handed in nothing: full names, some empty, by learner.
+    """
 
     learners: list[Learner]
     exercises: list[str]
     policy: Policy
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(gradebook: Gradebook, policy: Policy) -> Classroom:
@@ -105,7 +109,8 @@ def read(gradebook: Gradebook, policy: Policy) -> Classroom:
         for attempts in learner.history.values():
             attempts.sort(key=lambda attempt: (str(attempt.submission.handed_in or ""), attempt.submission.id))
     found = {name for learner in learners.values() for name in (*learner.grades, *learner.missing)}
-    return Classroom(sorted(learners.values(), key=lambda learner: learner.called.casefold()), in_order(found), policy)
+    ordered = sorted(learners.values(), key=lambda learner: learner.called.casefold())
+    return Classroom(ordered, in_order(found), policy, gradebook.absent())
 
 
 def _add_attempt(learner: Learner, submission: HandedIn, grades: Mapping[str, Grade]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Collection
 from pathlib import Path
 
 from course.errors import GradingError
@@ -13,6 +14,9 @@ from course.whole_file import replacing
 _PLAIN = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d|index")  # devices of Windows, and the page of the class
 _MAX_BYTES = 120  # a name may have 255, and some systems count a path's 260 in all
+_OURS = (
+    b"http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-"  # as base.html.j2 begins
+)
 _HASH = 10  # characters
 
 
@@ -58,3 +62,19 @@ def write_if_changed(path: Path, text: str) -> bool:
             "make room or choose another folder, and run `course report`"
         ) from error
     return True
+
+
+def remove_others(folder: Path, kept: Collection[str]) -> None:
+    """Remove the pages of a folder whose names are not among these; what is no page of ours stays.
+
+    Raises GradingError where one cannot be removed.
+    """
+    for path in sorted(folder.glob("*.html")):
+        try:
+            if path.name not in kept and path.is_file() and _OURS in path.read_bytes()[:1000]:
+                path.unlink()
+        except OSError as error:
+            raise GradingError(
+                f"{path} is the page of a learner who is no longer there, and cannot be removed ({error.strerror}); "
+                "remove it before you hand out the folder"
+            ) from error

@@ -16,6 +16,7 @@ Moodle or GitHub are the download's: there `due` is not applied, and late is wha
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +29,7 @@ from course.grading.records import CapstoneSubmission, Submission
 from course.grading.submissions.absent import nothing_at, refuse_without_notebooks
 from course.grading.submissions.capstones import in_group
 from course.grading.submissions.found import Found, Source, common_folder, in_folder, in_zip
-from course.grading.submissions.naming import Owner, is_receipt, presentable
+from course.grading.submissions.naming import Owner, is_receipt, may_be_somebody, presentable
 from course.grading.submissions.owners import Owned, by_label, names_at_top, owned, owned_by_one
 from course.grading.submissions.roster import Learner, Roster, read_roster
 
@@ -57,6 +58,7 @@ def collect(
     for source in read:
         refuse_without_notebooks(source)
     owners: list[Owner] = []
+    several: dict[str, set[str]] = {}
     for source, pairs in _owned(read, known):
         submissions = _submissions(pairs, known, due)
         if not submissions:
@@ -64,9 +66,13 @@ def collect(
         for submission in submissions:
             found.setdefault((submission.learner, submission.path, submission.member), submission)
         owners += [owner for _, owner in pairs]
+        several |= _folders_of_several(pairs, known)
         if due is not None and not all(owner.dated or owner.late or _submitted(owner, known) for _, owner in pairs):
             tell(f"{source.path}: its dates are those of the download; only what is marked LATE counts as late")
     _tell_of_sections(owners, tell)
+    if several:
+        shown = [f"{label} ({_some(sorted(folders))})" for label, folders in sorted(several.items())]
+        tell(f"taken for one learner, with several folders of work: {_some(shown)}; a roster can say whose these are")
     _tell_of_guesses(owners, known, tell)
     _tell_of_strangers(found.values(), known, tell)
     return sorted(found.values(), key=lambda one: (one.learner.casefold(), one.learner, str(one.path), one.member))
@@ -98,7 +104,7 @@ def _folders(folders: list[Path]) -> list[Source]:
 
 
 def _is_a_class(source: Source) -> bool:
-    deeper = any(found.is_work and len(found.parts) > 1 for found in source.files)
+    deeper = any(found.is_work and len(found.parts) > 1 and may_be_somebody(found.parts[0]) for found in source.files)
     return deeper or len(names_at_top(source)) > 1
 
 
@@ -212,6 +218,19 @@ def _look_up(owner: Owner, known: Roster | None) -> Learner | None:
 def _submitted(owner: Owner, known: Roster | None) -> datetime | None:
     learner = _look_up(owner, known)
     return learner.submitted if learner else None
+
+
+def _folders_of_several(pairs: Owned, known: Roster | None) -> dict[str, set[str]]:
+    """By learner whom no roster knows the folders that might be those of several people."""
+    found: dict[str, set[str]] = {}
+    for label, group in by_label(pairs).items():
+        work = [found.parts[:-1] for found, owner in group if found.is_work and owner.inside]
+        first, last = min(work, default=()), max(work, default=())
+        shared = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))))
+        names = {parts[shared] if len(parts) > shared else "" for parts in work}
+        if len(names) > 1 and all(map(may_be_somebody, names)) and _look_up(group[0][1], known) is None:
+            found[presentable(label)] = set(map(presentable, names))
+    return found
 
 
 def _tell_of_sections(owners: Iterable[Owner], tell: Callable[[str], Any]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from course.errors import SubmissionError
-from course.grading.submissions.naming import without_harmless
+from course.grading.submissions.naming import presentable, without_harmless
 from course.judging.contents import described
 
 # What a column may be called, in lower case. The first of a row that is there counts.
@@ -67,6 +67,14 @@ class Roster:
         self._words = _index((_words(key), learner) for learner in self.learners for key in _keys(learner))
         self._mailboxes = _index((_words(_mailbox(learner)), learner) for learner in self.learners)
         self._seen: dict[tuple[tuple[str, ...], str, bool], Match | None] = {}
+
+    @property
+    def full_names(self) -> dict[str, str]:
+        """By the name in the gradebook what else a learner is called, empty if nothing."""
+        return {
+            presentable(one.learner): presentable(one.name) if one.name not in ("", one.learner) else ""
+            for one in self.learners
+        }
 
     def find(self, *names: str, number: str = "", inside: bool = False) -> Match | None:
         """The one learner with this number, or else with one of these names; None if there is none, or several.
