@@ -102,7 +102,7 @@ def read_hand_in(path: str | Path) -> HandIn:
         with weights.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise WeightsMissing(f"{weights} cannot be read ({error.strerror}); {AGAIN}") from error
+        raise WeightsMissing(f"{weights} cannot be read ({error.strerror}); is it the right name?") from error
     predictor = read_predictor(content, weights.name)
     beside = weights.with_suffix(".md")
     try:
@@ -148,8 +148,8 @@ def read_predictor(content: bytes, name: str) -> Predictor:
     broken = [key for key, tensor in state.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise WeightsError(
-            f"{len(broken)} tensors in {name} hold NaN or infinity, {broken[0]} among them: the training went wrong; "
-            "train again with a lower rate"
+            f"{name} holds NaN or infinity in {len(broken)} of its {len(state)} tensors, first in {broken[0]}: the "
+            "training went wrong; train again with a lower rate"
         )
     model.load_state_dict(state)
     predictor = Predictor(model, classes, preprocessing)

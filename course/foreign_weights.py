@@ -109,7 +109,7 @@ def read_weights(path: str | Path, model: nn.Module | None = None) -> dict[str, 
     if kind != "safetensors":
         raise WeightsCorrupt(f"{path} is no safetensors file ({kind}); fetch it again from where it came from")
     with path.open("rb") as file:
-        header = read_header(file, str(path), "fetch it again from where it came from")
+        read_header(file, str(path), "fetch it again from where it came from")
     try:
         state = load_file(path)
     except SafetensorError as error:
@@ -117,8 +117,8 @@ def read_weights(path: str | Path, model: nn.Module | None = None) -> dict[str, 
     broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise WeightsError(
-            f"{len(broken)} of {len(header.tensors)} tensors in {path} hold NaN or infinity, {broken[0]} among them; "
-            "ask for weights of a training that went well"
+            f"{path} holds NaN or infinity in {len(broken)} of its {len(state)} tensors, first in {broken[0]}; ask for "
+            "weights of a training that went well"
         )
     if model is not None and (problem := misfit(shapes(state), shapes(model.state_dict()))):
         raise WeightsError(

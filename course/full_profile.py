@@ -11,7 +11,7 @@ from pathlib import Path
 from course.data import downloads, hub, petfiles
 from course.errors import CourseError, UnknownName
 from course.runtime import home
-from course.weights import checkpoint
+from course.weights import checkpoint, keras_weights
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,28 @@ def _weights(name: str) -> Callable[..., Path]:
     return find
 
 
-OXFORD, PYTORCH, HUB = "robots.ox.ac.uk", "download.pytorch.org", "huggingface.co"
+OXFORD, PYTORCH, HUB, GOOGLE = "robots.ox.ac.uk", "download.pytorch.org", "huggingface.co", "storage.googleapis.com"
 TORCHVISION, UNSTATED = "BSD-3-Clause (torchvision)", "not stated by its authors"
 DETECTOR, SEGMENTER = "fasterrcnn_mobilenet_v3_large_320_fpn", "lraspp_mobilenet_v3_large"
-# Addresses and hashes are those that torchvision and the hub publish; sizes are as their servers state them.
+CONVNEXT = hub.Repository("timm/convnext_atto.d2_in1k", "model", ("model.safetensors",))  # timm's default
+# Addresses and hashes are those that torchvision, timm, Keras and the hub publish; sizes as their servers state them.
 ITEMS = (
-    Item("pets", "Oxford-IIIT Pet, 37 breeds", OXFORD, "00-07", "CC BY-SA 4.0", 811.1, petfiles.pets_folder),
-    Item("resnet50", "ResNet-50, ImageNet", PYTORCH, "01-05", TORCHVISION, 102.5, _weights("resnet50")),
+    Item("pets", "Oxford-IIIT Pet, 37 breeds", OXFORD, "02, 04-07", "CC BY-SA 4.0", 811.1, petfiles.pets_folder),
+    Item("resnet50", "ResNet-50, ImageNet", PYTORCH, "01-05, 07, 09-11", TORCHVISION, 102.5, _weights("resnet50")),
     Item("detector", f"{DETECTOR}, COCO", PYTORCH, "06", TORCHVISION, 77.8, _weights(DETECTOR)),
     Item("segmenter", f"{SEGMENTER}, COCO", PYTORCH, "07", TORCHVISION, 13.1, _weights(SEGMENTER)),
     Item("reviews", "SST-2, film reviews", HUB, "08", UNSTATED, 3.2, partial(hub.snapshot, hub.REVIEWS)),
     Item("entities", "WikiANN, English", HUB, "08", UNSTATED, 2.5, partial(hub.snapshot, hub.ENTITIES)),
     Item("encoder", hub.ENCODER, HUB, "08", "Apache-2.0", 268.6, partial(hub.snapshot, hub.encoder(hub.ENCODER))),
+    Item("vgg16", "VGG-16, ImageNet", PYTORCH, "09", TORCHVISION, 553.4, _weights("vgg16")),
+    Item("mobilenet", "MobileNet-V3-small, ImageNet", PYTORCH, "09", TORCHVISION, 10.3, _weights("mobilenet_v3_small")),
+    Item("convnext", CONVNEXT.name, HUB, "09", "Apache-2.0", 14.8, partial(hub.snapshot, CONVNEXT)),
+    Item("bert", hub.BERT, HUB, "09", "Apache-2.0", 441.2, partial(hub.snapshot, hub.encoder(hub.BERT))),
+    Item("roberta", hub.ROBERTA, HUB, "09", "MIT", 501.5, partial(hub.snapshot, hub.encoder(hub.ROBERTA))),
+    Item("gpt2", hub.GPT2, HUB, "09", "MIT", 551.0, partial(hub.snapshot, hub.encoder(hub.GPT2))),
+    Item("keras-resnet50", "ResNet50 (Keras), ImageNet", GOOGLE, "09", "MIT", 94.8, partial(keras_weights, "ResNet50")),
+    Item("keras-vgg16", "VGG16 (Keras), ImageNet", GOOGLE, "09", "CC BY 4.0", 58.9, partial(keras_weights, "VGG16")),
+    Item("resnet18", "ResNet-18, ImageNet", PYTORCH, "11", TORCHVISION, 46.8, _weights("resnet18")),
 )
 
 

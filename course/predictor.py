@@ -147,8 +147,8 @@ class Predictor:
         broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
         if broken:
             raise WeightsError(
-                f"{len(broken)} tensors in {folder / WEIGHTS} hold NaN or infinity, {broken[0]} among them: the "
-                "training went wrong; train again with a lower rate, and save again"
+                f"{folder / WEIGHTS} holds NaN or infinity in {len(broken)} of its {len(state)} tensors, first in "
+                f"{broken[0]}: the training went wrong; train again with a lower rate, and save again"
             )
         model.load_state_dict(state)
         return cls(model, config["classes"], config["preprocessing"])
@@ -156,8 +156,9 @@ class Predictor:
     def export_onnx(self, path: str | Path) -> float:
         """Writes an ONNX file and gives the largest difference that a logit had in ONNX Runtime, at most 1e-4.
 
-        Input "pictures" (any batch, 3, H, W), preprocessed; output "logits" (batch, classes). Class names and
-        preprocessing are in the file's metadata, as JSON. Raises ModelError if the outputs are not equal.
+        The difference is a fraction of the largest logit, or of 1 where all logits are smaller. Input "pictures" (any
+        batch, 3, H, W), preprocessed; output "logits" (batch, classes). Class names and preprocessing are in the file's
+        metadata, as JSON. Raises ModelError if the outputs are not equal.
         """
         metadata = {"classes": self.classes, "preprocessing": asdict(self.preprocessing)}
         return export_onnx(self.model, path, self.preprocessing.crop, metadata)

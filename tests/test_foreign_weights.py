@@ -145,5 +145,5 @@ def test_weights_of_another_architecture_are_refused_with_what_differs(path):
     with pytest.raises(WeightsError, match=r"0\.weight is \(4, 3\), not \(5, 3\)"):
         read_weights(path, nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2)))
     save_file({name: value for name, value in state.items() if name != "2.bias"} | {"extra": torch.ones(1)}, path)
-    with pytest.raises(WeightsError, match=r"1 tensors are missing \(2\.bias.*1 tensors are not known.*extra"):
+    with pytest.raises(WeightsError, match=r"1 tensor is missing \(2\.bias.*1 tensor is not known.*extra"):
         read_weights(path, net())

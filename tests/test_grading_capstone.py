@@ -4,8 +4,10 @@ import csv
 import functools
 import html
 import io
+import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,12 +26,13 @@ from course.capstone import CARD, WEIGHTS, hand_in, read_hand_in
 from course.errors import CanaryFailed, GradingError
 from course.grading.capstone import DAMAGED, DRAWN, EXERCISE, NOTEBOOK, POINTS, damage, judge
 from course.grading.capstone.pictures import read_set
-from course.grading.capstones import OURS
+from course.grading.capstones import OURS, Capstones
 from course.grading.gradebook import Gradebook
 from course.grading.records import GRADED, MACHINERY, CapstoneSubmission, Grade, Submission
 from course.grading.release import leaks
 from course.grading.reports import write_reports
 from course.grading.submissions import collect
+from course.grading.tasks import Settings
 from course.model_card import ModelCard
 from course.models import find_head, image_transform
 from course.predictor import Predictor, fresh_model
@@ -91,7 +94,7 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def colours(pictures):
-    return read_set(pictures, "seed")
+    return read_set(pictures)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +109,7 @@ CARD_TEXT = FULL.markdown("Model card", {}).encode()
 
 
 def graded(content, sets=(), card=CARD_TEXT, problem="") -> Grade:
-    return judge.grade("s", "j", "d", sets, content, card, problem)
+    return judge.grade("s", "j", sets, content, card, problem)
 
 
 def earned(grade) -> dict[str, bool]:
@@ -116,20 +119,24 @@ def earned(grade) -> dict[str, bool]:
 # What is drawn.
 
 
-def test_what_is_drawn_is_balanced_and_the_same_for_one_seed(pictures, colours):
-    assert colours == read_set(pictures, "seed") and colours.digest == read_set(pictures, "seed").digest
-    assert colours.digest != read_set(pictures, "another").digest
+def test_what_is_drawn_is_balanced_and_the_same_in_every_gradebook(pictures, colours, tmp_path):
+    sets = [Capstones(Settings(secret=secret), [pictures]) for secret in ("one", "another")]
+    assert sets[0].sets == sets[1].sets and sets[0].sets[0] == colours and sets[0].judges == sets[1].judges
+    copy = shutil.copytree(pictures, tmp_path / "elsewhere" / pictures.name)
+    assert read_set(copy).digest == colours.digest
+    Image.new("RGB", (40, 40), "white").save(copy / "flat" / "red" / "flat0.png")
+    assert read_set(copy).digest != colours.digest
+    assert Capstones(Settings(secret="one"), [copy]).judges != sets[0].judges
     assert colours.classes == COLOURS and len(colours.pictures) == 36 and len(colours.spoiled) == 36
     assert set(Counter((one.label, one.style) for one in colours.pictures).values()) == {6}
 
 
 def test_the_emoji_are_drawn_in_two_styles_that_no_release_has_and_no_thing_twice():
-    drawn, other = read_set(OURS, "a", name="emoji"), read_set(OURS, "b", name="emoji")
+    drawn = read_set(OURS, name="emoji")
     assert len(drawn.pictures) == DRAWN and len(drawn.spoiled) == DAMAGED and len(drawn.classes) == 10
     assert set(Counter(one.label for one in drawn.pictures).values()) == {16}
     styles = Counter(one.style for one in drawn.pictures)
     assert set(styles) == {"openmoji", "flat"} and min(styles.values()) >= 0.45 * DRAWN
-    assert drawn.digest != other.digest
     from course.data.emoji import CLASSES, read_asset
 
     assert set(drawn.classes) == set(CLASSES)
@@ -139,19 +146,19 @@ def test_the_emoji_are_drawn_in_two_styles_that_no_release_has_and_no_thing_twic
 
 
 def test_a_folder_without_styles_and_files_that_are_no_pictures(tmp_path):
-    plain = read_set(put_pictures(tmp_path / "plain"), "s")
+    plain = read_set(put_pictures(tmp_path / "plain"))
     assert {one.style for one in plain.pictures} == {""} and plain.name == "plain"
     (tmp_path / "plain" / "red" / "notes.txt").write_text("not a picture")
-    assert len(read_set(tmp_path / "plain", "s").pictures) == 18
+    assert len(read_set(tmp_path / "plain").pictures) == 18
     (tmp_path / "plain" / "red" / "0.png").write_bytes(b"not a picture")
     with pytest.raises(GradingError, match=r"the hidden picture .*red.0\.png: it is not a picture"):
-        read_set(tmp_path / "plain", "s")
+        read_set(tmp_path / "plain")
     (tmp_path / "empty" / "red").mkdir(parents=True)
     with pytest.raises(GradingError, match="one folder a class"):
-        read_set(tmp_path / "empty", "s")
+        read_set(tmp_path / "empty")
     (tmp_path / "empty" / "pictures.zip").write_bytes(b"PK no")
     with pytest.raises(GradingError, match="cannot be read"):
-        read_set(tmp_path / "empty", "s")
+        read_set(tmp_path / "empty")
 
 
 @pytest.mark.parametrize("kind", [damage._noise, damage._blur, damage._fade, damage._coarse, damage._compress])
@@ -234,9 +241,9 @@ def test_a_card_that_is_missing_or_says_nothing_costs_its_points_alone(right, co
 
 def test_answers_that_are_no_numbers_are_wrong(colours):
     predictor = colour_predictor()
-    assert judge.score_of(predictor, colours).clean[0] > 30
+    assert sum(judge.score_of(predictor, colours).clean) > 30
     predictor.model.register_forward_hook(lambda module, inputs, answers: answers * float("nan"))
-    assert judge.score_of(predictor, colours).clean == (0, 36)
+    assert judge.score_of(predictor, colours).clean == (False,) * 36
 
 
 def test_weights_so_small_that_a_processor_slows_down_take_no_longer(colours, right):
@@ -255,7 +262,7 @@ def test_weights_so_small_that_a_processor_slows_down_take_no_longer(colours, ri
 
 @pytest.fixture(scope="module")
 def emoji():
-    return read_set(OURS, "a", name="emoji")
+    return read_set(OURS, name="emoji")
 
 
 def test_the_stored_probe_finds_what_it_should_and_is_itself_a_capstone_with_full_marks(emoji, tmp_path):
@@ -280,12 +287,52 @@ def test_a_machine_on_which_the_probe_does_not_find_it_grades_no_capstone(emoji)
 
 def test_an_instructors_own_baseline_is_a_hand_in(colours, right):
     weak = changed(classes='["blue", "green", "red"]')
-    assert (
-        judge.baseline(replace(colours, baseline=right)).clean[0]
-        > judge.baseline(replace(colours, baseline=weak)).clean[0]
-    )
+    strong, poor = (judge.baseline(replace(colours, baseline=content)) for content in (right, weak))
+    assert sum(strong.clean) > sum(poor.clean)
     grade = graded(weak, [replace(colours, baseline=right)])
-    assert "the baseline's" in next(one.expected for one in grade.outcomes if one.name == "baseline")
+    failed = {one.name: one for one in grade.outcomes if not one.passed}
+    assert list(failed) == ["guessing", "baseline", "style", "damaged"]
+    assert "the baseline's 0.97" in failed["baseline"].expected and "the baseline alone on 2" in failed["baseline"].got
+
+
+def scored(right, damaged, emoji):
+    """A score with this many right pictures of the set, spread over its styles."""
+    clean = tuple(number * 7 % len(emoji.pictures) < right for number in range(len(emoji.pictures)))
+    styles = {
+        style: tuple(ok for ok, picture in zip(clean, emoji.pictures, strict=True) if picture.style == style)
+        for style in {picture.style for picture in emoji.pictures}
+    }
+    return judge.Score(clean, styles, tuple(number < damaged for number in range(DAMAGED)))
+
+
+def against(mine, baseline, emoji):
+    return {one.name: one.passed for one in judge._compared(mine, baseline, emoji)}
+
+
+def test_a_hand_in_that_chance_alone_puts_behind_the_baseline_earns_the_same(emoji):
+    baseline = scored(84, 33, emoji)
+    everything = {"guessing": True, "baseline": True, "style": True, "damaged": True}
+    for right, damaged in ((84, 33), (83, 32), (79, 30), (79, 28), (160, 80)):
+        assert against(scored(right, damaged, emoji), baseline, emoji) == everything, (right, damaged)
+    few = against(scored(60, 15, emoji), baseline, emoji)
+    assert few == {"guessing": True, "baseline": False, "style": False, "damaged": False}
+
+
+@pytest.mark.parametrize(
+    "alone, missed, expected",
+    [(0, 0, False), (9, 3, False), (0, 5, False), (0, 6, True), (12, 24, False), (12, 26, True), (40, 41, False)],
+)
+def test_who_is_clearly_behind_is_decided_by_an_exact_sign_test(alone, missed, expected):
+    assert judge.behind(alone, missed) is expected
+    tail = sum(math.comb(alone + missed, k) for k in range(alone + 1)) / 2 ** (alone + missed)
+    assert (alone < missed and 2 * tail < 0.05) is expected
+
+
+def test_without_a_baseline_half_of_the_way_from_guessing_takes_its_place(emoji):
+    nothing, all_of_it = (against(scored(*counts, emoji), None, emoji) for counts in ((16, 8), (160, 80)))
+    assert not any(nothing.values()) and all(all_of_it.values())
+    outcomes = judge._compared(scored(80, 40, emoji), None, emoji)
+    assert [(one.passed, "reaches 0.55" in one.expected) for one in outcomes][1:] == [(True, True)] * 3
 
 
 # Whose capstone it is.

@@ -129,6 +129,32 @@ def test_a_renamed_file_is_the_same_submission(pool, book, hand_in):
     assert len(list(book.submissions())) == 1
 
 
+class FullMarks:
+    """A pool that reads notebooks, and gives every exercise its points without running anything."""
+
+    width = 2
+
+    def submit(self, function, *arguments):
+        future = Future()
+        if function is tasks.read:
+            future.set_result(function(*arguments))
+        else:
+            made = tasks.machinery_failure(*arguments, "")
+            future.set_result(replace(made, status="graded", score=made.points))
+        return future
+
+
+def test_what_is_new_what_was_graded_before_and_what_is_a_copy_add_up(book, hand_in):
+    handed_in = [ada := hand_in(), replace(ada, learner="ben"), hand_in("cy", mark="cy")]
+    settings = settings_for(book)
+    counts = [
+        (summary.graded, summary.already, summary.copies)
+        for some in (handed_in[:2], handed_in, handed_in)
+        for summary in [grade(some, book, FullMarks(), settings)]
+    ]
+    assert counts == [(4, 0, 4), (4, 4, 4), (0, 8, 4)]
+
+
 def test_a_resubmission_counts_and_the_first_one_stays_as_history(pool, book, hand_in):
     settings = settings_for(book)
     grade([hand_in(cells={**RIGHT, FREEZE: WRONG[FREEZE]})], book, pool, settings)
@@ -184,11 +210,22 @@ def test_an_exercise_that_is_not_there_is_not_attempted(pool, book, hand_in):
     assert set(found.values()) == {("graded", points) for points in (4, 5)}
 
 
-def test_the_wrong_notebook_counts_as_not_attempted_where_one_was_asked_for(pool, book, tmp_path):
+def test_the_wrong_notebook_is_graded_as_what_it_is_and_never_as_the_one_asked_for(pool, book, tmp_path):
     path = tmp_path / "ada.ipynb"
     path.write_bytes(notebook_with("00", {}))
     summary = grade([Submission("ada", path)], book, pool, settings_for(book), notebook="02")
-    assert summary.statuses == {"not attempted": 4}
+    assert summary.statuses == {"not attempted": 3}
+    assert [row.notebook for row in book.submissions()] == ["00"]
+    assert summary.problems == ["ada: this is notebook 00, and 02 was asked for; it is graded as it is"]
+
+
+def test_a_notebook_of_which_nothing_is_recognised_counts_as_not_attempted_where_one_was_asked_for(
+    pool, book, tmp_path
+):
+    path = tmp_path / "ada.ipynb"
+    path.write_text('{"cells": [{"cell_type": "code", "source": "x = 1"}], "nbformat": 4, "nbformat_minor": 5}')
+    summary = grade([Submission("ada", path)], book, pool, settings_for(book), notebook="02")
+    assert summary.statuses == {"not attempted": 4} and not summary.problems
     assert [row.notebook for row in book.submissions()] == ["02"]
 
 

@@ -174,6 +174,37 @@ def test_the_same_content_handed_in_twice_is_one_row_with_its_earliest_time(addr
         assert (row.notebook, row.exercises, row.problem) == ("02", EXERCISES, "no JSON")
 
 
+def test_an_earlier_version_handed_in_again_is_the_last_and_its_history_stays(address):
+    with Gradebook.open(address) as gradebook:
+        hand_in(gradebook, "ada", "good", 3.0, 3.0, hours=1)
+        hand_in(gradebook, "ada", "bad", 0.0, 0.0, hours=2)
+        for hours in (3, 3, 1, 5):  # new; seen again; the first one seen again; copied, with a newer date
+            hand_in(gradebook, "ada", "good", "missing", "missing", hours=hours)
+        found = [(row.digest, row.handed_in) for row in gradebook.submissions()]
+        assert found == [(digest(c), NOON + timedelta(hours=h)) for c, h in (("good", 1), ("bad", 2), ("good", 3))]
+        (last,) = gradebook.standings()
+        assert (last.score, last.submission.handed_in) == (6.0, NOON + timedelta(hours=3))
+        assert len(list(gradebook.grades())) == 4
+        hand_in(gradebook, "ada", "bad", "missing", "missing", hours=7)
+        assert gradebook.standings()[0].score == 0.0 and len(list(gradebook.submissions())) == 4
+
+
+def test_a_folder_copied_with_newer_dates_keeps_which_version_was_the_last(address):
+    with Gradebook.open(address) as gradebook:
+        for later in (0, 10, 20):
+            hand_in(gradebook, "ada", "first", 1.0, hours=later + 1)
+            hand_in(gradebook, "ada", "second", 3.0, hours=later + (2 if later < 20 else 1))
+            assert gradebook.standings()[0].score == 3.0
+
+
+def test_another_notebook_in_between_makes_no_new_hand_in(address):
+    with Gradebook.open(address) as gradebook:
+        hand_in(gradebook, "ada", "two", 1.0, hours=1)
+        hand_in(gradebook, "ada", "three", 1.0, hours=2, notebook="03")
+        hand_in(gradebook, "ada", "two", 1.0, hours=3)
+        assert len(list(gradebook.submissions())) == 2
+
+
 def test_a_new_due_date_is_taken_over_when_the_same_file_is_read_again(address):
     with Gradebook.open(address) as gradebook:
         for late in (False, True):
@@ -354,6 +385,9 @@ def run_sql(address: str, script: str) -> None:
     with engine.begin() as connection:
         for statement in script.split(";\n"):
             connection.execute(text(statement.replace(":", "\\:")))
+        if engine.dialect.name == "postgresql":  # ids were given by hand
+            sequence = "pg_get_serial_sequence('gradebook_submissions', 'id')"
+            connection.execute(text(f"SELECT setval({sequence}, max(id)) FROM gradebook_submissions"))
     engine.dispose()
 
 
@@ -392,6 +426,28 @@ def test_a_gradebook_of_version_2_is_migrated_with_nothing_lost(address):
         submission = Submission("ada", Path("in/ada.ipynb"), handed_in=NOON, full_name="Adams, Ada")
         gradebook.add_submission(submission, "d1", notebook="02", exercises=EXERCISES[:1])
         assert next(gradebook.submissions()).full_name == "Adams, Ada"
+
+
+TO_VERSION_3 = """
+ALTER TABLE gradebook_submissions ADD COLUMN full_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE gradebook_submissions ADD COLUMN reader VARCHAR(64) NOT NULL DEFAULT '';
+UPDATE gradebook_submissions SET full_name = 'Adams, Ada' WHERE learner = 'ada';
+UPDATE gradebook_schema SET version = 3
+"""
+
+
+def test_a_gradebook_of_version_3_is_migrated_and_content_may_come_again(address):
+    for script in (VERSION_1, TO_VERSION_2, TO_VERSION_3):
+        run_sql(address, script)
+    with Gradebook.open(address) as gradebook:
+        ada, bob = gradebook.submissions()
+        assert (ada.full_name, ada.handed_in, bob.problem, bob.late) == ("Adams, Ada", NOON, "it is no notebook", True)
+        assert [grade.score for grade in gradebook.grades()] == [2.5]
+        for content, hours in (("d2", 1), ("d1", 2)):
+            submission = a_submission(hours=hours)
+            gradebook.add_submission(submission, content, notebook="02", exercises=EXERCISES[:1])
+        assert [row.digest for row in gradebook.submissions(learner="ada")] == ["d1", "d2", "d1"]
+        assert gradebook.standings(learner="ada")[0].score == 2.5
 
 
 def test_a_full_name_stays_until_a_roster_gives_another(address):

@@ -137,7 +137,10 @@ def test_the_process_that_hands_out_work_loads_no_torch():
     ("arguments", "words"),
     [
         (["grade", "nowhere", "--out", "out"], "nowhere"),
-        (["grade", "{folder}/../clas", "--out", "out"], "clas matches nothing; notebooks or zips are in {folder}/../class"),
+        (
+            ["grade", "{folder}/../clas", "--out", "out"],
+            "clas matches nothing; notebooks or zips are in {folder}/../class",
+        ),
         (["grade", "{folder}/../a.txt", "--out", "out"], "a.txt is no notebook, zip or capstone.safetensors; name one"),
         (["report", "--out", "out", "--gradebook", "postgresql://x/y"], 'pip install -e ".[grade,postgres]"'),
         (["grade", "{folder}", "--out", "out", "--notebook", "77"], "there is no notebook 77"),

@@ -282,6 +282,34 @@ def test_what_lies_within_a_learners_folder_does_not_say_whose_it_is(tmp_path):
     assert learners(f"{tmp_path}/class/*") == ["anna"] + ["mallory"] * 4
 
 
+def test_folders_that_hold_only_folders_of_several_people_are_nobodys(tmp_path):
+    tree(tmp_path / "class", "section1/hans/02.ipynb", "section1/ida/hw/02.ipynb", "section1/rules.txt")
+    tree(tmp_path / "class", "section2/jo/02.ipynb")
+    lines = []
+    assert [one.learner for one in collect([tmp_path / "class"], tell=lines.append)] == ["hans", "ida", "jo"]
+    assert lines[0] == "the folder section1 is nobody's; those in it are taken for learners': hans, ida"
+    assert learners(tmp_path / "class/section2") == ["jo"]
+    tree(tmp_path / "years", "2025/a/kim_lee/02.ipynb", "2025/a/jo/02.ipynb", "2025/b/al/02.ipynb")
+    assert learners(tmp_path / "years") == ["al", "jo", "kim_lee"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["ada/notebooks/02.ipynb", "ben/notebooks/02.ipynb"],
+        ["ada/02/x.ipynb", "ada/03/x.ipynb", "ben/02/x.ipynb"],
+        ["ada/ps1/x.ipynb", "ada/ps2/x.ipynb"],
+        ["ada/freeze/x.ipynb", "ada/heads/x.ipynb", "ben/freeze/x.ipynb"],
+        ["ada/anna/02.ipynb", "ada/kim/02.ipynb", "ben/02.ipynb"],  # not Ada's to say
+        ["ada/anna/02.ipynb", "ada/kim/02.ipynb", "ada/02.ipynb"],
+        ["ada/week 1/02.ipynb", "ada/week 2/02.ipynb", "ben/notebooks/02.ipynb", "ben/backup/03.ipynb"],
+    ],
+)
+def test_a_learners_own_folders_are_no_learners(tmp_path, names):
+    tree(tmp_path / "class", *names)
+    assert set(learners(tmp_path / "class")) <= {"ada", "ben"}
+
+
 def test_order_is_the_same_whatever_the_order_of_the_files(tmp_path):
     names = ["b/02.ipynb", "a/03.ipynb", "a/02.ipynb", "C/02.ipynb"]
     tree(tmp_path / "one", *names)
@@ -550,9 +578,9 @@ def test_rosters_as_they_are_exported(tmp_path, text, learner, encoding):
     path = tmp_path / "roster.csv"
     path.write_text(text, encoding=encoding)
     roster = read_roster(path)
-    assert roster.find("Jane Doe").learner == learner
-    assert roster.find("jane  DOE").learner == learner
-    assert roster.find("doejane").learner == learner
+    assert roster.find("Jane Doe").learner.learner == learner
+    assert roster.find("jane  DOE").learner.learner == learner
+    assert roster.find("doejane").learner.learner == learner
     assert roster.find("Nobody") is None
     assert not any("Points" in one.name or "Test" in one.name for one in roster.learners)
 
@@ -562,13 +590,94 @@ def test_two_learners_of_one_name_are_told_apart_by_number_or_not_at_all(tmp_pat
     path.write_text("Student,ID,SIS Login ID\nJane Doe,1,jd1\nJane Doe,2,jd2\n")
     roster = read_roster(path)
     assert roster.find("Jane Doe") is None
-    assert roster.find("Jane Doe", number="2").learner == "jd2"
+    assert roster.find("Jane Doe", number="2").learner.learner == "jd2"
 
 
 def test_a_login_within_a_longer_name_is_found_if_only_one_is_there(tmp_path):
     (tmp_path / "roster.csv").write_text("login\njdoe\nben\n")
     tree(tmp_path / "class", "final_jdoe_v2.ipynb", "jdoe_and_ben.ipynb", "benny.ipynb")
     assert learners(tmp_path / "class", roster=tmp_path / "roster.csv") == ["benny", "jdoe", "jdoe_and_ben"]
+
+
+CLASS = """\
+name,email
+Max Meier,max@uni.edu
+Zoë Müller-Łukasz,zoe@uni.edu
+Anna Schmidt,a.schmidt@uni.edu
+Anna Bauer,anna@uni.edu
+Jan Novák,x123@uni.edu
+"""
+
+
+def with_roster(folder, *names, roster=CLASS):
+    """(learner by path, lines) of these files in a class with this roster."""
+    folder.mkdir(exist_ok=True)
+    (folder / "roster.csv").write_text(roster)
+    tree(folder / "class", *names)
+    lines = []
+    found = collect([folder / "class"], roster=folder / "roster.csv", tell=lines.append)
+    return {str(one.path.relative_to((folder / "class").resolve())): one.learner for one in found}, lines
+
+
+def test_a_roster_finds_learners_in_folders_of_sections(tmp_path):
+    roster = "login,name\nhans,Hans Huber\nida,Ida Igel\n"
+    names = ("section1/hans/02.ipynb", "section1/ida_igel/notebooks/02.ipynb", "mona/02.ipynb", "hans/ida/02.ipynb")
+    found, lines = with_roster(tmp_path, *names, roster=roster)
+    assert found == {names[0]: "hans", names[1]: "ida", names[2]: "mona", names[3]: "hans"}  # not Hans's to say
+    assert lines[0] == "the folder section1 is nobody's; those in it are taken for learners': hans, ida_igel"
+    found, _ = with_roster(tmp_path / "more", "x/hans/02.ipynb", "x/own.ipynb", roster=roster)
+    assert set(found.values()) == {"x"}
+
+
+def test_a_first_name_within_a_longer_name_is_never_enough(tmp_path):
+    names = (
+        "max_mustermann/02.ipynb",
+        "zoe_style/02.ipynb",
+        "anna_lee_02.ipynb",
+        "02_freeze_the_backbone_max_mu.ipynb",
+    )
+    found, lines = with_roster(tmp_path, *names)
+    assert list(found.values()) == ["anna_lee", "max_mu", "max_mustermann", "zoe_style"]
+    (line,) = lines
+    assert line.startswith("not in the roster: ")
+
+
+def test_a_full_name_wins_over_a_first_name_that_is_another_learners_address(tmp_path):
+    found, lines = with_roster(
+        tmp_path, "anna_schmidt/02.ipynb", "Bauer, Anna/02.ipynb", "final_meier_max.ipynb", "zoë müller-łukasz 2.ipynb"
+    )
+    assert set(found.values()) == {"a.schmidt@uni.edu", "anna@uni.edu", "max@uni.edu", "zoe@uni.edu"}
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "max/02.ipynb", "max.ipynb", "max_02.ipynb", "02_freeze_the_backbone_max (1).ipynb",
+        "max-submission-LATE.ipynb", "LATE_max_2.ipynb", "freeze the backbone max.ipynb", "max_final_v2.ipynb",
+    ],
+)  # fmt: skip
+def test_what_a_notebook_is_called_does_no_harm_and_less_than_a_full_name_is_said(tmp_path, name):
+    found, lines = with_roster(tmp_path, name)
+    assert list(found.values()) == ["max@uni.edu"]
+    (line,) = lines
+    assert "is taken for Max Meier (max@uni.edu), by the part of the e-mail before the @" in line
+
+
+def test_an_address_without_a_first_name_is_found_within_a_longer_name_and_said(tmp_path):
+    found, lines = with_roster(tmp_path, "x123_essay/02.ipynb", "a.schmidt_essay.ipynb")
+    assert sorted(found.values()) == ["a.schmidt@uni.edu", "x123@uni.edu"]
+    assert len(lines) == 2 and all("within a longer name" in line for line in lines)
+
+
+def test_a_login_is_found_within_a_longer_name_unless_it_is_a_bare_first_name(tmp_path):
+    roster = "login,name\nmax,Max Meier\njdoe,Jane Doe\n"
+    found, lines = with_roster(tmp_path, "max_mustermann/02.ipynb", "jdoe_essay/02.ipynb", roster=roster)
+    assert sorted(found.values()) == ["jdoe", "max_mustermann"]
+    assert lines == [
+        "jdoe_essay is taken for Jane Doe (jdoe), by a part of that name alone",
+        "not in the roster: max_mustermann; graded under the names that their files have",
+    ]
 
 
 def test_a_roster_that_is_no_text_is_refused_without_its_bytes(tmp_path):

@@ -11,6 +11,7 @@ import torch
 
 from course.errors import CanaryFailed
 from course.grading import tasks, worker
+from course.grading.grade import grade_one
 from course.grading.records import ERROR, GRADED, MACHINERY, NOT_ATTEMPTED
 from course.grading.sandbox import MachineryFailure
 from course.grading.tasks import TRIES, Attempt, Settings, judges_digest, seed_digest
@@ -97,9 +98,15 @@ def test_the_number_of_a_notebook_that_was_asked_for_is_enough():
 
 
 def test_a_notebook_of_another_chapter_is_not_taken_for_the_one_asked_for():
-    reading = read(SOLVED, "03")
-    assert {attempt.exercise[:2] for attempt in reading.attempts} == {"03"}
-    assert not any(attempt.statements for attempt in reading.attempts)
+    assert read(SOLVED, "03") == read(SOLVED)
+    assert {attempt.exercise for attempt in read(notebook("x = 1"), "03").attempts} == {
+        e.id for e in exercises_of("03")
+    }
+
+
+def test_a_container_for_one_notebook_grades_no_other():
+    reading, grades = grade_one(SOLVED, Settings("a", level="trusted"), notebook="03")
+    assert (reading.problem, grades) == ("this is notebook 02, and 03 was asked for; hand in that one", [])
 
 
 @pytest.mark.parametrize("encode", [lambda text: b"\xef\xbb\xbf" + text.encode(), lambda text: text.encode("utf-16")])

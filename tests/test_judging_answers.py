@@ -4,6 +4,7 @@ import ast
 import json
 
 import pytest
+from torch import nn
 
 from course.errors import ExerciseError
 from course.judging.answers import (
@@ -15,7 +16,9 @@ from course.judging.answers import (
     source_of,
     syntax_error,
 )
+from course.judging.definitions import namespace_of
 from course.judging.exercise import find_exercise
+from tests.conftest import ROOT
 
 ID = "02-freeze-backbone"
 DEFINED = "def freeze(module):\n    module.requires_grad_(False)\n"
@@ -83,6 +86,32 @@ def test_of_copied_cells_the_last_one_counts_and_the_answer_says_so(tmp_path):
     answer = only(answers_in(tmp_path, cell("def freeze(m): ...", id=ID), cell(DEFINED, id=ID)))
     assert answer.source == DEFINED
     assert answer.notes == ("2 cells hold this exercise; the last one counts",)
+
+
+RELEASED = "def freeze(module):\n    raise NotImplementedError\n"
+
+
+@pytest.mark.parametrize("cells", [[cell(RELEASED, id=ID), cell(DEFINED)], [cell(DEFINED), cell(RELEASED, id=ID)]])
+def test_an_answer_in_a_cell_of_its_own_counts_where_the_exercise_s_is_untouched(tmp_path, cells):
+    answer = only(answers_in(tmp_path, *cells))
+    assert answer.source == DEFINED and answer.attempted
+    assert answer.notes == ("`freeze` is written in another cell than the exercise's; that one counts",)
+    module = nn.Linear(1, 1)
+    namespace_of(cells, [answer])["freeze"](module)
+    assert not module.weight.requires_grad, "it is what is judged"
+
+
+def test_beside_an_attempted_answer_another_cell_does_not_count_and_the_answer_says_so(tmp_path):
+    answer = only(answers_in(tmp_path, cell("def freeze(m): ...", id=ID), cell(DEFINED)))
+    assert answer.source == "def freeze(m): ..."
+    assert answer.notes == (
+        "`freeze` is defined in another cell as well, which does not count; answer in the exercise's cell",
+    )
+
+
+def test_no_released_notebook_defines_an_answer_outside_its_cell():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert [answer.notes for answer in find_answers(read_notebook(path)) if answer.notes or answer.attempted] == []
 
 
 def test_a_missing_exercise_is_left_out(tmp_path):

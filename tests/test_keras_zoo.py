@@ -3,15 +3,19 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 from course import authoring
 from course.errors import SetupError
 from course.keras_zoo import import_keras
+from course.weights import KERAS, KERAS_ADDRESS, keras_weights
 from tests.conftest import ROOT
+from tests.standin_models import keras_file
 from tests.with_keras import keras_or_skip
 
 NOTEBOOK = ROOT / "notebooks" / "09_visit_the_model_zoos.ipynb"
@@ -58,6 +62,39 @@ def test_keras_on_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(SetupError, match="restart the kernel"):
         import_keras()
+
+
+@pytest.mark.parametrize("name", KERAS)
+def test_known_weights_are_those_that_keras_would_fetch_itself(name, monkeypatch):
+    keras = keras_or_skip()
+    asked = {}
+
+    class Asked(Exception):
+        pass
+
+    def get_file(fname, origin, *, cache_subdir, file_hash):
+        asked.update(name=fname, url=origin, folder=cache_subdir, md5=file_hash)
+        raise Asked
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
+    with pytest.raises(Asked):
+        getattr(keras.applications, name)(weights="imagenet", include_top=False, input_shape=(32, 32, 3))
+    file, md5 = KERAS[name]
+    assert asked == {"name": Path(file).name, "url": f"{KERAS_ADDRESS}/{file}", "folder": "models", "md5": md5}
+
+
+def test_keras_reads_weights_in_the_published_layout_from_our_path(home, monkeypatch):
+    keras = keras_or_skip()
+    file, _ = KERAS["VGG16"]
+    md5 = keras_file(home / "data" / "keras", "VGG16", file)
+    monkeypatch.setitem(KERAS, "VGG16", (file, md5))
+    make = partial(keras.applications.VGG16, include_top=False, input_shape=(32, 32, 3))
+    drawn, read = make(weights=None), make(weights=keras_weights("VGG16"))
+    keras.utils.set_random_seed(0)  # as the file's were drawn
+    again = make(weights=None)
+    for one, other, another in zip(read.get_weights(), again.get_weights(), drawn.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+        assert one.ndim == 1 or not np.array_equal(one, another)
 
 
 def test_importing_it_leaves_stderr_as_it_was(capfd):

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import nbformat
@@ -104,14 +105,22 @@ def leaves(nb: nbformat.NotebookNode) -> list[str]:
 
 
 def predictions(nb: nbformat.NotebookNode) -> list[str]:
-    """Predictions of which nobody says which option came out; option="" says that it differs from run to run."""
+    """Predictions that no folded cell answers, saying which option came out; option="" where runs differ in it.
+
+    A folded cell shows its first line.
+    """
     asked, told, found = {}, set(), []
     for cell in nb.cells:
         for name, id, call in questions(cell):
             option = {key.arg: key.value.value for key in call.keywords if key.arg == "option"}.get("option")
             if name == "predict":
                 asked[id] = "ABCDEFGHIJ"[: len(call.args[2].elts)]
-            elif option is not None:
+                continue
+            if not re.match(r"(reveal\(|if [\w.]+:)\n", cell.source) or not cell.metadata.get("jupyter", {}).get(
+                "source_hidden"
+            ):
+                found.append(f"{cell.id}: can be read before it is run; fold it and begin it with a line `reveal(`")
+            if option is not None:
                 told.add(id)
                 if option and option not in tuple(asked.get(id, "")):
                     found.append(f"{cell.id}: reveals option {option} of {id}, which has {asked.get(id) or 'none'}")
@@ -335,8 +344,11 @@ def test_the_rules_pass_a_notebook_that_keeps_them():
         cell("# exercise: 02-freeze-it\ndef f(): ...", cell_id="02-freeze-it", nbgrader=grade),
         cell('check("02-freeze-it")', said("not attempted yet"), cell_id="02-freeze-it-check", nbgrader=check),
         cell("predict('a', 'b?', ['c', 'd'])", cell_id="asked"),
-        cell("course.reveal('a', 'c', option='A')", cell_id="told"),
-        cell("predict('e', 'b?', ['c', 'd'])\nreveal('e', 'see the curve', option='')", cell_id="open"),
+        cell("reveal(\n    'a',\n    'c',\n    option='A',\n)", cell_id="told", jupyter={"source_hidden": True}),
+        cell("predict('e', 'b?', ['c', 'd'])", cell_id="open"),
+        cell(
+            "reveal(\n    'e',\n    'see the curve',\n    option='',\n)", cell_id="see", jupyter={"source_hidden": True}
+        ),
         cell("claim('it holds', True)", said("holds: it holds\n"), shown(png(255, spot=0), alt="A black spot")),
     )
     assert [finding for rule in RULES for finding in rule(nb)] == []
@@ -370,6 +382,8 @@ def test_the_rules_pass_a_notebook_that_keeps_them():
         (predictions, notebook(cell("predict('a', 'b?', ['c', 'd'])")), "says what came out"),
         (predictions, notebook(cell("predict('a', 'b?', ['c', 'd'])\nreveal('a', 'c')")), "says what came out"),
         (predictions, notebook(cell("predict('a', 'b?', ['c', 'd'])\nreveal('a', 'e', option='C')")), "option C of a"),
+        (predictions, notebook(cell("reveal('a', 'e', option='A')", jupyter={"source_hidden": True})), "can be read"),
+        (predictions, notebook(cell("reveal(\n    'a',\n    'e',\n    option='A',\n)")), "can be read"),
         (pictures, notebook(cell("1", shown(png(255), alt="White"))), "a blank picture"),
         (pictures, notebook(cell("1", shown(png(255, spot=0)))), "without alt text"),
         (stored, notebook(cell("1", new_output("error", ename="E"))), "an error is stored"),
@@ -382,6 +396,17 @@ def test_the_rules_pass_a_notebook_that_keeps_them():
 )
 def test_a_rule_finds_what_breaks_it(rule, nb, finding):
     assert any(finding in found for found in rule(nb)), rule(nb)
+
+
+def test_no_letter_is_the_right_prediction_more_often_than_not():
+    right = Counter(
+        {key.arg: key.value.value for key in call.keywords if key.arg == "option"}.get("option")
+        for path in PATHS
+        for cell in nbformat.read(path, as_version=4).cells
+        for name, _, call in questions(cell)
+        if name == "reveal"
+    )
+    assert max(right.values()) < 0.4 * sum(right.values()), right
 
 
 def toy(path: Path, source: str, output: str) -> Path:

@@ -280,10 +280,10 @@ def test_weights_of_another_architecture_are_refused(folder):
 
 def test_missing_and_extra_keys_are_named(folder):
     exchange(folder, lambda state: OrderedDict(list(state.items())[1:]))
-    with pytest.raises(WeightsError, match=r"1 tensors are missing \("):
+    with pytest.raises(WeightsError, match=r"1 tensor is missing \("):
         Predictor.load(folder)
     exchange(a_predictor().save(folder), lambda state: state | {"back.door": torch.zeros(1)})
-    with pytest.raises(WeightsError, match=r"1 tensors are not known to it \(back\.door"):
+    with pytest.raises(WeightsError, match=r"1 tensor is not known to it \(back\.door"):
         Predictor.load(folder)
 
 
@@ -381,6 +381,22 @@ def test_the_onnx_file_computes_the_same_for_any_batch_and_carries_what_it_needs
         probabilities = torch.from_numpy(logits).softmax(1)
         torch.testing.assert_close(probabilities, expected.probabilities[part], atol=1e-4, rtol=0)
         assert probabilities.argmax(1).tolist() == expected.labels[part].tolist()
+
+
+def test_an_export_of_large_logits_may_differ_by_as_much_more(tmp_path):
+    import onnxruntime
+
+    from course.onnx_file import export_onnx, largest_difference
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(768, 256), nn.ReLU(), nn.Linear(256, 3))
+    for parameter in model[3].parameters():
+        parameter.data *= 1e4
+    assert export_onnx(model, tmp_path / "a.onnx", (16, 16), {}) <= 1e-5
+    x = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    difference, same_labels = largest_difference(model, onnxruntime.InferenceSession(str(tmp_path / "a.onnx")), x)
+    assert difference > 1e-4, "this is what the test is about"
+    assert same_labels
 
 
 def test_an_export_that_computes_something_else_is_an_error_and_leaves_no_file(tmp_path, monkeypatch):

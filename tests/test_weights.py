@@ -6,6 +6,7 @@ from pathlib import Path
 
 import huggingface_hub.constants as hub_constants
 import pytest
+import timm
 import torch
 from safetensors.torch import save
 from torchvision.models import SqueezeNet1_1_Weights, get_model
@@ -14,6 +15,7 @@ from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights
 from course import weights
 from course.data import downloads
 from course.errors import DownloadFailed, NoNetwork, UnknownName, WeightsCorrupt, WeightsMissing
+from course.full_profile import CONVNEXT
 from course.weights import BUNDLED, Bundled, build, minilm_folder, weights_path
 from tests.loopback import serving
 from tests.standins import lay_out_repository
@@ -158,7 +160,7 @@ def test_a_damaged_checkpoint_of_ours_is_fetched_again(hub, squeezenet, home, da
     path.write_bytes(damage(squeezenet))
     build("squeezenet1_1")
     assert path.read_bytes() == squeezenet and len(server.asked) == 1
-    assert f"{path} is damaged and not used: its sha256 is" in capsys.readouterr().out
+    assert f"{path} is damaged and not used" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -229,6 +231,31 @@ def test_timms_weights_are_loaded_from_the_hubs_cache(home, tmp_path, monkeypatc
     )
     model = build("timm/test_resnet")
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in source.state_dict().items())
+
+
+def test_what_is_fetched_beforehand_for_timm_is_what_timm_loads_by_default():
+    assert timm.get_pretrained_cfg("convnext_atto").hf_hub_id == CONVNEXT.name
+
+
+def test_weights_of_keras_are_found_in_its_own_cache_or_fetched_and_a_damaged_file_is_never_used(
+    home, tmp_path, monkeypatch
+):
+    file, content = "vgg16/vgg16_notop.h5", b"weights"
+    monkeypatch.setitem(weights.KERAS, "VGG16", (file, hashlib.md5(content).hexdigest()))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    cached = tmp_path / "keras" / "models" / "vgg16_notop.h5"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(content)
+    assert weights.keras_weights("VGG16") == cached
+    cached.write_bytes(content[:-1])
+    with pytest.raises(FileNotFoundError):
+        weights.keras_weights("VGG16", fetch=False)
+    with serving() as server:
+        monkeypatch.setattr(weights, "KERAS_ADDRESS", server.address)
+        server.files[cached.name] = content
+        assert weights.keras_weights("VGG16") == home / "data" / "keras" / cached.name
+    with pytest.raises(UnknownName, match="did you mean 'VGG16'"):
+        weights.keras_weights("VGG")
 
 
 def test_an_unknown_model_or_set_of_weights_gets_the_nearest_names():

@@ -46,8 +46,8 @@ def own_folder() -> Path:
 def folders() -> list[Path]:
     """Where downloaded things may lie: COURSE_DATA, if it is set, then `own_folder()`. Only the latter is written to.
 
-    Both have the same layout: oxford-iiit-pet/ as torchvision unpacks it, checkpoints/ as in torch.hub's folder, and
-    hub/ as in Hugging Face's. Raises SetupError if COURSE_DATA is no folder.
+    Both have the same layout: oxford-iiit-pet/ as torchvision unpacks it, checkpoints/ as in torch.hub's folder, hub/
+    as in Hugging Face's, and keras/ as Keras's models/. Raises SetupError if COURSE_DATA is no folder.
     """
     given = os.environ.get("COURSE_DATA")
     if not given:

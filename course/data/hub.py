@@ -33,6 +33,7 @@ class Repository:
 REVIEWS = Repository("stanfordnlp/sst2", "dataset", ("data/train-*.parquet", "data/validation-*.parquet"))
 ENTITIES = Repository("unimelb-nlp/wikiann", "dataset", ("en/train-*.parquet", "en/test-*.parquet"))
 ENCODER = "distilbert/distilbert-base-uncased"
+BERT, ROBERTA, GPT2 = "google-bert/bert-base-uncased", "FacebookAI/roberta-base", "openai-community/gpt2"
 
 
 def reviews(split: str) -> Texts:

@@ -1,4 +1,4 @@
-"""The work on capstones: the hidden pictures of a class, drawn once, and what is to be done for one hand-in."""
+"""The work on capstones: the hidden pictures, drawn once, and what is to be done for one hand-in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from course.errors import SubmissionError
 from course.grading.capstone import EXERCISE, POINTS
 from course.grading.capstone.pictures import HiddenSet, read_set
 from course.grading.records import CapstoneSubmission
-from course.grading.tasks import Attempt, Settings, capstone_digest, seed_digest
+from course.grading.tasks import Attempt, Settings, capstone_digest
 
 OURS = Path(__file__).resolve().parents[2] / "solutions" / "hidden" / "capstone"
 
@@ -20,20 +20,19 @@ OURS = Path(__file__).resolve().parents[2] / "solutions" / "hidden" / "capstone"
 class Capstones:
     """What a run knows of capstones. `folders` are an instructor's hidden pictures; the course's come after them.
 
-    Everybody in a class is shown the same pictures, which the gradebook's secret draws: so hand-ins can be compared,
-    and handing in again draws no better luck.
+    Everybody is shown the same pictures, in every gradebook: so hand-ins can be compared, and neither handing in again
+    nor another gradebook draws better luck.
     """
 
     def __init__(self, settings: Settings, folders: Sequence[Path] = ()) -> None:
         self._settings, self._folders = settings, folders
-        self.seed = seed_digest(settings.secret, EXERCISE)
 
     @cached_property
     def sets(self) -> tuple[HiddenSet, ...]:
         """The sets of pictures, in the order in which they are tried. Raises GradingError for a folder that is none."""
-        found = [read_set(folder, self.seed) for folder in self._folders]
+        found = [read_set(folder) for folder in self._folders]
         if OURS.is_dir():
-            found.append(read_set(OURS, self.seed, name="emoji"))
+            found.append(read_set(OURS, name="emoji"))
         return tuple(found)
 
     @cached_property

@@ -69,9 +69,9 @@ def grade(
     """Grade what the gradebook has not got yet, and say what was done.
 
     `notebook` is the number of the notebook that was asked for, if all hand in the same: then an exercise that is
-    missing counts as not attempted even where nothing else is recognised. `hidden_pictures` are folders of an
-    instructor's own, for capstones. Raises CanaryFailed or SandboxMissing
-    where a machine cannot grade at all; nothing that is committed is lost by that.
+    missing counts as not attempted even where nothing else is recognised; another chapter's notebook is graded as that
+    one, and said to be so. `hidden_pictures` are folders of an instructor's own, for capstones. Raises CanaryFailed or
+    SandboxMissing where a machine cannot grade at all; nothing that is committed is lost by that.
     """
     return _Run(gradebook, pool, settings, notebook, Capstones(settings, hidden_pictures), on_progress).all(submissions)
 
@@ -81,6 +81,9 @@ def grade_one(content: bytes, settings: Settings, *, notebook: str = "") -> tupl
     from course.grading import worker
 
     reading = worker.read(content, notebook)
+    if reading.attempts and reading.notebook != (notebook or reading.notebook):
+        problem = f"this is notebook {reading.notebook}, and {notebook} was asked for; hand in that one"
+        return Reading(notebook, problem=problem, lasting=True), []
     machine = worker.Machine(settings)
     try:
         name = digest(content)
@@ -190,7 +193,7 @@ class _Run:
         _, name, attempt, judges, *_ = arguments
         self._book.add_submission(submission, name, notebook=NOTEBOOK, exercises=[EXERCISE], problem="")
         self._met[name, EXERCISE] += 1
-        if (name, EXERCISE, judges, self._capstones.seed) in self._graded:
+        if (name, EXERCISE, judges, "") in self._graded:
             return self._finish()
         if (name, EXERCISE) in self._begun:
             return self._finish()
@@ -234,6 +237,9 @@ class _Run:
             reader = reader_digest() if reading.lasting else ""
             self._refuse(task.submission, task.digest, reading.problem, reader)
             return
+        if reading.notebook != (self._notebook or reading.notebook):
+            asked = f"this is notebook {reading.notebook}, and {self._notebook} was asked for; it is graded as it is"
+            self._summary.problems.append(f"{task.submission.learner}: {asked}")
         exercises = [attempt.exercise for attempt in reading.attempts]
         self._record(task.submission, task.digest, reading.notebook, exercises)
         wanted = [attempt for attempt in reading.attempts if not self._has(task.digest, attempt.exercise)]

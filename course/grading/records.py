@@ -80,7 +80,7 @@ class Grade:
     submission: str  # digest of the notebook
     exercise: str  # id
     judges: str  # digest of the judges, visible and hidden, that decided
-    seed: str  # digest that drew the inputs: of the gradebook's secret and the submission
+    seed: str  # digest that drew the inputs: of the gradebook's secret and the submission; "" for a capstone
     status: str
     score: float | None
     points: float

@@ -107,12 +107,11 @@ def grade(settings: Settings, submission: str, attempt: Attempt, judges: str) ->
 
 def machinery_failure(settings: Settings, submission: str, attempt: Attempt, judges: str, reason: str) -> Grade:
     """The grade of work that failed on our side at each try: without a score."""
-    drawn_by = EXERCISE if attempt.exercise == EXERCISE else submission
     return Grade(
         submission=submission,
         exercise=attempt.exercise,
         judges=judges,
-        seed=seed_digest(settings.secret, drawn_by),
+        seed="" if attempt.exercise == EXERCISE else seed_digest(settings.secret, submission),
         status=MACHINERY,
         score=None,
         points=attempt.points,
@@ -135,5 +134,4 @@ def grade_capstone(
     """The grade of weights and their card; see `capstone.judge.grade`. `attempt.problem` says why there is nothing."""
     from course.grading.capstone import judge
 
-    seed = seed_digest(settings.secret, attempt.exercise)
-    return judge.grade(submission, judges, seed, sets, content, card, attempt.problem)
+    return judge.grade(submission, judges, sets, content, card, attempt.problem)

@@ -29,7 +29,7 @@ READ_LIMIT_S = 30.0
 
 
 def read(content: bytes, notebook: str = "") -> Reading:
-    """The attempts in a notebook, every exercise of it once; `notebook` is its number where that is known.
+    """The attempts in a notebook, every exercise of it once; `notebook` is its number where the cells don't tell.
 
     The setup cell is the released one, which a learner may have lost; what follows it, the learner's own.
     """
@@ -38,7 +38,9 @@ def read(content: bytes, notebook: str = "") -> Reading:
             cells = cells_of(content, "the notebook")
             answers = {answer.exercise.id: answer for answer in find_answers(cells)}
             cells = [{"source": source} for source in (PARAMETERS, setup_source())] + cells
-            numbers = [notebook] if notebook else sorted({exercise_id[:2] for exercise_id in answers})
+            numbers = sorted({exercise_id[:2] for exercise_id in answers})
+            if notebook in numbers or (notebook and not numbers):  # else it is another chapter's, whatever was expected
+                numbers = [notebook]
             attempts = tuple(
                 _attempt(exercise, answers.get(exercise.id), cells)
                 for number in numbers

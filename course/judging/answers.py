@@ -33,20 +33,15 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 @dataclass(frozen=True)
 class Answer:
-    """The cell that holds an exercise. `copies` is how many cells claim to; the last one counts."""
+    """The cell that holds an exercise; `notes` are what a learner should know about how it was found."""
 
     exercise: Exercise
     source: str
-    copies: int = 1
+    notes: tuple[str, ...] = ()
 
     @property
     def attempted(self) -> bool:
         return not is_untouched(self.source, self.exercise.answer)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a learner should know about how the answer was found."""
-        return (f"{self.copies} cells hold this exercise; the last one counts",) if self.copies > 1 else ()
 
 
 def read_notebook(path: Path) -> list[dict[str, Any]]:
@@ -96,7 +91,8 @@ def _code_cell(cell: dict[str, Any]) -> dict[str, Any]:
 def find_answers(cells: list[dict[str, Any]]) -> list[Answer]:
     """The exercises that a notebook holds, found by nbgrader's metadata, cell id, comment line, then by name.
 
-    By name alone only the exercises of the notebook that the other cells belong to are looked for.
+    By name alone only the exercises of the notebook that the other cells belong to are looked for. Where the cell of
+    an exercise is still the released one, another that defines its name is the answer, as it is in a running notebook.
     """
     exercises = [exercise for number in notebook_numbers() for exercise in exercises_of(number)]
     known = {exercise.id for exercise in exercises}
@@ -110,10 +106,24 @@ def find_answers(cells: list[dict[str, Any]]) -> list[Answer]:
         claimed = [cell["source"] for cell, claim in zip(cells, claims, strict=True) if claim == exercise.id]
         # A cell that was split keeps its id and comment in the part without the answer.
         named = [source for source in claimed if exercise.answer in bound[source][0] or bound[source][1]]
-        sources = named or [cell["source"] for cell in cells if exercise.answer in bound[cell["source"]][0]] or claimed
-        if sources:
-            answers.append(Answer(exercise, sources[-1], len(sources)))
+        defining = [cell["source"] for cell in cells if exercise.answer in bound[cell["source"]][0]]
+        if sources := named or defining or claimed:
+            answers.append(_answer(exercise, sources, [source for source in defining if source not in sources]))
     return answers
+
+
+def _answer(exercise: Exercise, sources: list[str], others: list[str]) -> Answer:
+    """The answer among the cells of an exercise, of which the last counts, and others that define its name."""
+    name = f"`{exercise.answer}`"
+    others = [source for source in others if not is_untouched(source, exercise.answer)]
+    if others and all(is_untouched(source, exercise.answer) for source in sources):
+        return Answer(
+            exercise, others[-1], (f"{name} is written in another cell than the exercise's; that one counts",)
+        )
+    notes = [f"{len(sources)} cells hold this exercise; the last one counts"] if len(sources) > 1 else []
+    if others:
+        notes.append(f"{name} is defined in another cell as well, which does not count; answer in the exercise's cell")
+    return Answer(exercise, sources[-1], tuple(notes))
 
 
 def _claim(cell: dict[str, Any], known: set[str]) -> str | None:

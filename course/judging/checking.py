@@ -51,12 +51,18 @@ def _judge_in(namespace: dict[str, Any], exercise: Exercise) -> Result:
         return unreadable(exercise, f"the last version of this cell did not run: {message}; mend it and run it again")
     answer = namespace.get(exercise.answer)
     if answer is None:
-        return unattempted(
-            exercise, f"`{exercise.answer}` is not defined here; write it in its cell and run that cell first"
-        )
+        missing = f"`{exercise.answer}` is not defined here; write it in its cell and run that cell first"
+        return unattempted(exercise, missing, *_earlier(exercise))
     if is_untouched(source_of(answer), exercise.answer):
-        return unattempted(exercise)
+        return unattempted(exercise, *_earlier(exercise))
     return judge(exercise, LocalStudent(namespace))
+
+
+def _earlier(exercise: Exercise) -> list[str]:
+    """A line on the answer that was checked last, for whom a restarted kernel has none."""
+    tried = (event for event in reversed(record.read()) if event["kind"] == "check" and event.get("id") == exercise.id)
+    last = next((event for event in tried if event.get("score")), None)
+    return [f"your last answer had {last['score']:g} of {last.get('points', 0):g}: run its cell again"] if last else []
 
 
 def _latest_source(namespace: dict[str, Any], exercise: Exercise) -> str:

@@ -1,23 +1,16 @@
-"""Stand-ins for all that the full profile downloads, as large as the real things, in a folder to be COURSE_DATA."""
+"""Stand-ins for data and text encoder of the full profile, as large as the real ones, in a folder to be COURSE_DATA."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import datasets
-import torch
 
-from course.weights import minilm_folder
-from tests.standins import BREEDS, entities_file, lay_out_pets, lay_out_repository, reviews_file
+from course.data import hub
+from tests.standin_models import distilbert
+from tests.standins import BREEDS, any_entities, any_reviews, lay_out_pets, lay_out_repository
 
-# What a notebook runs first, so that weights of the right shapes are there though none can be downloaded.
-RANDOM_WEIGHTS = """\
-import course.weights
-
-for library in ("torchvision", "timm"):
-    load = getattr(course.weights, f"_load_{library}")
-    setattr(course.weights, f"_load_{library}", lambda name, weights, load=load: load(name, None))
-"""
+LAID_OUT = ("pets", "reviews", "entities", "encoder")  # of `course.full_profile.ITEMS`
 CATS, DOGS = 12, 25
 
 
@@ -33,11 +26,11 @@ def lay_out(root: Path, *, small: bool = False) -> Path:
     reviews = {"train": 67_349 // share, "validation": 872 // share + 1}
     entities = {"train": 20_000 // share, "test": 10_000 // share}
     name = "{}/{}-00000-of-00001.parquet"
-    files = {name.format("data", split): reviews_file(*_sentences(count)) for split, count in reviews.items()}
+    files = {name.format("data", split): any_reviews(*_sentences(count)) for split, count in reviews.items()}
     lay_out_repository(root / "hub", "datasets", "stanfordnlp/sst2", files)
-    files = {name.format("en", split): entities_file(*_sentences(count)) for split, count in entities.items()}
+    files = {name.format("en", split): any_entities(*_sentences(count)) for split, count in entities.items()}
     lay_out_repository(root / "hub", "datasets", "unimelb-nlp/wikiann", files)
-    lay_out_repository(root / "hub", "models", "distilbert/distilbert-base-uncased", _distilbert(root, small=small))
+    lay_out_repository(root / "hub", "models", hub.ENCODER, distilbert(narrow=small))
     return root
 
 
@@ -49,20 +42,3 @@ def _sentences(count: int) -> list[str]:
         + f" {things[index % len(things)]}{index}"
         for index in range(count)
     ]
-
-
-def _distilbert(folder: Path, *, small: bool) -> dict[str, bytes]:
-    """A DistilBERT's files: of random weights, with the vocabulary of the bundled MiniLM, which is BERT's."""
-    from transformers import DistilBertConfig, DistilBertModel
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-
-    sizes = {"dim": 24, "hidden_dim": 48, "n_layers": 2, "n_heads": 2} if small else {}
-    with torch.random.fork_rng(devices=[]):
-        model = DistilBertModel(DistilBertConfig(**sizes))
-    model.save_pretrained(folder / "distilbert")
-    bundled = minilm_folder()
-    tokenizer = [bundled / name for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt")]
-    made = [folder / "distilbert" / name for name in ("config.json", "model.safetensors")]
-    return {path.name: path.read_bytes() for path in [*made, *tokenizer] if path.exists()}

@@ -12,13 +12,11 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import nbformat
 import torch
 from torch.utils.data import Subset
 
@@ -29,6 +27,7 @@ from course.errors import CourseError
 from course.features import extract_features
 from course.models import image_transform, load_backbone
 from course.training import evaluate, fit
+from tests import full_profile
 from tests.benchmarks import Figure, _stand_ins, ddp_equal, gpu_throughput
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,18 +139,14 @@ class Trial:
 
 def run_notebook(path: Path, *, small: bool = False) -> str:
     """Run a notebook in the full profile with stand-ins; which of its claims hold is of no interest then."""
-    nb = authoring.read(path)
-    if small:
-        for cell in nb.cells:
-            cell.source = re.sub(r"\b224\b", "32", cell.source)
-    nb.cells.insert(0, nbformat.v4.new_code_cell(_stand_ins.RANDOM_WEIGHTS, id="stand-ins"))
+    data = Path(os.environ["COURSE_DATA"])
+    missing = [name for name in full_profile.needs(path.name[:2]) if name not in _stand_ins.LAID_OUT]
+    tell = full_profile.lay_out(data, missing)
+    nb = full_profile.in_full_profile(authoring.read(path), tell, full_profile.SMALLER if small else {})
     with tempfile.TemporaryDirectory() as home:
-        variables = authoring.environment(Path(home), strict=False) | {
-            "COURSE_PROFILE": "full",
-            "COURSE_DATA": os.environ["COURSE_DATA"],
-        }
+        variables = authoring.environment(Path(home), strict=False) | {"COURSE_DATA": str(data)}
         authoring.run(nb, path.parent, label=path.name, variables=variables)
-    return f"{sum(cell.cell_type == 'code' for cell in nb.cells) - 1} cells ran in the full profile"
+    return f"{sum(cell.cell_type == 'code' for cell in nb.cells)} cells ran in the full profile"
 
 
 def notebooks(names: list[str] | None) -> list[Path]:

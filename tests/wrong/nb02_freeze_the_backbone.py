@@ -1,5 +1,7 @@
 """Mistakes of chapter 02."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -32,6 +34,16 @@ def zeroed_instead_of_frozen(module):
 
 def only_eval_mode(module):
     module.eval()
+
+
+def freezes_a_copy(module):
+    return copy.deepcopy(module).requires_grad_(False)
+
+
+def without_the_layers_inside(module):
+    for parameter in module.parameters(recurse=False):
+        parameter.requires_grad = False
+    return module
 
 
 def no_grad_around_a_walk(module):
@@ -89,6 +101,13 @@ def backbone_by_name(model):
             module.eval()
 
 
+def all_of_nothing(model):
+    model.train()
+    for module in model.modules():
+        if all(not parameter.requires_grad for parameter in module.parameters()):
+            module.eval()
+
+
 def every_batchnorm_asleep(model):
     model.train()
     for module in model.modules():
@@ -113,6 +132,10 @@ def counts_buffers(model):
 
 def values_of_the_state(model):
     return list(model.state_dict().values())
+
+
+def trainable_of_the_state(model):
+    return [value for value in model.state_dict().values() if value.requires_grad]
 
 
 def data_of_the_trainable(model):
@@ -216,6 +239,8 @@ WRONG = {
         only_the_convolutions: "not the children",
         zeroed_instead_of_frozen: "freezing keeps the values",
         only_eval_mode: "`.eval()` changes what dropout and BatchNorm do",
+        freezes_a_copy: "the one that was passed in is not frozen",
+        without_the_layers_inside: "those of the layers inside too",
         no_grad_around_a_walk: "A `torch.no_grad()` block changes no parameter",
         gradients_cleared: "clearing `.grad` forgets",
         gradients_zeroed: "clearing `.grad` forgets",
@@ -226,11 +251,13 @@ WRONG = {
         nothing_at_all: "no module was put into train mode",
         just_eval: "the whole model is in eval mode",
         backbone_by_name: "the whole backbone was put into eval mode",
+        all_of_nothing: "all() of nothing is True",
         every_batchnorm_asleep: "`backbone.stage2.1` went into eval mode though nothing in it is frozen",
     },
     "02-list-trainable": {
         counts_buffers: "buffers were counted",
         values_of_the_state: "state_dict() has the buffers among them",
+        trainable_of_the_state: "nothing is in the list: tensors from state_dict() take no gradient",
         data_of_the_trainable: "tensors that take no gradient",
         counts_buffers_beside_trainable: "buffers were counted",
         all_parameters: "frozen parameters are in the list",
@@ -241,7 +268,7 @@ WRONG = {
     },
     "02-cache-features": {
         dropout_left_on: "dropout",
-        one_pass_in_train_mode: "train mode changes every feature",
+        one_pass_in_train_mode: "in train mode every feature is another each time",
         labels_from_a_second_pass: "same pass",
         graph_kept: "no_grad",
         only_the_last_batch: "11",

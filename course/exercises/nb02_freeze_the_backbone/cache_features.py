@@ -93,7 +93,9 @@ def labels_stay_with_their_features(case: dict[str, Any], result: dict[str, Any]
         for label, row in zip(labels, features, strict=True)
     )
     if right != len(rows):
-        _expect_eval_mode(result, "train mode changes every feature, so no row can be known again, whatever its label")
+        _expect_eval_mode(
+            result, "in train mode every feature is another each time, so no row can be told from the others"
+        )
     expect(
         right == len(rows),
         tried="a loader with shuffle=True",

@@ -23,7 +23,7 @@ exercise = Exercise(
         "`module.parameters()` gives every parameter, those of the layers inside too. Go through them all.",
         "`parameter.requires_grad = False`, or `parameter.requires_grad_(False)`; on the parameter, not on the module.",
     ),
-    idea="for parameter in module.parameters(): parameter.requires_grad_(False), then return the module.",
+    idea="for parameter in module.parameters(): parameter.requires_grad_(False); the module is changed in place.",
 )
 
 
@@ -47,13 +47,14 @@ def probe_freeze(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     module = model.get_submodule(case["frozen"])
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)  # as after a step, so that it shows who only clears gradients
-    answer(module)
+    returned = answer(module)
+    other = isinstance(returned, nn.Module) and returned is not module
     before = {name: value.clone() for name, value in model.state_dict().items()}
     typo = any("require_grad" in vars(part) for part in (*module.modules(), *module.parameters()))
     on_module = any("requires_grad" in vars(part) for part in module.modules())
     eval_mode = not any(part.training for part in module.modules())
     cleared = all(parameter.grad is None or not parameter.grad.any() for parameter in module.parameters())
-    done = {"typo": typo, "on_module": on_module, "eval_mode": eval_mode, "cleared": cleared}
+    done = {"other": other, "typo": typo, "on_module": on_module, "eval_mode": eval_mode, "cleared": cleared}
     _train(model, case)
     return {"before": before, "after": dict(model.state_dict()), **done}
 
@@ -104,6 +105,10 @@ def the_rest_still_trains(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 def _why_they_moved(result: dict[str, Any], *, everything: bool) -> str:
     """What the answer did instead of freezing; `everything` where every parameter of the module moved."""
+    if everything and result["other"]:
+        return (
+            "another module came back, a copy perhaps, and the one that was passed in is not frozen: change it in place"
+        )
     if result["typo"]:
         return "`require_grad` is a typo that Python accepts: it makes a new attribute, and `requires_grad` stays True"
     if result["on_module"]:
@@ -121,8 +126,8 @@ def _why_they_moved(result: dict[str, Any], *, everything: bool) -> str:
             "fills them again"
         )
     return (
-        "nothing was frozen: every parameter still has `requires_grad = True`. A `torch.no_grad()` block changes no "
-        "parameter either; it holds for what is computed inside it, and ends"
+        "nothing was frozen: every parameter still has `requires_grad = True`. Go through them all, those of the "
+        "layers inside too. A `torch.no_grad()` block changes no parameter; it holds for what is computed inside it"
     )
 
 

@@ -92,12 +92,15 @@ def judge_names(got: list[str], expected: list[str]) -> None:
         because = "frozen parameters are in the list: ask each for its requires_grad"
     elif len(got) > len(set(got)):
         because = "a parameter is in the list twice: an optimiser would move it twice"
+    elif not got:
+        because = "nothing is in the list: tensors from state_dict() take no gradient; ask those of model.parameters()"
     else:
         because = "some trainable parameters are missing"
+    wrong = f", {sum(name not in expected for name in got)} of them wrong, for example {extra[0]}" if extra else ""
+    twice = f", {len(got) - len(set(got))} of them again" if len(got) > len(set(got)) else ""
     raise Wrong(
         tried="your function on a model with some parameters frozen",
-        got=f"{len(got)} items, {sum(name not in expected for name in got)} of them wrong"
-        + (f" ({extra[0]})" if extra else ""),
+        got=f"{len(got)} items{wrong or twice}",
         expected=f"the {len(expected)} parameters with requires_grad",
         because=because,
     )

@@ -105,7 +105,7 @@ def the_head_is_in_train_mode(case: dict[str, Any], result: dict[str, Any]) -> N
         tried="reading `.training` of every module of the head",
         got=f"in eval mode: {', '.join(asleep)}",
         expected="all in train mode",
-        because="the head is what you train; only frozen modules belong in eval mode",
+        because=_why_the_head_sleeps(asleep, result["requires_grad"]),
     )
     frozen = [name for name, flag in result["requires_grad"].items() if not flag and name.startswith("head")]
     expect(
@@ -139,6 +139,16 @@ def unfrozen_stages_train(case: dict[str, Any], result: dict[str, Any]) -> None:
         because=_why_it_sleeps(result["training"], "backbone.stage2"),
     )
     _expect_the_pass(case, result)
+
+
+def _why_the_head_sleeps(asleep: list[str], requires_grad: dict[str, bool]) -> str:
+    """Why modules of the head are in eval mode, by whether they have parameters."""
+    if not any(parameter.startswith(f"{name}.") for name in asleep for parameter in requires_grad):
+        return (
+            f"{' and '.join(f'`{name}`' for name in asleep)} hold no parameters, and all() of nothing is True: a "
+            "module is frozen when it has parameters and none of them requires a gradient"
+        )
+    return "the head is what you train; only frozen modules belong in eval mode"
 
 
 def _why_it_drifts(training: dict[str, bool]) -> str:
@@ -185,8 +195,8 @@ def _expect_the_pass(case: dict[str, Any], result: dict[str, Any]) -> None:
     other = astray(result["pass"], expected, start, expected)
     expect(
         not other,
-        tried="one forward pass on brighter pictures",
-        got=f"{len(other)} statistics and outputs of the model are others, {', '.join(other[:2])} among them",
+        tried="one forward pass on brighter pictures: the model's outputs, and the statistics afterwards",
+        got=f"{len(other)} of them differ, {', '.join(f'`{name}`' for name in other[:2])} among them",
         expected="those of a model in train mode, its frozen modules in eval mode",
         because="train mode for what trains, its dropout too, and eval mode for what is frozen",
     )

@@ -1,6 +1,6 @@
 """The capstone: weights and a model card, graded on pictures that the class has not seen, no code of a learner run.
 
-pictures  what is drawn of a folder of hidden pictures, the same for the whole class
+pictures  what is drawn of a folder of hidden pictures, the same for everybody
 damage    the same pictures as a bad camera or a bad line would give them
 judge     one hand-in: does it load, how often is it right, what does its card say
 

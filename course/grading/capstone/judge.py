@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import compress
 
 import torch
 from PIL import Image
@@ -34,28 +35,28 @@ CLAIMS = {
     "loads": f"{WEIGHTS} holds the weights of an architecture from the list, and loads",
     "card": f"{CARD} is a complete model card",
     "guessing": "On hidden pictures it is better than guessing, by its 95 % interval",
-    "baseline": "On hidden pictures it is right at least as often as the baseline, a frozen probe",
-    "style": "In the hidden style that it knows least it is as good as the baseline in its own worst",
-    "damaged": "On damaged hidden pictures it is right at least as often as the baseline",
+    "baseline": "On hidden pictures it is not clearly behind the baseline, a frozen probe",
+    "style": "In the hidden style that it knows least it is not clearly behind the baseline",
+    "damaged": "On damaged hidden pictures it is not clearly behind the baseline",
 }
 
 
 @dataclass(frozen=True)
 class Score:
-    """How often a classifier was right: (right, shown) over all pictures, in each style, and on damaged ones."""
+    """Which pictures a classifier was right on, in a set's order: of all, of each style, and of the damaged ones."""
 
-    clean: tuple[int, int]
-    styles: dict[str, tuple[int, int]]
-    damaged: tuple[int, int]
+    clean: tuple[bool, ...]
+    styles: dict[str, tuple[bool, ...]]
+    damaged: tuple[bool, ...]
 
     @property
-    def worst(self) -> tuple[str, tuple[int, int]]:
+    def worst(self) -> str:
         """The style in which it was right least often."""
-        return min(self.styles.items(), key=lambda style: (style[1][0] / style[1][1], style[0]))
+        return min(self.styles, key=lambda style: (_share(self.styles[style]), style))
 
 
 def grade(
-    submission: str, judges: str, seed: str, sets: Sequence[HiddenSet], content: bytes, card: bytes | None, problem: str
+    submission: str, judges: str, sets: Sequence[HiddenSet], content: bytes, card: bytes | None, problem: str
 ) -> Grade:
     """The grade of one hand-in; of one whose classes no hidden pictures are of it has no score, only the reason.
 
@@ -71,7 +72,7 @@ def grade(
         submission=submission,
         exercise=EXERCISE,
         judges=judges,
-        seed=seed,
+        seed="",
         status=MACHINERY if lacks else GRADED,
         score=None if lacks else float(sum(outcome.earned for outcome in outcomes)),
         points=float(sum(POINTS.values())),
@@ -124,50 +125,72 @@ def _card(content: bytes | None) -> Outcome:
 def _compared(score: Score, least: Score | None, hidden: HiddenSet) -> Iterator[Outcome]:
     counts = Counter(picture.label for picture in hidden.pictures)
     chance = max(counts.values()) / len(hidden.pictures)
-    low, _ = interval(*score.clean)
-    shown = f"{score.clean[1]} hidden pictures"
-    yield _outcome("guessing", low > chance, shown, in_words(*score.clean), f"an interval above {chance:.2f}")
-    style, in_it = score.worst
-    wanted = _wanted(least, chance)
-    for name, tried, mine in (
-        ("baseline", shown, score.clean),
-        ("style", f"the style {style or 'of all'}", in_it),
-        ("damaged", f"{score.damaged[1]} damaged pictures", score.damaged),
+    shown, style = f"{len(score.clean)} hidden pictures", score.worst
+    low, _ = interval(sum(score.clean), len(score.clean))
+    yield _outcome("guessing", low > chance, shown, in_words(score.clean), f"an interval above {chance:.2f}")
+    for name, tried, mine, theirs in (
+        ("baseline", shown, score.clean, least and least.clean),
+        ("style", f"the style {style or 'of all'}", score.styles[style], least and least.styles[style]),
+        ("damaged", f"{len(score.damaged)} damaged pictures", score.damaged, least and least.damaged),
     ):
-        bar, who = wanted[name]
-        yield _outcome(name, mine[0] / mine[1] >= bar, tried, in_words(*mine), f"at least {bar:.2f}, {who}")
+        passed, got, expected = _against(mine, theirs) if theirs else _against_half(mine, chance)
+        yield _outcome(name, passed, tried, got, expected)
 
 
-def _wanted(least: Score | None, chance: float) -> dict[str, tuple[float, str]]:
-    """The accuracy that earns points, and whose it is: a baseline's, or else a share of the way up from guessing."""
-    if least:
-        scores = {"baseline": least.clean, "style": least.worst[1], "damaged": least.damaged}
-        return {name: (right / shown, "the baseline's") for name, (right, shown) in scores.items()}
-    half = chance + (1 - chance) / 2, "half of the way from guessing, since these pictures have no baseline"
-    quarter = chance + (1 - chance) / 4, "a quarter of the way from guessing, since these pictures have no baseline"
-    return {"baseline": half, "style": quarter, "damaged": quarter}
+def _against(mine: Sequence[bool], theirs: Sequence[bool]) -> tuple[bool, str, str]:
+    """(passed, got, expected): the same pictures, shown to a hand-in and to the baseline."""
+    alone = sum(a > b for a, b in zip(mine, theirs, strict=True))
+    missed = sum(a < b for a, b in zip(mine, theirs, strict=True))
+    got = f"{in_words(mine)}; it alone is right on {alone}, the baseline alone on {missed}"
+    bar = f"the baseline's {_share(theirs):.2f}"
+    expected = f"{bar}, or no further below it than chance explains (McNemar's exact test, 95 %)"
+    return not behind(alone, missed), got, expected
+
+
+def behind(alone: int, missed: int) -> bool:
+    """Whether one of two classifiers is clearly behind, shown the same pictures: McNemar's exact test, 95 %.
+
+    `alone` are the pictures on which it is right and the other wrong, `missed` those the other way round. Were the two
+    equally good, each of these would be a coin's toss: McNemar 1947, https://doi.org/10.1007/BF02295996
+    """
+    from scipy.stats import binomtest
+
+    return alone < missed and bool(binomtest(alone, alone + missed).pvalue < 0.05)
+
+
+def _against_half(mine: Sequence[bool], chance: float) -> tuple[bool, str, str]:
+    """(passed, got, expected) where there is no baseline: then half of the way from guessing takes its place."""
+    half = chance + (1 - chance) / 2
+    _, high = interval(sum(mine), len(mine))
+    expected = f"an interval that reaches {half:.2f}, half of the way from guessing, as these pictures have no baseline"
+    return high >= half, in_words(mine), expected
 
 
 def _measures(score: Score) -> Iterator[tuple[str, str | float]]:
-    low, high = interval(*score.clean)
-    yield from (("right", score.clean[0]), ("shown", score.clean[1]), ("low", low), ("high", high))
-    yield from (("worst style", score.worst[0]), ("in it", score.worst[1][0] / score.worst[1][1]))
-    yield "damaged", score.damaged[0] / score.damaged[1]
+    right, shown = sum(score.clean), len(score.clean)
+    low, high = interval(right, shown)
+    yield from (("right", right), ("shown", shown), ("low", low), ("high", high))
+    yield from (("worst style", score.worst), ("in it", _share(score.styles[score.worst])))
+    yield "damaged", _share(score.damaged)
 
 
 def _said(score: Score) -> Iterator[str]:
     """What a learner should know whatever the points: the figures with their intervals."""
-    yield f"accuracy on hidden pictures: {in_words(*score.clean)}"
+    yield f"accuracy on hidden pictures: {in_words(score.clean)}"
     if len(score.styles) > 1:
-        styles = (f"{style} {right / shown:.2f}" for style, (right, shown) in sorted(score.styles.items()))
+        styles = (f"{style} {_share(right):.2f}" for style, right in sorted(score.styles.items()))
         yield f"in each style, none of which was handed out: {', '.join(styles)}"
-    yield f"on damaged pictures: {in_words(*score.damaged)}"
+    yield f"on damaged pictures: {in_words(score.damaged)}"
 
 
-def in_words(right: int, shown: int) -> str:
+def in_words(right: Sequence[bool]) -> str:
     """ "0.62 (0.54 to 0.69) of 160": the accuracy with its 95 % interval."""
-    low, high = interval(right, shown)
-    return f"{right / shown:.2f} ({low:.2f} to {high:.2f}) of {shown}"
+    low, high = interval(sum(right), len(right))
+    return f"{_share(right):.2f} ({low:.2f} to {high:.2f}) of {len(right)}"
+
+
+def _share(right: Sequence[bool]) -> float:
+    return sum(right) / len(right)
 
 
 def interval(right: int, shown: int) -> tuple[float, float]:
@@ -179,21 +202,19 @@ def interval(right: int, shown: int) -> tuple[float, float]:
 
 
 def score_of(predictor: Predictor, hidden: HiddenSet) -> Score:
-    """How often the classifier is right on a set's pictures. An answer that is no number is wrong."""
-    right = _right(predictor, hidden.pictures)
-    styles: dict[str, tuple[int, int]] = {}
-    for picture, is_right in zip(hidden.pictures, right, strict=True):
-        so_far = styles.get(picture.style, (0, 0))
-        styles[picture.style] = so_far[0] + is_right, so_far[1] + 1
-    spoiled = _right(predictor, hidden.spoiled)
-    return Score((sum(right), len(right)), styles, (sum(spoiled), len(spoiled)))
+    """What the classifier gets right of a set's pictures. An answer that is no number is wrong."""
+    right, styles = _right(predictor, hidden.pictures), [picture.style for picture in hidden.pictures]
+    by_style = {name: tuple(compress(right, (style == name for style in styles))) for name in sorted(set(styles))}
+    return Score(right, by_style, _right(predictor, hidden.spoiled))
 
 
-def _right(predictor: Predictor, pictures: Sequence[Picture]) -> list[bool]:
+def _right(predictor: Predictor, pictures: Sequence[Picture]) -> tuple[bool, ...]:
     with _no_tiny_numbers():
         predicted = predictor.predict((Image.open(io.BytesIO(picture.content)) for picture in pictures), batch_size=16)
     usable = predicted.probabilities.isfinite().all(1).tolist()
-    return [name == picture.label and ok for name, picture, ok in zip(predicted.names, pictures, usable, strict=True)]
+    return tuple(
+        name == picture.label and ok for name, picture, ok in zip(predicted.names, pictures, usable, strict=True)
+    )
 
 
 @contextmanager
@@ -212,12 +233,12 @@ def _baseline(digest: str, hidden: HiddenSet) -> Score:
     if "accuracy" not in header.metadata:
         return score_of(read_predictor(hidden.baseline, "baseline.safetensors"), hidden)
     score = score_of(_probe(hidden.baseline), hidden)
-    low, high = interval(*score.clean)
+    low, high = interval(sum(score.clean), len(score.clean))
     stated = float(header.metadata["accuracy"])
     if not low - 0.05 <= stated <= high + 0.05:
         raise CanaryFailed(
-            f"on {socket.gethostname()} the stored probe of {hidden.name} is right on {score.clean[0]} of "
-            f"{score.clean[1]} hidden pictures, and should be on {stated:.0%}; no capstone is graded there: run "
+            f"on {socket.gethostname()} the stored probe of {hidden.name} is right on {sum(score.clean)} of "
+            f"{len(score.clean)} hidden pictures, and should be on {stated:.0%}; no capstone is graded there: run "
             "`course doctor` on it, and mend what it finds"
         )
     return score

@@ -1,4 +1,4 @@
-"""Hidden pictures: what is drawn of a folder, the same for everybody in a class.
+"""Hidden pictures: what is drawn of a folder, the same for everybody and in every gradebook.
 
 A folder holds FOLDER/class/picture, or FOLDER/style/class/picture where styles are to be told apart; a `pictures.zip`
 in it may hold the same. Files of one name in several styles are the same thing drawn twice: one of them is drawn.
@@ -25,6 +25,7 @@ from course.grading.capstone import DAMAGED, DRAWN
 from course.grading.capstone.damage import damaged
 
 ARCHIVE, BASELINE = "pictures.zip", "baseline.safetensors"
+SEED = "hidden pictures"  # of every draw: what is drawn depends on the pictures alone
 SIDE = 256  # pixels to which the longer side of a larger picture is brought
 _ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -40,7 +41,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class HiddenSet:
-    """What a class's hand-ins are shown, as plain data: `pictures` once, `spoiled` some of them damaged."""
+    """What hand-ins are shown, as plain data: `pictures` once, `spoiled` some of them damaged."""
 
     name: str
     classes: tuple[str, ...]
@@ -62,12 +63,14 @@ class HiddenSet:
         return set(self.classes) <= set(classes)
 
 
-def read_set(folder: Path, seed: str, *, name: str = "") -> HiddenSet:
-    """What `seed` draws of a folder: balanced over classes and styles, and which pictures are damaged, and how.
+def read_set(folder: Path, *, name: str = "") -> HiddenSet:
+    """What is drawn of a folder: balanced over classes and styles, and which pictures are damaged, and how.
+
+    It depends on the pictures alone, so the same hand-in earns the same in every gradebook.
 
     Raises GradingError for a folder without two classes of pictures, and for a file that is no picture.
     """
-    rng = random.Random(seed)
+    rng = random.Random(SEED)
     if (folder / ARCHIVE).is_file():
         with _archive(folder / ARCHIVE) as archive:
             pictures = _drawn(zipfile.Path(archive), folder, rng)
@@ -125,7 +128,7 @@ def _by_class(root: Any) -> dict[str, dict[str, dict[str, Any]]]:
     for first in _folders(root):
         inner = list(_folders(first))
         for style, place in [(first.name, one) for one in inner] or [("", first)]:
-            for file in place.iterdir():
+            for file in sorted(place.iterdir(), key=lambda file: file.name):
                 if file.name.lower().endswith(_ENDINGS) and not file.name.startswith("."):
                     found[place.name][Path(file.name).stem][style] = file
     return found

@@ -21,12 +21,13 @@ from course.grading.gradebook.engines import connect, explained
 from course.grading.gradebook.queries import (
     ALL_GRADED,
     GRADED,
-    KNOWN_SUBMISSION,
+    OF_LEARNER,
     grades_where,
     submissions_where,
     write_grade,
     write_submission,
 )
+from course.grading.gradebook.repeats import which_time
 from course.grading.gradebook.rows import HandedIn, grade_values, read_grade, read_submission, submission_values
 from course.grading.gradebook.standings import Policy, Standing, choose, newest
 from course.grading.records import Grade, Submission
@@ -83,15 +84,19 @@ class Gradebook:
         problem: str = "",
         reader: str = "",
     ) -> None:
-        """Record what was handed in. The same content by the same learner stays one row, with its earliest time.
+        """Record what was handed in. The same content seen again stays one row, with its earliest time.
+
+        It is another row, the last hand-in, where the learner handed in something else in between.
 
         `reader` is the digest of what found the `problem` in the content itself.
         """
         values = submission_values(submission, digest, notebook, exercises, problem, reader)
         with explained(self.name):
             with self._reading() as connection:
-                who = {"learner": values["learner"], "digest": digest}
-                known = connection.execute(KNOWN_SUBMISSION, who).mappings().first()
+                rows = list(map(dict, connection.execute(OF_LEARNER, {"learner": values["learner"]}).mappings()))
+            values["again"] = which_time(values, rows)
+            keys = "digest", "again"
+            known = next((row for row in rows if all(row[key] == values[key] for key in keys)), None)
             if known and not values["full_name"]:
                 values["full_name"] = known["full_name"]  # without a roster this time
             if known and values.items() <= dict(known).items():

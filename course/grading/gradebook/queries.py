@@ -14,9 +14,7 @@ from course.grading.records import MACHINERY
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _GRADE = ["submission", "exercise", "judges", "seed"]
 # Made once: a run that has nothing to do asks both of them for every submission.
-KNOWN_SUBMISSION = select(submissions).where(
-    submissions.c.learner == bindparam("learner"), submissions.c.digest == bindparam("digest")
-)
+OF_LEARNER = select(submissions).where(submissions.c.learner == bindparam("learner")).order_by(submissions.c.id)
 ALL_GRADED = select(*(grades.c[name] for name in _GRADE)).where(grades.c.status != MACHINERY)
 GRADED = ALL_GRADED.where(grades.c.submission == bindparam("submission"))
 
@@ -56,7 +54,7 @@ def grades_where(
 
 
 def write_submission(dialect: str, values: dict[str, Any]) -> Any:
-    """Insert, or keep the earliest time and the newest reading of the same content by the same learner."""
+    """Insert, or keep the earliest time and the newest reading of the same hand-in."""
     statement = _INSERT[dialect](submissions).values(values)
     new, old = statement.excluded, submissions.c
     earlier = or_(old.handed_in.is_(None), new.handed_in <= old.handed_in)
@@ -69,7 +67,7 @@ def write_submission(dialect: str, values: dict[str, Any]) -> Any:
         changed[name] = case((new.notebook != "", new[name]), else_=old[name])
     for name in ("handed_in", "late", "path", "member"):
         changed[name] = case((earlier, new[name]), else_=old[name])
-    return statement.on_conflict_do_update(index_elements=["learner", "digest"], set_=changed)
+    return statement.on_conflict_do_update(index_elements=["learner", "digest", "again"], set_=changed)
 
 
 def write_grade(dialect: str, values: dict[str, Any]) -> Any:

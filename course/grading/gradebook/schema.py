@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from course.errors import GradebookError
 
-VERSION = 3
+VERSION = 4
 _LOCK = 0x70726574  # any number of our own: PostgreSQL's advisory lock while tables are made or changed
 
 metadata = MetaData()
@@ -43,6 +43,7 @@ submissions = Table(
     Column("id", Integer, primary_key=True),  # in the order in which they were recorded
     Column("learner", Text, nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("again", Integer, nullable=False, server_default="0"),  # 1: handed in again, with another in between
     Column("notebook", Text, nullable=False),
     Column("exercises", Text, nullable=False),  # JSON: the ids, in order
     Column("path", Text, nullable=False),
@@ -52,7 +53,7 @@ submissions = Table(
     Column("problem", Text, nullable=False, server_default=""),
     Column("full_name", Text, nullable=False, server_default=""),  # from a roster
     Column("reader", String(64), nullable=False, server_default=""),  # digest of what found the problem in the content
-    UniqueConstraint("learner", "digest", name="gradebook_one_submission"),
+    UniqueConstraint("learner", "digest", "again", name="gradebook_one_submission"),
     Index("gradebook_submissions_digest", "digest"),
 )
 grades = Table(
@@ -125,7 +126,34 @@ def _add_full_name_and_reader(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE gradebook_submissions ADD COLUMN reader VARCHAR(64) NOT NULL DEFAULT ''"))
 
 
+def _let_content_come_again(connection: Connection) -> None:
+    """3 -> 4: the same content may be handed in again, with another in between."""
+    if connection.dialect.name == "postgresql":
+        steps = [
+            "ALTER TABLE gradebook_submissions ADD COLUMN again INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE gradebook_submissions DROP CONSTRAINT gradebook_one_submission",
+            "ALTER TABLE gradebook_submissions ADD CONSTRAINT gradebook_one_submission UNIQUE (learner, digest, again)",
+        ]
+    else:  # SQLite cannot drop a constraint: the table is made anew
+        columns = "id, learner, digest, notebook, exercises, path, member, handed_in, late, problem, full_name, reader"
+        steps = [
+            "ALTER TABLE gradebook_submissions RENAME TO gradebook_submissions_3",
+            """CREATE TABLE gradebook_submissions (
+                id INTEGER NOT NULL PRIMARY KEY, learner TEXT NOT NULL, digest VARCHAR(64) NOT NULL,
+                again INTEGER NOT NULL DEFAULT 0, notebook TEXT NOT NULL, exercises TEXT NOT NULL, path TEXT NOT NULL,
+                member TEXT NOT NULL, handed_in TEXT, late BOOLEAN NOT NULL, problem TEXT NOT NULL DEFAULT '',
+                full_name TEXT NOT NULL DEFAULT '', reader VARCHAR(64) NOT NULL DEFAULT '',
+                CONSTRAINT gradebook_one_submission UNIQUE (learner, digest, again))""",
+            f"INSERT INTO gradebook_submissions ({columns}) SELECT {columns} FROM gradebook_submissions_3",
+            "DROP TABLE gradebook_submissions_3",
+            "CREATE INDEX gradebook_submissions_digest ON gradebook_submissions (digest)",
+        ]
+    for step in steps:
+        connection.execute(text(step))
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {  # by the version they start from
     1: _add_problem_and_machine,
     2: _add_full_name_and_reader,
+    3: _let_content_come_again,
 }

@@ -56,14 +56,18 @@ def collect(
     found: dict[tuple[str, Path, str], Submission] = {}
     for source in read:
         refuse_without_notebooks(source)
-    for source, pairs in _owned(read):
+    owners: list[Owner] = []
+    for source, pairs in _owned(read, known):
         submissions = _submissions(pairs, known, due)
         if not submissions:
             raise SubmissionError(f"{source.path} holds no notebook of any learner; is it the right one?")
         for submission in submissions:
             found.setdefault((submission.learner, submission.path, submission.member), submission)
+        owners += [owner for _, owner in pairs]
         if due is not None and not all(owner.dated or owner.late or _submitted(owner, known) for _, owner in pairs):
             tell(f"{source.path}: its dates are those of the download; only what is marked LATE counts as late")
+    _tell_of_sections(owners, tell)
+    _tell_of_guesses(owners, known, tell)
     _tell_of_strangers(found.values(), known, tell)
     return sorted(found.values(), key=lambda one: (one.learner.casefold(), one.learner, str(one.path), one.member))
 
@@ -117,11 +121,11 @@ def _single(paths: list[Path]) -> list[Source]:
     return [_together(base, (in_folder(base, path) for path in paths))]
 
 
-def _owned(read: list[Source]) -> list[tuple[Source, Owned]]:
+def _owned(read: list[Source], known: Roster | None) -> list[tuple[Source, Owned]]:
     """Each source with whose its files are; several zips, if most hold one learner's files, are a learner each."""
     names = [name for source in read for name in names_at_top(source)]
     shared = frozenset(name for name in names if names.count(name) > 1)
-    pairs = [(source, owned(source, shared)) for source in read]
+    pairs = [(source, owned(source, shared, known)) for source in read]
     zips = [len(by_label(found)) for source, found in pairs if source.path.is_file()]
     personal = len(zips) > 1 and 2 * sum(count <= 1 for count in zips) >= len(zips)
     return [(source, owned_by_one(source) if personal and source.path.is_file() else found) for source, found in pairs]
@@ -201,15 +205,38 @@ def _capstone(
 
 
 def _look_up(owner: Owner, known: Roster | None) -> Learner | None:
-    if known is None:
-        return None
-    learner = known.find(*owner.names, number=owner.number)
-    return known.find_inside(owner.label) if learner is None and owner.inside else learner
+    match = known.find(*owner.names, number=owner.number, inside=owner.inside) if known else None
+    return match.learner if match else None
 
 
 def _submitted(owner: Owner, known: Roster | None) -> datetime | None:
     learner = _look_up(owner, known)
     return learner.submitted if learner else None
+
+
+def _tell_of_sections(owners: Iterable[Owner], tell: Callable[[str], Any]) -> None:
+    within: dict[str, set[str]] = defaultdict(set)
+    for owner in owners:
+        within[presentable(owner.within)].add(presentable(owner.label))
+    for folder, labels in sorted(within.items()):
+        if folder != presentable(""):
+            tell(f"the folder {folder} is nobody's; those in it are taken for learners': {_some(sorted(labels))}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _tell_of_guesses(owners: Iterable[Owner], known: Roster | None, tell: Callable[[str], Any]) -> None:
+    """A line for each name that is not just a learner's full name, login or e-mail."""
+    if known is None:
+        return
+    for label, owner in sorted({owner.label: owner for owner in owners}.items()):
+        match = known.find(*owner.names, number=owner.number, inside=owner.inside)
+        if match and match.by:
+            who = match.learner.name or match.learner.learner
+            called = f"{who} ({match.learner.learner})" if who != match.learner.learner else who
+            tell(f"{presentable(label)} is taken for {presentable(called)}, by {match.by} alone")
 
 
 def _tell_of_strangers(found: Iterable[Submission], known: Roster | None, tell: Callable[[str], Any]) -> None:
@@ -218,5 +245,4 @@ def _tell_of_strangers(found: Iterable[Submission], known: Roster | None, tell: 
     learners = {learner.learner for learner in known.learners}
     strangers = sorted({submission.learner for submission in found} - set(map(presentable, learners)))
     if strangers:
-        shown = ", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else "")
-        tell(f"not in the roster: {shown}; graded under the names that their files have")
+        tell(f"not in the roster: {_some(strangers)}; graded under the names that their files have")

@@ -36,6 +36,12 @@ _GENERIC = re.compile(
     r"[\s_-]*\d*",
     re.IGNORECASE,
 )
+# A word that is nobody's, beside those of the course's own names.
+_HARMLESS = re.compile(
+    r"v?\d{1,4}|(?:notebooks?|untitled|homeworks?|hw|assignments?|exercises?|submissions?|solutions?|answers?|chapters?|"
+    r"final|weeks?|labs?|ps|parts?|tasks?|projects?|work|copy|autosave|late|new|fixed|version|course|transfer|learning|"
+    r"sections?|groups?|drafts?|data|src|code|backup|old|tries|try|attempts?)\d*"
+)
 _ENDING = re.compile(r"(?:\.ipynb(?:\.txt|\.json)?|\.safetensors|\.[a-z0-9]{1,5})$", re.IGNORECASE)
 _EDGES = " _.,-"  # the hyphen last, where it stands for itself in a pattern
 _LONGEST = 120  # characters of a learner's name
@@ -52,6 +58,7 @@ class Owner:
     handed_in: datetime | None = None  # in UTC, where the name or the export says it
     dated: bool = True  # False where a file's date is that of the download
     inside: bool = False  # whether the label may hold more than the learner's name
+    within: str = ""  # the folders above the learner's that are nobody's, such as a section's
 
 
 def by_export(name: str) -> Owner | None:
@@ -111,6 +118,27 @@ def _released() -> tuple[str, ...]:
 @cache
 def _chapters() -> frozenset[str]:
     return frozenset(name[:2] for name in _released() if name[:2].isdigit())
+
+
+def without_harmless(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a name that may be somebody's: without numbers, LATE, and what the course's own files are called."""
+    return tuple(word for word in words if not _is_harmless(word))
+
+
+def may_be_somebody(folder: str) -> bool:
+    """False for a folder that is called as what lies in it: `02`, `homework 2`, `notebooks`."""
+    words = tuple(re.findall(r"[^\W_]+", folder.casefold()))
+    return by_export(folder) is not None or bool(by_file_name(folder)[0] and without_harmless(words))
+
+
+def _is_harmless(word: str) -> bool:
+    return _HARMLESS.fullmatch(word) is not None or word in _title_words()
+
+
+@cache
+def _title_words() -> frozenset[str]:
+    """The words of the chapters' titles, without short ones that might be initials."""
+    return frozenset(word for name in _released() for word in re.findall(r"[a-z]{3,}", name))
 
 
 def stem_of(name: str) -> str:

@@ -1,7 +1,8 @@
 """Whose each file of a source is: by the export's names, nbgrader's or a clone's folders, a folder or a file's name.
 
-What a learner puts into a folder of their own never decides whose it is: only the outermost name counts, so nobody can
-hand in a folder `anna` within theirs and spoil Anna's grade.
+What a learner puts into a folder of their own never decides whose it is: the outermost name that is somebody's counts,
+so nobody can hand in a folder `anna` within theirs and spoil Anna's grade. Folders above are nobody's, such as a
+section's, if the roster knows a folder within them, or if all of them hold nothing but folders of several people.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +19,8 @@ import yaml
 from course.errors import SubmissionError
 from course.grading.records import Submission
 from course.grading.submissions.found import Found, Source
-from course.grading.submissions.naming import Owner, by_export, by_file_name, stem_of
+from course.grading.submissions.naming import Owner, by_export, by_file_name, may_be_somebody, stem_of
+from course.grading.submissions.roster import Roster
 
 Owned = list[tuple[Found, Owner]]
 
@@ -33,10 +36,11 @@ _NOBODYS = {"readme", "license", "requirements", "conftest", "sitecustomize", "u
 _NOBODYS |= {"course", "torch", "torchvision", "numpy", "timm", "transformers", *sys.stdlib_module_names}
 
 
-def owned(source: Source, shared: frozenset[str] = frozenset()) -> Owned:
+def owned(source: Source, shared: frozenset[str] = frozenset(), known: Roster | None = None) -> Owned:
     """Each file with its owner, several times for a group's submission on Gradescope, without what is nobody's.
 
     `shared` are the learners that file names at the top of several sources hold: there the source's name decides.
+    `known` is the roster, if there is one.
     """
     source = _without_course_files(source)
     depth = _wrapped(source)
@@ -45,7 +49,12 @@ def owned(source: Source, shared: frozenset[str] = frozenset()) -> Owned:
         inside = [found for found in source.files if len(found.parts) > depth + 1]
         return [(found, owner) for found in inside for owner in _submitters(submitters, found.parts[depth])]
     assignment = _assignment(source, depth)
-    pairs = [(found, _owner(source, found, depth, assignment, shared)) for found in source.files]
+    listed = _in_roster(source, depth, assignment, known) if known else {}
+    inner = depth if assignment else _below_sections(source, depth)
+    pairs = [
+        (found, listed.get(found.parts[:-1]) or _owner(source, found, depth, inner, assignment, shared))
+        for found in source.files
+    ]
     return [(found, owner) for found, owner in pairs if owner is not None]
 
 
@@ -69,17 +78,61 @@ def names_at_top(source: Source) -> set[str]:
     return {by_file_name(name)[0] for name in tops if by_export(name) is None} - {""}
 
 
-def _owner(source: Source, found: Found, depth: int, assignment: str, shared: frozenset[str]) -> Owner | None:
-    outermost = found.parts[depth]
-    exported = by_export(outermost)
-    if exported is not None:
-        return exported
+def _owner(
+    source: Source, found: Found, depth: int, inner: int, assignment: str, shared: frozenset[str]
+) -> Owner | None:
+    """The owner by the name at `depth`, or at `inner` where the folders from there are sections."""
     if len(found.parts) == depth + 1:
-        return _by_name(source, found, depth, shared)
-    if "submitted" in (source.name, *found.parts[:depth]) and len(found.parts) == depth + 3:
-        return Owner(outermost, (outermost,), handed_in=_timestamp(source, found))
-    names = (outermost, outermost.removeprefix(assignment))
-    return Owner(names[1], names, dated=outermost not in source.clones, inside=True)
+        return by_export(found.parts[depth]) or _by_name(source, found, depth, shared)
+    if _is_nbgraders(source, depth) and len(found.parts) == depth + 3:
+        return Owner(found.parts[depth], (found.parts[depth],), handed_in=_timestamp(source, found))
+    if len(found.parts) <= inner + 1:
+        return None  # a section's own file
+    return _by_folder(source, found.parts, depth, inner, assignment)
+
+
+def _by_folder(source: Source, parts: tuple[str, ...], depth: int, at: int, assignment: str) -> Owner:
+    """The owner by the folder at a place; those from `depth` to there are nobody's."""
+    sections = "/".join(parts[depth:at])
+    if (exported := by_export(parts[at])) is not None:
+        return replace(exported, within=sections)
+    names = (parts[at], parts[at].removeprefix(assignment))
+    return Owner(names[1], names, dated=parts[depth] not in source.clones, inside=True, within=sections)
+
+
+def _in_roster(source: Source, depth: int, assignment: str, known: Roster) -> dict[tuple[str, ...], Owner]:
+    """By folder the owner whom the roster knows: by the outermost folder of a learner's, below none with notebooks."""
+    holders = {found.parts[:-1] for found in source.files if found.is_work}
+    listed: dict[tuple[str, ...], Owner] = {}
+    for parts in {found.parts[:-1] for found in source.files}:
+        for at in range(depth, len(parts)):
+            owner = _by_folder(source, parts, depth, at, assignment)
+            if known.find(*owner.names, number=owner.number, inside=owner.inside):
+                listed[parts] = owner
+            if parts in listed or parts[: at + 1] in holders:
+                break
+    return {} if _is_nbgraders(source, depth) else listed
+
+
+def _below_sections(source: Source, depth: int) -> int:
+    """How many folders lie above those of learners, where all of them hold but the folders of several people."""
+    while not _is_nbgraders(source, depth) and _are_sections(source, depth):
+        depth += 1
+    return depth
+
+
+def _are_sections(source: Source, depth: int) -> bool:
+    work = [found.parts[depth:] for found in source.files if found.is_work]
+    outer, inner = {parts[0] for parts in work}, {parts[:2] for parts in work}
+    names = {parts[1] for parts in inner if len(parts) > 1}
+    if any(len(parts) < 3 for parts in work) or outer & source.clones or any(map(by_export, outer)):
+        return False
+    # Of learners' own folders some are called the same (`homework`), or as what is in them.
+    return len(outer) < len(inner) == len(names) and all(map(may_be_somebody, names))
+
+
+def _is_nbgraders(source: Source, depth: int) -> bool:
+    return any("submitted" in (source.name, *found.parts[:depth]) for found in source.files[:1])
 
 
 def _by_name(source: Source, found: Found, depth: int, shared: frozenset[str]) -> Owner | None:

@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from course.errors import SubmissionError
+from course.grading.submissions.naming import without_harmless
 from course.judging.contents import described
 
 # What a column may be called, in lower case. The first of a row that is there counts.
@@ -29,6 +31,7 @@ _COLUMNS = {
 }
 _MOODLE_DATES = ("%A, %d %B %Y, %I:%M %p", "%A, %d %B %Y, %H:%M", "%A, %B %d, %Y, %I:%M %p", "%d %B %Y, %I:%M %p")
 _NO_LEARNERS = ("points possible", "student, test")  # rows of Canvas's gradebook
+_Key = TypeVar("_Key", str, tuple[str, ...])
 _SHORTEST = 3  # characters of a login that is looked for inside a longer name
 
 
@@ -45,6 +48,14 @@ class Learner:
     submitted: datetime | None = None  # in UTC, from Moodle's grading worksheet
 
 
+@dataclass(frozen=True)
+class Match:
+    """Whom a name stands for; `by` says by what, unless it is just the full name, login or e-mail."""
+
+    learner: Learner
+    by: str = ""
+
+
 class Roster:
     """The learners of a class, to be found by what an export, a folder or a file calls them."""
 
@@ -52,29 +63,63 @@ class Roster:
         self.learners = tuple(learners)
         self.numbered = numbered  # its numbers are those that the export's file names hold
         self._numbers = _index((learner.number, learner) for learner in self.learners)
-        self._names = _index((key, learner) for learner in self.learners for key in _keys(learner))
-        self._inside = [(_words(key), learner) for learner in self.learners for key in _keys(learner)]
+        self._whole = _index((key, learner) for learner in self.learners for key in _keys(learner))
+        self._words = _index((_words(key), learner) for learner in self.learners for key in _keys(learner))
+        self._mailboxes = _index((_words(_mailbox(learner)), learner) for learner in self.learners)
+        self._seen: dict[tuple[tuple[str, ...], str, bool], Match | None] = {}
 
-    def find(self, *names: str, number: str = "") -> Learner | None:
+    def find(self, *names: str, number: str = "", inside: bool = False) -> Match | None:
         """The one learner with this number, or else with one of these names; None if there is none, or several.
 
+        A full name, login or e-mail wins over the part of an e-mail before the @. `inside`: a name may hold more than
+        the learner's, as `assignment-1-login` does; then a bare first name is never enough.
         A roster with the export's own numbers is asked by number alone: two learners may share a name.
         """
+        asked = (names, number, inside)
+        if asked not in self._seen:
+            self._seen[asked] = self._found(*asked)
+        return self._seen[asked]
+
+    def _found(self, names: tuple[str, ...], number: str, inside: bool) -> Match | None:
         if number and (self.numbered or number in self._numbers):
-            return self._numbers.get(number)
-        for name in names:
-            found = self._names.get(_plain(name))
-            if found is not None:
-                return found
+            learner = self._numbers.get(number)
+            return Match(learner) if learner else None
+        for way in (self._fully, self._by_part) if inside else (self._fully_alone, self._by_mailbox_alone):
+            for name in names:
+                if (match := way(name)) is not None:
+                    return match
         return None
 
-    def find_inside(self, text: str) -> Learner | None:
-        """The one learner whose login, address or name is part of a longer name such as `assignment-1-login`."""
-        words = _words(text)
+    def _fully_alone(self, name: str) -> Match | None:
+        learner = self._whole.get(_plain(name)) or self._words.get(_words(name))
+        return Match(learner) if learner else None
+
+    def _by_mailbox_alone(self, name: str) -> Match | None:
+        learner = self._mailboxes.get(_words(name))
+        return Match(learner, "the part of the e-mail before the @") if learner else None
+
+    def _fully(self, name: str) -> Match | None:
+        """By a name that is the learner's but for words that are nobody's, or that holds all of it."""
+        if match := self._fully_alone(name) or self._fully_alone(" ".join(without_harmless(_words(name)))):
+            return match
         found = {
-            learner for key, learner in self._inside if len("".join(key)) >= _SHORTEST and _is_part(key, words)
-        }  # fmt: skip
-        return found.pop() if len(found) == 1 else None
+            learner
+            for key, learner in self._words.items()
+            if _is_part(key, _words(name)) and (len(key) > 1 or _is_distinct(key[0], learner))
+        }
+        return Match(found.pop(), "a part of that name") if len(found) == 1 else None
+
+    def _by_part(self, name: str) -> Match | None:
+        if match := self._by_mailbox_alone(name) or self._by_mailbox_alone(" ".join(without_harmless(_words(name)))):
+            return match
+        found = {
+            learner
+            for key, learner in self._mailboxes.items()
+            if _is_part(key, _words(name)) and (len(key) > 1 or _has_digit(key[0]))
+        }
+        return (
+            Match(found.pop(), "the part of the e-mail before the @, within a longer name") if len(found) == 1 else None
+        )
 
 
 def read_roster(path: Path) -> Roster:
@@ -150,8 +195,8 @@ def _moodle_date(text: str) -> datetime | None:
 
 
 def _keys(learner: Learner) -> set[str]:
-    """Every name that a learner goes by, plain."""
-    names = {learner.learner, learner.login, learner.email, learner.email.partition("@")[0], learner.student_id}
+    """Every full name that a learner goes by, plain."""
+    names = {learner.learner, learner.login, learner.email, learner.student_id}
     names |= {learner.name, learner.number}
     last, comma, first = learner.name.partition(",")
     turned = (
@@ -176,9 +221,29 @@ def _is_part(key: tuple[str, ...], words: tuple[str, ...]) -> bool:
     return any(words[at : at + len(key)] == key for at in range(len(words) - len(key) + 1))
 
 
-def _index(pairs: Iterable[tuple[str, Learner]]) -> dict[str, Learner]:
+def _mailbox(learner: Learner) -> str:
+    return learner.email.partition("@")[0]
+
+
+def _is_distinct(word: str, learner: Learner) -> bool:
+    """True for a word that finds a learner within a longer name: long enough, and no bare first or last name."""
+    if len(word) < _SHORTEST:
+        return False
+    return _has_digit(word) or (bool(learner.name) and _unaccented(word) not in _words(_unaccented(learner.name)))
+
+
+def _has_digit(word: str) -> bool:
+    """True for a word such as ab123, and not for a number or version that anything may hold."""
+    return len(word) >= _SHORTEST and any(char.isdigit() for char in word) and bool(without_harmless((word,)))
+
+
+def _unaccented(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(char))
+
+
+def _index(pairs: Iterable[tuple[_Key, Learner]]) -> dict[_Key, Learner]:
     """By key; a key that two learners share finds neither."""
-    found: dict[str, Learner | None] = {}
+    found: dict[_Key, Learner | None] = {}
     for key, learner in pairs:
         found[key] = learner if found.get(key, learner) == learner else None
     return {key: learner for key, learner in found.items() if key and learner is not None}
