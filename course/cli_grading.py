@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
+import time
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +68,7 @@ def grade(
     """
     from course.grading.run import grade_class
 
+    _need_driver(gradebook)
     console = Console(stderr=True)
     bars = Progress(
         TextColumn("{task.description}"),
@@ -74,12 +80,20 @@ def grade(
         console=console,
         disable=not console.is_terminal,
     )
-    with bars:
+    lines = _Lines()
+    with bars, _ended_by_sigterm():
         bar = bars.add_task("grading", total=None, rate="")
+
+        def on_begin(total: int) -> None:
+            bars.update(bar, total=total)
+            if not console.is_terminal:
+                lines.begin(total)
 
         def on_progress(done: int, summary: object) -> None:
             speed = bars.tasks[0].speed
             bars.update(bar, completed=done, rate=f"{speed:.1f} a second" if speed else "")
+            if not console.is_terminal:
+                lines.go_on(done)
 
         try:
             summary = grade_class(
@@ -98,22 +112,65 @@ def grade(
                 hidden_pictures=[
                     _folder(folder, "--capstone-pictures") or folder for folder in capstone_pictures or ()
                 ],
-                tell=lambda line: console.print(line, markup=False, highlight=False),
-                on_begin=lambda total: bars.update(bar, total=total),
+                tell=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+                on_begin=on_begin,
                 on_progress=on_progress,
             )
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stopped:
             print("\nstopped; what was graded is kept, and the same command goes on from there", file=sys.stderr)
-            raise typer.Exit(130) from None
+            raise typer.Exit(143 if isinstance(stopped, _Terminated) else 130) from None
     for line in (*summary.problems, *(f"not graded, our fault: {failure}" for failure in summary.failures)):
         print(_plain(line))
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
     print(
-        f"{summary.submissions} submissions in {summary.seconds:.0f} s: exercises {counts or 'none new'}"
+        f"{summary.submissions} submissions in {summary.seconds:.0f} s; exercises: "
+        + (f"{summary.statuses.total()} new ({counts})" if counts else "none new")
         + (f", {summary.already} graded before" if summary.already else "")
+        + (f"; {summary.copies} more are in copies of the same files" if summary.copies else "")
     )
     print(f"the class: {out / 'index.html'}; a page for each learner: {out / 'learners'}")
     raise typer.Exit(int(bool(summary.problems or summary.failures)))
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came: to end as on Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Meanwhile SIGTERM raises, so that the workers are ended and what they share is cleaned up."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the cleaning up
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Lines:
+    """Progress for a log: a plain line a tenth of the way, and at most one every few seconds."""
+
+    def __init__(self, every_s: float = 5.0) -> None:
+        self._every_s, self._started, self._said, self._total, self._next = every_s, 0.0, 0.0, 0, 0.0
+
+    def begin(self, total: int) -> None:
+        self._started = self._said = time.monotonic()
+        self._total, self._next = total, total / 10
+        self._say(f"{total} submissions; what is new waits until the reference solutions have proven the machine")
+
+    def go_on(self, done: int) -> None:
+        now = time.monotonic()
+        if done < self._next or now - self._said < self._every_s:
+            return
+        self._said, self._next = now, done + self._total / 10
+        self._say(f"{done} of {self._total} submissions after {now - self._started:.0f} s")
+
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
 
 def report(out: Out, gradebook: Book = "", policy: Counts = Policy.last, solutions: Solutions = None) -> None:
@@ -139,7 +196,10 @@ def report(out: Out, gradebook: Book = "", policy: Counts = Policy.last, solutio
 def export(
     path: Annotated[Path, typer.Argument(help="The file to write.")],
     format: Annotated[str, typer.Option(help="canvas, moodle, gradescope, github-classroom, github-actions, csv, …")],
-    out: Annotated[Path, typer.Option("--out", help="The folder that `course grade` wrote to.")] = Path(),
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="Where the grades come from: the --out of `course grade`, with its gradebook."),
+    ] = Path(),
     gradebook: Book = "",
     notebook: Annotated[str | None, typer.Option(help="Only this notebook, say 02.")] = None,
     learner: Annotated[str | None, typer.Option(help="Only this learner.")] = None,
@@ -174,7 +234,9 @@ def release(
     from course.grading import release as module
 
     if gradescope:
-        print(module.release_gradescope(out, _number(gradescope), hidden=_folder(hidden, "--hidden")))
+        known = out.exists()
+        written = module.release_gradescope(out, _number(gradescope), hidden=_folder(hidden, "--hidden"))
+        print(f"{written}{' (replaced: it draws other inputs than the one before)' if known else ''}")
         return
     released = module.release(out)
     print(f"{len(released.files)} files in {released.folder}")
@@ -185,12 +247,22 @@ def _open(gradebook: str, out: Path):
     from course.grading.gradebook import Gradebook
     from course.grading.run import GRADEBOOK
 
+    _need_driver(gradebook)
     place = gradebook or out / GRADEBOOK
     if "://" not in str(place) and not Path(place).exists():
         raise GradingError(
             f"there is no gradebook at {place}; name the folder that course grade wrote to: --out FOLDER"
         )
     return Gradebook.open(place)
+
+
+def _need_driver(gradebook: str) -> None:
+    """Raise GradingError for PostgreSQL without psycopg, which the course's extra brings."""
+    if gradebook.startswith(("postgres://", "postgresql://", "postgresql+psycopg://")) and not find_spec("psycopg"):
+        raise GradingError(
+            "a gradebook on PostgreSQL needs its driver, psycopg, which is not installed; run: "
+            'python -m pip install -e ".[grade,postgres]"'
+        )
 
 
 def _number(notebook: str) -> str:

@@ -129,6 +129,32 @@ def test_a_renamed_file_is_the_same_submission(pool, book, hand_in):
     assert len(list(book.submissions())) == 1
 
 
+class FullMarks:
+    """A pool that reads notebooks, and gives every exercise its points without running anything."""
+
+    width = 2
+
+    def submit(self, function, *arguments):
+        future = Future()
+        if function is tasks.read:
+            future.set_result(function(*arguments))
+        else:
+            made = tasks.machinery_failure(*arguments, "")
+            future.set_result(replace(made, status="graded", score=made.points))
+        return future
+
+
+def test_what_is_new_what_was_graded_before_and_what_is_a_copy_add_up(book, hand_in):
+    handed_in = [ada := hand_in(), replace(ada, learner="ben"), hand_in("cy", mark="cy")]
+    settings = settings_for(book)
+    counts = [
+        (summary.graded, summary.already, summary.copies)
+        for some in (handed_in[:2], handed_in, handed_in)
+        for summary in [grade(some, book, FullMarks(), settings)]
+    ]
+    assert counts == [(4, 0, 4), (4, 4, 4), (0, 8, 4)]
+
+
 def test_a_resubmission_counts_and_the_first_one_stays_as_history(pool, book, hand_in):
     settings = settings_for(book)
     grade([hand_in(cells={**RIGHT, FREEZE: WRONG[FREEZE]})], book, pool, settings)

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from course import cli
+from course.cli_grading import _Lines
 from course.grading.gradebook import Gradebook
 from course.grading.records import Submission
 from tests.benchmarks._submissions import answers, notebook_with, solutions
@@ -113,6 +114,20 @@ def test_trust_is_recorded_in_every_grade(folder, tmp_path):
     assert "ran without a sandbox" in (tmp_path / "instructor" / "ada.html").read_text()
 
 
+def test_a_log_gets_a_line_a_tenth_of_the_way_and_none_in_quick_succession(capsys):
+    lines = _Lines(every_s=0.0)
+    lines.begin(200)
+    for done in range(1, 201):
+        lines.go_on(done)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("200 submissions; what is new waits until the reference solutions have proven")
+    assert [line.split()[0] for line in said[1:]] == [str(20 * tenth) for tenth in range(1, 11)]
+    quick = _Lines(every_s=60.0)
+    quick.begin(10)
+    quick.go_on(9)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_the_process_that_hands_out_work_loads_no_torch():
     code = "import sys, course.cli_grading as c, course.grading.run; c._number(''); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
@@ -122,6 +137,12 @@ def test_the_process_that_hands_out_work_loads_no_torch():
     ("arguments", "words"),
     [
         (["grade", "nowhere", "--out", "out"], "nowhere"),
+        (
+            ["grade", "{folder}/../clas", "--out", "out"],
+            "clas matches nothing; notebooks or zips are in {folder}/../class",
+        ),
+        (["grade", "{folder}/../a.txt", "--out", "out"], "a.txt is no notebook, zip or capstone.safetensors; name one"),
+        (["report", "--out", "out", "--gradebook", "postgresql://x/y"], 'pip install -e ".[grade,postgres]"'),
         (["grade", "{folder}", "--out", "out", "--notebook", "77"], "there is no notebook 77"),
         (["grade", "{folder}", "--out", "out", "--hidden", "nowhere"], "--hidden nowhere is no folder"),
         (["grade", "{folder}", "--out", "out", "--solutions", "nowhere"], "--solutions nowhere is no folder"),
@@ -162,8 +183,10 @@ def test_a_wrong_option_is_refused_with_what_is_wrong(refused, folder, tmp_path,
     zips.mkdir(exist_ok=True)
     with zipfile.ZipFile(zips / "a.zip", "w") as archive:
         archive.writestr("ada.ipynb", "{}")
+    (folder.parent / "a.txt").write_text("my dog ate it")
+    monkeypatch.setattr("course.cli_grading.find_spec", lambda name: None)
     places = {"folder": folder, "empty": empty, "one": one, "long": "x" * 300}
     said = refused(*(part.format_map(places) for part in arguments))
-    assert words in said
+    assert words.replace("{folder}", str(folder)) in said
     assert not list(tmp_path.glob("out/*.html")) and not (tmp_path / "x.csv").exists()
     assert not (tmp_path / "nowhere").exists()

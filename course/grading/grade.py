@@ -34,10 +34,14 @@ from course.grading.tasks import (
 
 @dataclass
 class Summary:
-    """What a run did. `statuses` counts exercises by status, `already` those that were graded before it."""
+    """What a run did. `statuses` counts the exercises that it graded by status, `already` those graded before it.
+
+    A file that was handed in several times is graded once; `copies` counts the exercises of the others.
+    """
 
     submissions: int = 0
     already: int = 0
+    copies: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)  # a line for each submission that cannot be graded
     failures: list[str] = field(default_factory=list)  # of the machinery: these exercises have no score
@@ -131,6 +135,7 @@ class _Run:
         self._waiting: deque[_Task] = deque()
         self._pending: dict[Future, _Task] = {}
         self._begun: set[tuple[str, str]] = set()  # (submission, exercise) of this run
+        self._met: Counter[tuple[str, str]] = Counter()  # how often each was handed in
         self._left: Counter[str] = Counter()  # exercises that a submission still waits for
         self._done = 0
 
@@ -144,6 +149,8 @@ class _Run:
             for future in wait(self._pending, return_when=FIRST_COMPLETED).done:
                 self._receive(self._pending.pop(future), future)
         self._summary.submissions = len(submissions)
+        self._summary.already = len(self._met.keys() - self._begun)
+        self._summary.copies = self._met.total() - len(self._met)
         self._summary.seconds = time.monotonic() - started
         return self._summary
 
@@ -177,7 +184,6 @@ class _Run:
             missing = [exercise for exercise in known.exercises if not self._has(name, exercise)]
             if not missing:
                 self._record(submission, name, known.notebook, known.exercises)
-                self._summary.already += len(known.exercises)
                 return self._finish()
         self._give(_Task(tasks.read, (content, self._notebook), submission, name))
         return None
@@ -186,8 +192,8 @@ class _Run:
         arguments = self._capstones.arguments(submission)
         _, name, attempt, judges, *_ = arguments
         self._book.add_submission(submission, name, notebook=NOTEBOOK, exercises=[EXERCISE], problem="")
+        self._met[name, EXERCISE] += 1
         if (name, EXERCISE, judges, "") in self._graded:
-            self._summary.already += 1
             return self._finish()
         if (name, EXERCISE) in self._begun:
             return self._finish()
@@ -237,7 +243,6 @@ class _Run:
         exercises = [attempt.exercise for attempt in reading.attempts]
         self._record(task.submission, task.digest, reading.notebook, exercises)
         wanted = [attempt for attempt in reading.attempts if not self._has(task.digest, attempt.exercise)]
-        self._summary.already += len(exercises) - len(wanted)
         wanted = [attempt for attempt in wanted if (task.digest, attempt.exercise) not in self._begun]
         self._begun |= {(task.digest, attempt.exercise) for attempt in wanted}
         self._left[task.digest] += len(wanted)
@@ -273,6 +278,7 @@ class _Run:
         self._book.add_submission(
             submission, name, notebook=notebook, exercises=exercises, problem=problem, reader=reader
         )
+        self._met.update((name, exercise) for exercise in exercises)
 
     def _finish(self) -> None:
         self._done += 1

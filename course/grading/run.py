@@ -12,6 +12,7 @@ from course.errors import GradingError
 from course.grading.bubblewrap import namespaces
 from course.grading.grade import OnProgress, Summary, grade
 from course.grading.gradebook import Gradebook, Policy
+from course.grading.mistyped import refuse_mistyped
 from course.grading.pools import DaskPool, LocalPool, Pool
 from course.grading.records import CapstoneSubmission
 from course.grading.renamed import move_renamed
@@ -47,6 +48,7 @@ def grade_class(
     instructor's own, for capstones. Raises GradingError kin; whatever was
     graded by then is kept.
     """
+    refuse_mistyped(sources)
     submissions = collect(sources, roster=roster, due=due, tell=tell)
     runs_code = any(not isinstance(one, CapstoneSubmission) for one in submissions)
     if level == "sandbox" and runs_code and not scheduler:

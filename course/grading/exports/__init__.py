@@ -23,6 +23,15 @@ FORMATS = {
     "csv": "a table with one row an exercise",
     "csv-wide": "a table with one row a learner",
 }
+_WRITTEN = {  # what is counted, one and several of it
+    "canvas": ("score", "scores"),
+    "moodle": ("learner's grade", "learners' grades"),
+    "gradescope": ("check", "checks"),
+    "github-classroom": ("check", "checks"),
+    "github-actions": ("line", "lines"),
+    "csv": ("row, an exercise of a learner,", "rows, one an exercise of a learner,"),
+    "csv-wide": ("row, a learner,", "rows, one a learner,"),
+}
 _OF_ONE_LEARNER = ("gradescope", "github-classroom", "github-actions")
 
 
@@ -59,7 +68,7 @@ def export(
     write_whole(Path(path), text)
     unreadable = _unreadable([*standings, *unknown])
     ungraded = tuple(name for name in exported.ungraded if name not in unreadable)
-    return replace(exported, ungraded=ungraded, unreadable=unreadable)
+    return replace(exported, ungraded=ungraded, unreadable=unreadable, unit=_WRITTEN[format])
 
 
 def _unreadable(standings: list[Standing]) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from course.grading.exports.feedback import readable
 
 @dataclass(frozen=True)
 class Exported:
-    """How many scores were written, who was not found in the other system's list, who has no score yet, and why.
+    """How many were written of what, who was not found in the other system's list, who has no score yet, and why.
 
-    `unreadable` are those whose notebook cannot be read, so that nothing is written for them.
+    `unit` is what was counted, in singular and plural. `unreadable` are those whose notebook cannot be read, so that
+    nothing is written for them.
     """
 
     written: int
@@ -19,9 +20,11 @@ class Exported:
     ungraded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    unit: tuple[str, str] = ("entry", "entries")
 
     def __str__(self) -> str:
-        lines = [f"{self.written} {'entry' if self.written == 1 else 'entries'} written"]
+        kind, kinds = self.unit
+        lines = [f"{self.written} {kind if self.written == 1 else kinds} written"]
         if self.unmatched:
             lines.append(f"no match for {', '.join(self.unmatched)}; correct the names, or enter these by hand")
         if self.ungraded:
