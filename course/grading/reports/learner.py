@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
+from course.grading.capstone import NOTEBOOK
 from course.grading.gradebook import Policy, Standing
 from course.grading.records import MACHINERY, Grade
 from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, exercise_title, title_of
@@ -68,6 +69,7 @@ def learner_page(learner: Learner, policy: Policy, *, everything: bool) -> str:
         learner=learner,
         notebooks=notebooks,
         policy=policy,
+        draws=any(standing.notebook != NOTEBOOK for standing in learner.standings),
         everything=everything,
         verdict=_verdict,
         hints=_hints,
