@@ -22,7 +22,7 @@ from PIL import Image
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save
 
-from course.capstone import CARD, WEIGHTS, hand_in, read_hand_in
+from course.capstone import CARD, WEIGHTS, hand_in, read_hand_in, read_predictor
 from course.errors import CanaryFailed, GradingError
 from course.grading.capstone import DAMAGED, DRAWN, EXERCISE, NOTEBOOK, POINTS, damage, judge
 from course.grading.capstone.pictures import read_set
@@ -31,6 +31,7 @@ from course.grading.gradebook import Gradebook
 from course.grading.records import GRADED, MACHINERY, CapstoneSubmission, Grade, Submission
 from course.grading.release import leaks
 from course.grading.reports import write_reports
+from course.grading.reports.words import WRONG, standing_of
 from course.grading.submissions import collect
 from course.grading.tasks import Settings
 from course.model_card import ModelCard
@@ -110,6 +111,11 @@ CARD_TEXT = FULL.markdown("Model card", {}).encode()
 
 def graded(content, sets=(), card=CARD_TEXT, problem="") -> Grade:
     return judge.grade("s", "j", sets, content, card, problem)
+
+
+def again(content) -> bytes:
+    """The same weights in another file."""
+    return save(parse_tensors(content), metadata={**read_header(io.BytesIO(content), "x").metadata, "by": "a friend"})
 
 
 def earned(grade) -> dict[str, bool]:
@@ -217,10 +223,11 @@ def test_the_first_set_with_its_classes_counts(right, colours):
 
 
 @pytest.mark.parametrize("content, words", BAD_FILES.values(), ids=BAD_FILES)
-def test_a_broken_file_costs_its_points_and_not_the_cards(content, words, colours):
+def test_a_file_that_does_not_load_earns_nothing_and_says_why(content, words, colours):
     grade = graded(content, [colours])
-    assert grade.status == GRADED and grade.score == POINTS["card"] and grade.points == FULL_MARKS
-    assert grade.outcomes[0].because.startswith(WEIGHTS)
+    assert grade.status == GRADED and grade.score == 0 and grade.points == FULL_MARKS
+    assert standing_of(grade) == WRONG and list(earned(grade)) == list(POINTS)
+    assert grade.outcomes[0].because.startswith(WEIGHTS) and "so nothing is earned" in grade.notes[0]
 
 
 def test_the_learner_is_told_the_same_words_before_and_after_handing_in(tmp_path):
@@ -237,6 +244,14 @@ def test_the_learner_is_told_the_same_words_before_and_after_handing_in(tmp_path
 def test_a_card_that_is_missing_or_says_nothing_costs_its_points_alone(right, colours, card, words):
     grade = graded(right, [colours], card)
     assert grade.score == FULL_MARKS - POINTS["card"] and words in grade.outcomes[1].because
+
+
+def test_weights_are_recognised_in_a_file_with_other_metadata_in_another_order(right):
+    header, tensors = read_header(io.BytesIO(right), "x"), parse_tensors(right)
+    name = next(iter(tensors))
+    other = save({**tensors, name: tensors[name] + 1}, metadata=header.metadata)
+    first, same, different = (judge.weights_digest(read_predictor(one, "it")) for one in (right, again(right), other))
+    assert again(right) != right and first == same != different
 
 
 def test_answers_that_are_no_numbers_are_wrong(colours):
@@ -421,7 +436,7 @@ def handed_in(tmp_path_factory, right):
     script = ModelCard(SCRIPT + FULL.purpose, FULL.data, FULL.results, FULL.limits, FULL.licences)
     put(folder, {
         "ada/capstone.safetensors": right, "ada/capstone.md": script.markdown(SCRIPT, {}).encode(),
-        "ben/capstone.safetensors": right[:-8] + bytes(8), "ben/capstone.md": CARD_TEXT,
+        "ben/capstone.safetensors": again(right), "ben/capstone.md": CARD_TEXT,
         "cem/capstone.safetensors": guess,
         "dan/capstone.safetensors": BAD_FILES["10 GB header"][0], "dan/capstone.md": CARD_TEXT,
         "eva/capstone.safetensors": BAD_FILES["pickle"][0], "eva/capstone.md": CARD_TEXT,
@@ -481,7 +496,7 @@ def test_killed_and_run_again_everybody_is_graded_and_nobody_twice(reported):
         scores = {one.learner: one.score for one in book.standings() if one.notebook == NOTEBOOK}
     assert before and before <= after and len(grades) == len({grade.submission for grade in grades}) == 6
     assert f"{len(before)} graded before" in said
-    assert scores == {"ada": 20, "ben": 20, "cem": 4, "dan": 4, "eva": 4, "fay": None, "gil": 0}
+    assert scores == {"ada": 20, "ben": 20, "cem": 4, "dan": 0, "eva": 0, "fay": None, "gil": 0}
     assert "no hidden pictures of its classes (ant, bee, wasp)" in said
 
 
@@ -496,11 +511,12 @@ def test_the_instructors_page_has_a_leaderboard_with_ties_and_nobodys_name_on_a_
     board = page[page.index('id="leaderboard"') : page.index('id="similar"')]
     assert [name for name in ("ada", "ben", "cem", "fay") if f">{name}<" in board] == ["ada", "ben", "cem"]
     assert board.index(">ada<") < board.index(">cem<") and board.count("tied") == 3  # twice in the table
-    assert "mobilenet_v3_large" in board
+    assert "mobilenet_v3_large" in board and '<a href="#leaderboard">' in page
+    assert "same weights as" in board
     for learner in ("ada", "cem"):
         own = (out / "learners" / f"{learner}.html").read_text()
         assert "accuracy on hidden pictures" in own and "ben" not in own and "Capstone" in own
-        assert "Nothing of it was run" in own
+        assert "Nothing of it was run" in own and "draws its own inputs" not in own
 
 
 def test_a_script_in_a_card_is_never_live_in_a_report(reported):
@@ -522,7 +538,16 @@ def test_every_broken_hand_in_says_why_on_its_learners_page(reported):
         "fay": "there are no hidden pictures of its classes",
     }
     for learner, text in words.items():
-        assert text in html.unescape((out / "learners" / f"{learner}.html").read_text()), learner
+        page = html.unescape((out / "learners" / f"{learner}.html").read_text())
+        assert text in page and "Your code" not in page, learner
+        assert ("0 of 20 points" in page and "Not solved yet" in page) == (learner in ("dan", "eva", "gil")), learner
+
+
+def test_the_commonest_mistakes_say_why_weights_do_not_load(reported):
+    page = html.unescape((reported[0] / "index.html").read_text())
+    mistakes = page[page.index('id="mistakes"') : page.index('id="leaderboard"')]
+    assert "is a pickle" in mistakes and "claims a header of" in mistakes and "takes as much" in mistakes
+    assert "do not load" not in mistakes and "The code stopped" not in mistakes
 
 
 def test_capstones_are_exported_as_an_exercise(reported):

@@ -100,6 +100,7 @@ ABOVE = [
     "grading.worker",
     "grading.capstones",
     "grading.pools",
+    "grading.mistyped",
     "grading.settings",
     "grading.renamed",
     "grading.grade",

@@ -31,6 +31,7 @@ from course.tensor_header import read_header
 
 _HOW = "graded with the instructor's own, course grade --capstone-pictures FOLDER"
 LIMIT_S = 300.0  # a hand-in takes seconds; only a machine that is very busy comes near
+NOTHING = "the weights do not load, so nothing is earned: the card describes weights, and none can be shown a picture"
 CLAIMS = {
     "loads": f"{WEIGHTS} holds the weights of an architecture from the list, and loads",
     "card": f"{CARD} is a complete model card",
@@ -91,24 +92,32 @@ def _judged(
     sets: Sequence[HiddenSet], content: bytes, card: bytes | None, problem: str
 ) -> tuple[tuple[Outcome, ...], tuple[str, ...], tuple[tuple[str, str | float], ...]]:
     """(outcomes, notes, measures): all that a grade says."""
-    about_card = _card(card)
     try:
         if problem:
             raise CourseError(problem)
         predictor = read_predictor(content, WEIGHTS)
     except CourseError as error:
-        rest = [_outcome(name, False, because="the weights do not load") for name in list(POINTS)[2:]]
-        return (_outcome("loads", False, because=str(error)), about_card, *rest), (), ()
-    loads = _outcome("loads", True)
+        rest = [_outcome(name, False) for name in POINTS if name != "loads"]
+        return (_outcome("loads", False, WEIGHTS, because=str(error)), *rest), (NOTHING,), ()
+    loads, about_card = _outcome("loads", True), _card(card)
     hidden = next((one for one in sets if one.fits(predictor.classes)), None)
     if hidden is None:
         names = ", ".join(predictor.classes[:5])
         note = f"it loads, but there are no hidden pictures of its classes ({names}): {_HOW}"
         return (loads, about_card), (note,), ()
     score, least = score_of(predictor, hidden), baseline(hidden)
-    weights = hashlib.sha256(content).hexdigest()
-    measures = (("set", hidden.name), ("model", predictor.origin.name), ("weights", weights), *_measures(score))
+    about = ("set", hidden.name), ("model", predictor.origin.name), ("weights", weights_digest(predictor))
+    measures = (*about, *_measures(score))
     return (loads, about_card, *_compared(score, least, hidden)), tuple(_said(score)), measures
+
+
+def weights_digest(predictor: Predictor) -> str:
+    """A hash of the tensors, names, shapes and numbers: the same for a copy with other metadata or in other order."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(predictor.model.state_dict().items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+        found.update(tensor.contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def _outcome(name: str, passed: bool, tried: str = "", got: str = "", expected: str = "", because: str = "") -> Outcome:
@@ -117,9 +126,10 @@ def _outcome(name: str, passed: bool, tried: str = "", got: str = "", expected: 
 
 def _card(content: bytes | None) -> Outcome:
     if content is None:
-        return _outcome("card", False, because=f"no model card came with the weights; hand in {CARD} beside {WEIGHTS}")
+        reason = f"no model card came with the weights; hand in {CARD} beside {WEIGHTS}"
+        return _outcome("card", False, CARD, because=reason)
     gaps = read_card_file(content)[1]
-    return _outcome("card", not gaps, because="; ".join(gaps))
+    return _outcome("card", not gaps, CARD, because="; ".join(gaps))
 
 
 def _compared(score: Score, least: Score | None, hidden: HiddenSet) -> Iterator[Outcome]:

@@ -25,7 +25,7 @@ class Place:
     worst_style: str
     in_it: float
     damaged: float
-    same: tuple[Learner, ...]  # who handed in the same weights, byte for byte
+    same: tuple[Learner, ...]  # who handed in the same numbers, whatever the file says beside them
 
 
 def leaderboards(learners: Iterable[Learner]) -> dict[str, list[Place]]:

@@ -24,7 +24,7 @@ STATUS = {
     PARTLY: Words(
         "◐", "Partly solved", "", "Some checks pass. Read what the others tried and expected, and try again."
     ),
-    WRONG: Words("✗", "Not solved yet", "✗", "Your code ran, but no check passed. Begin with the first one below."),
+    WRONG: Words("✗", "Not solved yet", "✗", "No check passed. Begin with the first one below."),
     NOT_ATTEMPTED: Words(
         "○",
         "Not attempted",
