@@ -102,6 +102,7 @@ ABOVE = [
     "grading.pools",
     "grading.settings",
     "grading.grade",
+    "grading.mistyped",
     "grading.run",
     "grading.release.",
     "grading.",
