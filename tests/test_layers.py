@@ -104,6 +104,7 @@ ABOVE = [
     "grading.settings",
     "grading.renamed",
     "grading.grade",
+    "grading.mistyped",
     "grading.run",
     "grading.release.",
     "grading.",
