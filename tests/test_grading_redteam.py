@@ -90,4 +90,4 @@ def test_modules_in_the_folder_that_grading_is_started_in_are_never_loaded(tmp_p
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
     assert not mark.exists(), mark.read_text()
-    assert "exercises 4 graded" in done.stdout, done.stdout + done.stderr
+    assert "exercises: 4 new (4 graded)" in done.stdout, done.stdout + done.stderr

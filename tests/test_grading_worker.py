@@ -141,7 +141,7 @@ UNREADABLE = {
 def test_what_is_no_notebook_has_a_problem_that_says_what_to_do(content):
     reading = read(content)
     assert reading.attempts == ()
-    assert any(word in reading.problem for word in ("save it", "save the notebook", "ask for"))
+    assert any(word in reading.problem for word in ("save it", "save the notebook", "export it again", "ask for"))
 
 
 ODD = {
