@@ -140,7 +140,9 @@ def _exercise(name: str, grade: Grade | None, everything: bool) -> ExercisePart:
         status,
         words,
         grade,
-        tuple(replace(outcome, because="") if outcome.because == message else outcome for outcome in outcomes),
+        tuple(
+            replace(outcome, because="") if message and outcome.because == message else outcome for outcome in outcomes
+        ),
         message,
         exercise.hints if exercise and status != SOLVED else (),
         ISOLATION.get(grade.isolation, f"It ran at the isolation level {grade.isolation}.")
@@ -163,4 +165,9 @@ def _traceless(grade: Grade) -> Grade:
     failure = grade.failure
     if failure and failure.traceback:
         failure = replace(failure, traceback=without_places(failure.traceback))
-    return replace(grade, failure=failure, printed=without_places(grade.printed))
+    printed = without_places(grade.printed)
+    return (
+        grade
+        if (failure, printed) == (grade.failure, grade.printed)
+        else replace(grade, failure=failure, printed=printed)
+    )
