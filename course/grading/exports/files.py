@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from pathlib import Path
 
 from course.errors import ExportError
 from course.grading.gradebook.rows import plain
+from course.whole_file import replacing
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what makes a spreadsheet compute a cell; the wide forms do so in some
 
@@ -28,18 +27,15 @@ def write_whole(path: Path, content: str) -> None:
         raise ExportError(f"there is no folder {path.parent}; make it first, or write to another place")
     if os.path.isdir(path):
         raise ExportError(f"{path} is a folder; name a file in it, {path / 'grades.csv'} say")
-    draft = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
     try:
-        with draft.open("x", encoding="utf-8", newline="") as file:
-            file.write(plain(content))
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            draft.chmod(stat.S_IMODE(path.stat().st_mode))
-        draft.replace(path)
+        with replacing(path) as draft:
+            with draft.open("x", encoding="utf-8", newline="") as file:
+                file.write(plain(content))
+                file.flush()
+                os.fsync(file.fileno())
+            if path.exists():
+                draft.chmod(stat.S_IMODE(path.stat().st_mode))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise ExportError(
             f"{path} cannot be written ({error.strerror or error}); free some space or choose another place. "
             "What was there before is unchanged"

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,24 +110,13 @@ class Roster:
         """By a name that is the learner's but for words that are nobody's, or that holds all of it."""
         if match := self._fully_alone(name) or self._fully_alone(" ".join(without_harmless(_words(name)))):
             return match
-        found = {
-            learner
-            for key, learner in self._words.items()
-            if _is_part(key, _words(name)) and (len(key) > 1 or _is_distinct(key[0], learner))
-        }
-        return Match(found.pop(), "a part of that name") if len(found) == 1 else None
+        return _within(name, self._words, _is_distinct, "a part of that name")
 
     def _by_part(self, name: str) -> Match | None:
         if match := self._by_mailbox_alone(name) or self._by_mailbox_alone(" ".join(without_harmless(_words(name)))):
             return match
-        found = {
-            learner
-            for key, learner in self._mailboxes.items()
-            if _is_part(key, _words(name)) and (len(key) > 1 or _has_digit(key[0]))
-        }
-        return (
-            Match(found.pop(), "the part of the e-mail before the @, within a longer name") if len(found) == 1 else None
-        )
+        by = "the part of the e-mail before the @, within a longer name"
+        return _within(name, self._mailboxes, lambda word, learner: _has_digit(word), by)
 
 
 def read_roster(path: Path) -> Roster:
@@ -223,6 +212,19 @@ def _plain(name: str) -> str:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W_]+", _plain(text)))
+
+
+def _within(
+    name: str, known: Mapping[tuple[str, ...], Learner], is_enough: Callable[[str, Learner], bool], by: str
+) -> Match | None:
+    """The one learner whose words stand in a longer name; a single word only where `is_enough` says so."""
+    words = _words(name)
+    found = {
+        learner
+        for key, learner in known.items()
+        if _is_part(key, words) and (len(key) > 1 or is_enough(key[0], learner))
+    }
+    return Match(found.pop(), by) if len(found) == 1 else None
 
 
 def _is_part(key: tuple[str, ...], words: tuple[str, ...]) -> bool:
