@@ -89,10 +89,10 @@ def needs(chapter: str) -> list[str]:
     return [name for name, parts in spans.items() if any(part[0] <= chapter <= part[-1] for part in parts)]
 
 
-def lay_out(folder: Path, names: Iterable[str]) -> str:
+def lay_out(folder: Path, names: Iterable[str], size: int = models.SIZE) -> str:
     """Stand-ins for these items in a folder to be used as COURSE_DATA; returns the code that tells a kernel of them.
 
-    Without TensorFlow there are none for Keras's, and nobody needs them.
+    Classifiers fit pictures of `size` pixels. Without TensorFlow there are none for Keras's, and nobody needs them.
     """
     urls, keras = {}, dict(weights.KERAS)
     for name in names:
@@ -100,7 +100,7 @@ def lay_out(folder: Path, names: Iterable[str]) -> str:
         if name == "pets":
             lay_out_pets(folder, breeds=BREEDS, per_breed=10, side=48)
         elif name in CHECKPOINTS:
-            file = models.checkpoint(folder / "checkpoints", CHECKPOINTS[name])
+            file = models.checkpoint(folder / "checkpoints", CHECKPOINTS[name], size)
             urls[CHECKPOINTS[name]] = f"http://127.0.0.1:9/{file}"  # nobody listens there
         elif name in KERAS:
             file, _ = keras[KERAS[name]]

@@ -19,12 +19,12 @@ from torchvision.models import get_model
 from course.data import sentences
 from course.weights import minilm_folder
 
-SIZE = 32  # pixels of the pictures that a classifier's statistics fit
+SIZE = 32  # pixels of the pictures that a classifier's statistics fit, unless another size is given
 
 
-def checkpoint(folder: Path, name: str) -> str:
+def checkpoint(folder: Path, name: str, size: int = SIZE) -> str:
     """A torchvision model in torch.hub's folder, its hash in its name; returns the file's name."""
-    model = detector(name) if name.endswith(("_fpn", "_large")) else classifier(name)
+    model = detector(name) if name.endswith(("_fpn", "_large")) else classifier(name, size)
     file = io.BytesIO()
     torch.save(model.state_dict(), file)
     path = folder / f"{name}-{hashlib.sha256(file.getbuffer()).hexdigest()[:8]}.pth"
@@ -37,26 +37,26 @@ def detector(name: str) -> nn.Module:
     return get_model(name, weights=None, weights_backbone=None)
 
 
-def classifier(name: str) -> nn.Module:
-    """Random weights, and BatchNorm statistics that fit them, else numbers would overflow in training."""
+def classifier(name: str, size: int = SIZE) -> nn.Module:
+    """Random weights, and BatchNorm statistics that fit them at this size, else numbers would overflow in training."""
     model = get_model(name, weights=None).train()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # the mean over what it sees
     with torch.no_grad():
         for _ in range(3):
-            model(nn.functional.interpolate(torch.randn(32, 3, 4, 4), size=SIZE))
+            model(nn.functional.interpolate(torch.randn(32, 3, 4, 4), size=size))
     return model
 
 
 def keras_file(folder: Path, name: str, file: str) -> str:
     """A model of keras.applications without its head, in the HDF5 layout of Keras 2 as published; returns its md5."""
-    import h5py
-    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
-
     from course.keras_zoo import import_keras
 
     keras = import_keras()
+    import h5py
+    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+
     keras.utils.set_random_seed(0)
     model = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
     folder.mkdir(parents=True, exist_ok=True)

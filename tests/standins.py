@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,16 @@ def lay_out_pets(root: Path, *, breeds: tuple[str, ...] = BREEDS, per_breed: int
     (folder / "images").mkdir(parents=True)
     (folder / "annotations" / "trimaps").mkdir(parents=True)
     lines: dict[str, list[str]] = {"trainval": [], "test": []}
-    rng = np.random.default_rng(0)
+    drawn = []
     for label, breed in enumerate(breeds):
         species = 1 if breed[0].isupper() else 2
         for number in range(2 * per_breed):
             stem = f"{breed}_{number + 1}"
-            draw_pet(folder, stem, colour_of(label, len(breeds)), side, rng)
+            drawn.append((folder, stem, colour_of(label, len(breeds)), side, np.random.default_rng(len(drawn))))
             split = "trainval" if number < per_breed else "test"
             lines[split].append(f"{stem} {label + 1} {species} {number + 1}")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(draw_pet, *zip(*drawn, strict=True)))
     for split, entries in lines.items():
         (folder / "annotations" / f"{split}.txt").write_text("\n".join(entries) + "\n")
     everything = "\n".join(line for entries in lines.values() for line in entries)

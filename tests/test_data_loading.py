@@ -63,3 +63,17 @@ def test_an_error_in_a_thread_is_the_data_sets_own():
 
     with pytest.raises(KeyError, match="no picture 0"):
         read(loader(Broken(), 4, threads=2))
+
+
+def test_threads_that_read_start_no_teams_of_threads_of_their_own():
+    class Teams(Slow):
+        def __getitem__(self, index):
+            return torch.get_num_threads(), 0
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        teams = torch.cat([x for x, _ in loader(Teams(), 4, threads=2)])
+        assert set(teams.tolist()) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

