@@ -556,7 +556,7 @@ def test_a_zips_names_in_utf8_or_with_backslashes_that_it_does_not_declare(tmp_p
 def test_very_deep_folders_are_walked_without_recursion(tmp_path):
     tree(tmp_path / "class", "anna/02.ipynb")
     here = os.open(tmp_path / "class/anna", os.O_RDONLY)
-    for _ in range(2500):
+    for _ in range(1200):  # Python stops at 1,000 calls
         os.mkdir("d", dir_fd=here)
         below = os.open("d", os.O_RDONLY, dir_fd=here)
         os.close(here)

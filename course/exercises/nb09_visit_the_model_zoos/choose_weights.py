@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -62,34 +61,31 @@ def zoo_case(rng: torch.Generator, licences: Any, *, questions: int = 8) -> dict
     made: list[dict[str, Any]] = []
     while len(made) < questions:
         zoo = drawn_zoo(rng)
-        task = TASKS[int(torch.randint(3, (), generator=rng))]
-        sizes = [entry["mebibytes"] for entry in zoo if entry["task"] == task]
-        budget = sizes[int(torch.randint(len(sizes), (), generator=rng))]
-        question = {"zoo": zoo, "task": task, "mebibytes": budget, "licences": list(licences(rng))}
-        right = best(question)
-        ignored = ["the task", "the size", *["the licence"] * (CLOSED[0] not in question["licences"])]
-        tempting = right >= 0 and all(best(question, without=what) != right for what in ignored)
-        if tempting and (len(made) % 2 or zoo[right]["mebibytes"] == budget):
-            made.append(question)
+        allowed = list(licences(rng))
+        for place in torch.randperm(len(zoo), generator=rng).tolist():
+            task, budget = zoo[place]["task"], zoo[place]["mebibytes"]
+            question = {"zoo": zoo, "task": task, "mebibytes": budget, "licences": allowed}
+            right = best(question)
+            ignored = ["the task", "the size", *["the licence"] * (CLOSED[0] not in allowed)]
+            tempting = right >= 0 and all(best(question, without=what) != right for what in ignored)
+            if tempting and (len(made) % 2 or zoo[right]["mebibytes"] == budget):
+                made.append(question)
+                break
     return {"questions": made}
 
 
 def drawn_zoo(rng: torch.Generator) -> list[dict[str, Any]]:
-    entries = []
-    names = torch.randperm(9000, generator=rng)[:12].tolist()
+    names = torch.randperm(1000, generator=rng)[:12].tolist()
     accuracies = (torch.randperm(400, generator=rng)[:12].double() / 1000 + 0.5).tolist()
-    for name, accuracy in zip(names, accuracies, strict=True):
-        draw = torch.randint(1 << 30, (3,), generator=rng).tolist()
-        size = 4 + draw[0] % 200
-        kinds = (*FREE, *FREE, *CLOSED, UNSTATED)
+    draws = torch.randint(1 << 30, (12, 3), generator=rng).tolist()
+    kinds = (*FREE, *FREE, *CLOSED, UNSTATED)
+    entries = []
+    for name, accuracy, (first, second, third) in zip(names, accuracies, draws, strict=True):
+        size, task, licence = 4 + first % 200, TASKS[second % 3], kinds[third % len(kinds)]
+        address = f"https://zoo.example/net{name}.pth"
         entries.append(
-            asdict(
-                Entry(
-                    f"net{name}", "V1", "a zoo", TASKS[draw[1] % 3], size * 250_000, float(size), accuracy,
-                    kinds[draw[2] % len(kinds)], f"https://zoo.example/net{name}.pth", "",
-                )
-            )
-        )  # fmt: skip
+            vars(Entry(f"net{name}", "V1", "a zoo", task, size * 250_000, float(size), accuracy, licence, address, ""))
+        )
     if {entry["task"] for entry in entries} != set(TASKS):
         return drawn_zoo(rng)
     return entries
