@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,15 +33,17 @@ def export_onnx(model: nn.Module, path: str | Path, size: Sequence[int], metadat
         if hasattr(module, "inplace"):
             module.inplace = False  # type: ignore[assignment]  # the same numbers, translated in half of the time
     x = torch.randn(3, 3, *size, generator=torch.Generator().manual_seed(0))
-    program: Any = torch.onnx.export(
-        model,
-        (x,),
-        dynamo=True,
-        verbose=False,
-        input_names=["pictures"],
-        output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch 2.11 warns of its own code
+        program: Any = torch.onnx.export(
+            model,
+            (x,),
+            dynamo=True,
+            verbose=False,
+            input_names=["pictures"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )
     program.model.metadata_props.update({key: json.dumps(value) for key, value in metadata.items()})
     program.save(str(path))
     difference, same_labels = _compared(path, model, x)
