@@ -35,7 +35,8 @@ def open_picture(source: str | Path | BinaryIO) -> Image.Image:
     try:
         with Image.open(source) as picture:
             picture.load()
-            return to_rgb(ImageOps.exif_transpose(picture))
+            ImageOps.exif_transpose(picture, in_place=True)
+            return to_rgb(picture)
     except UnidentifiedImageError as error:
         raise BadPicture(f"{name} {describe_content(source)}; replace it or take it away") from error
     except FileNotFoundError as error:
