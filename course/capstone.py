@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,16 @@ class HandIn:
 def hand_in(predictor: Predictor, folder: str | Path, card: ModelCard) -> HandIn:
     """Writes `capstone.safetensors` and `capstone.md` into the folder, and gives what the grader will read there.
 
-    The model is one of ARCHITECTURES with another head, on any device, in any precision; what was there before is
-    replaced. Raises UnknownName for another architecture, ModelError if more than its head was changed (merge LoRA,
+    The model is one of ARCHITECTURES with another head, on any device, in any precision. Weights that were there before
+    are replaced; another card is kept as `capstone-earlier-1.md`, which is said. Raises UnknownName for another
+    architecture, ModelError for what is no Predictor or no card, or if more than the head was changed (merge LoRA,
     take wrappers off), WeightsError for weights that are not finite, all before anything is written.
     """
+    if not isinstance(predictor, Predictor) or not isinstance(card, ModelCard):
+        raise ModelError(
+            "hand_in(predictor, folder, card) takes a Predictor(model, classes, transform) and a ModelCard(...); "
+            f"it got {type(predictor).__name__} and {type(card).__name__}"
+        )
     name, preprocessing = predictor.origin.name, predictor.preprocessing
     check_architecture(name)
     state = {key: _plain(tensor) for key, tensor in predictor.model.state_dict().items()}
@@ -84,10 +91,21 @@ def hand_in(predictor: Predictor, folder: str | Path, card: ModelCard) -> HandIn
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = card.markdown(f"Model card: {name} for {len(predictor.classes)} classes of pictures", facts)
+    _keep_other_card(folder, text)
     for file, written in ((WEIGHTS, content), (CARD, text.encode())):
         with replacing(folder / file) as unfinished:
             unfinished.write_bytes(written)
     return read_hand_in(folder)
+
+
+def _keep_other_card(folder: Path, text: str) -> None:
+    """Move a card that says something else out of the way: it may have been written by hand."""
+    card = folder / CARD
+    if card.is_file() and card.read_bytes() != text.encode():
+        names = (folder / f"capstone-earlier-{number}.md" for number in count(1))
+        kept = next(name for name in names if not name.exists())
+        card.rename(kept)
+        print(f"another card was there: it is now {kept.name}")
 
 
 def read_hand_in(path: str | Path) -> HandIn:

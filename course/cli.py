@@ -104,10 +104,10 @@ def check(
 
     Exit code 1: an answer that you tried is not right yet, or the model card is not complete.
     """
-    if notebook.suffix == ".safetensors":
+    if notebook.suffix in (".safetensors", ".md") or notebook.is_dir():
         from course.capstone import read_hand_in
 
-        read = read_hand_in(notebook)
+        read = read_hand_in(notebook.with_suffix(".safetensors") if notebook.suffix == ".md" else notebook)
         print(read)
         raise typer.Exit(int(bool(read.gaps)))
     from course.judging.answers import read_notebook

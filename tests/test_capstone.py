@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 
 from course import capstone
 from course.capstone import ARCHITECTURES, CARD, WEIGHTS, hand_in, read_card_file, read_hand_in, read_predictor
-from course.errors import UnknownName, WeightsCorrupt, WeightsError, WeightsMissing
+from course.errors import ModelError, UnknownName, WeightsCorrupt, WeightsError, WeightsMissing
 from course.lora import add_lora
 from course.model_card import LEAST, MAX_CARD, TITLES, ModelCard, read_card
 from course.models import image_transform
@@ -69,6 +69,26 @@ def with_header(entries: str | bytes | dict, data: bytes = b"") -> bytes:
         else (entries if isinstance(entries, str) else json.dumps(entries)).encode()
     )
     return struct.pack("<Q", len(header)) + header + data
+
+
+def test_a_card_written_by_hand_is_kept_when_another_takes_its_place(tmp_path, capsys):
+    for own in ("written by hand", "and again"):
+        hand_in(a_predictor(), tmp_path, FULL)
+        (tmp_path / CARD).write_text(own)
+    hand_in(a_predictor(), tmp_path, FULL)
+    hand_in(a_predictor(), tmp_path, FULL)  # the same card is no other
+    kept = sorted(path.read_text() for path in tmp_path.glob("capstone-earlier-*.md"))
+    assert kept == ["and again", "written by hand"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"another card was there: it is now capstone-earlier-{number}.md" for number in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize(("predictor", "card"), [(torch.nn.Linear(1, 1), FULL), (None, "my card")])
+def test_what_is_no_predictor_or_no_card_is_told_what_to_give(tmp_path, predictor, card):
+    with pytest.raises(ModelError, match="takes a Predictor"):
+        hand_in(predictor or a_predictor(), tmp_path / "new", card)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -569,6 +569,7 @@ def test_a_folder_that_holds_no_hidden_pictures_is_refused(handed_in, tmp_path):
 def test_course_check_reads_a_capstone_as_the_grader_does(handed_in):
     said = called("check", handed_in / "ben" / WEIGHTS)
     assert f"{WEIGHTS}: mobilenet_v3_large, 3 classes" in said and f"{CARD}: complete" in said
+    assert called("check", handed_in / "ben") == called("check", handed_in / "ben" / CARD) == said
     assert "there is no model card" in called("check", handed_in / "cem" / WEIGHTS, expected=1)
     assert "is a pickle" in called("check", handed_in / "eva" / WEIGHTS, expected=2)
 

@@ -50,7 +50,7 @@ def test_each_chapter_has_a_line_with_its_title_its_points_and_what_is_next(home
     assert line_of(capsys, "02") == [title, begun, f"{first.points} of {points} points", f"next: {exercises[1].id}"]
     for exercise in exercises:
         record.append("check", id=exercise.id, status="graded", score=exercise.points, points=exercise.points)
-    assert line_of(capsys, "02")[2:] == [f"{points} of {points} points", "complete"]
+    assert line_of(capsys, "02")[2:] == [f"{points} of {points} points", "every exercise right"]
 
 
 def test_predictions_are_counted_against_outcomes_and_the_surprises_are_told(home, capsys):
@@ -83,9 +83,9 @@ def test_what_is_due_is_named_with_chapter_and_cell_and_nothing_before_its_day(h
     ]
     assert "raise NotImplementedError" in overview._repeat(summary)[-1]
     early = summarise([event("quiz", 0, id="02-recall-accuracy", right=True)], NOW)
-    assert early.due == () and overview._repeat(early) == ["nothing; the next tomorrow"]
+    assert early.due == () and overview._repeat(early) == ["nothing; 1 later, the next tomorrow"]
     later = [event("quiz", day, id="02-recall-accuracy", right=True) for day in (-1, 0)]
-    assert overview._repeat(summarise(later, NOW)) == ["nothing; the next in 3 days"]
+    assert overview._repeat(summarise(later, NOW)) == ["nothing; 1 later, the next in 3 days"]
     assert overview._repeat(summarise([], NOW)) == []
 
 

@@ -20,6 +20,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+import course
 from course import authoring
 from course.authoring.cells import checked_by, exercise_of
 from course.claims import FAILS, HOLDS
@@ -127,6 +128,14 @@ def predictions(nb: nbformat.NotebookNode) -> list[str]:
     return found + [f"{id}: no reveal(..., option=) says what came out" for id in asked if id not in told]
 
 
+def calls_in_text(nb: nbformat.NotebookNode) -> list[str]:
+    """Functions of the course that the text tells to call, which the notebook does not know."""
+    told = (re.findall(r"`(\w+)\(\)`", cell.source) for cell in nb.cells if cell.cell_type == "markdown")
+    code = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
+    named = {name for names in told for name in names} & set(course.__all__)
+    return [f"{name}() is never imported" for name in named if not re.search(rf"\b{name}\b", code)]
+
+
 def questions(cell: nbformat.NotebookNode) -> list[tuple[str, str, ast.Call]]:
     """The calls of `predict` and `reveal` in a cell, each with its id."""
     if cell.cell_type != "code" or not re.search(r"\b(predict|reveal)\(", cell.source):
@@ -199,7 +208,7 @@ def checks(nb: nbformat.NotebookNode) -> dict[str, str]:
     return {checked_by(cell)[0][0]: printed(cell) for cell in nb.cells if checked_by(cell)[1]}
 
 
-RULES = [beginning, exercises, ignored, leaves, predictions, pictures, stored]
+RULES = [beginning, calls_in_text, exercises, ignored, leaves, predictions, pictures, stored]
 
 
 @every_notebook
@@ -406,6 +415,12 @@ def test_no_letter_is_the_right_prediction_more_often_than_not():
         for name, _, call in questions(cell)
         if name == "reveal"
     )
+    assert max(right.values()) < 0.4 * sum(right.values()), right
+
+
+def test_no_letter_is_the_right_answer_of_a_quiz_more_often_than_not():
+    sources = (cell.source for path in PATHS for cell in nbformat.read(path, as_version=4).cells)
+    right = Counter(re.search(r"answer=(\d)", source)[1] for source in sources if source.startswith("quiz("))
     assert max(right.values()) < 0.4 * sum(right.values()), right
 
 

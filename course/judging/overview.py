@@ -41,17 +41,18 @@ class Chapter:
         bar = "█" * (self.exercises - len(self.open)) + "░" * len(self.open)
         right = sum(prediction.right for prediction in self.predictions)
         predicted = f"{right} of {_count(len(self.predictions), 'prediction')} right" if self.predictions else ""
-        rest = f"next: {self.open[0]}" if self.open else "complete"
+        rest = f"next: {self.open[0]}" if self.open else "every exercise right"
         return notebook_title(self.number), bar, f"{self.score} of {self.points} points", predicted, rest
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the record says at one moment. `due` is to be repeated now; `next_in` is how long until the next is."""
+    """What the record says at one moment. `due` is to be repeated now, `later` more, the next in `next_in`."""
 
     chapters: tuple[Chapter, ...]
     hints: int
     due: tuple[recall.Item, ...]
+    later: int
     next_in: timedelta | None
 
     @property
@@ -77,7 +78,8 @@ def summarise(events: Sequence[Event], now: datetime) -> Summary:
     asked = [item for item in recall.items(events) if _exists(item)]
     waits = [wait for item in asked if (wait := item.wait(now)) is not None and wait > timedelta(0)]
     due = tuple(item for item in recall.due(events, now) if item in asked)
-    return Summary(chapters, sum(event.get("kind") == "hint" for event in events), due, min(waits, default=None))
+    hints = sum(event.get("kind") == "hint" for event in events)
+    return Summary(chapters, hints, due, len(waits), min(waits, default=None))
 
 
 def best_scores(events: Iterable[Event]) -> dict[str, int]:
@@ -135,7 +137,7 @@ def _surprises(summary: Summary) -> list[str]:
 
 def _repeat(summary: Summary) -> list[str]:
     if not summary.due:
-        return [f"nothing; the next {_days(summary.next_in)}"] if summary.next_in else []
+        return [f"nothing; {summary.later} later, the next {_days(summary.next_in)}"] if summary.next_in else []
     lines = []
     for item in summary.due:
         what = f"answer `{item.id}` again" if item.kind == "quiz" else f"empty `{item.id}`, check it, write it again"
