@@ -371,6 +371,11 @@ def softmax_without_log(student, teacher, labels, temperature, alpha):
     return soften_with(student, teacher, labels, temperature, alpha, distance=other)
 
 
+def kl_div_of_two_softmaxes(student, teacher, labels, temperature, alpha):
+    other = F.kl_div((student / temperature).softmax(1), (teacher.detach() / temperature).softmax(1))
+    return soften_with(student, teacher, labels, temperature, alpha, distance=other)
+
+
 def mean_over_classes_too(student, teacher, labels, temperature, alpha):
     other = kl(student, teacher, temperature, temperature, "mean")
     return soften_with(student, teacher, labels, temperature, alpha, distance=other)
@@ -543,6 +548,7 @@ WRONG = {
         temperature_once: "temperature squared",
         backwards: "KL(student, teacher)",
         softmax_without_log: "log_softmax, not softmax",
+        kl_div_of_two_softmaxes: "not softmax; and its reduction",
         mean_over_classes_too: "divides by the classes",
         sum_over_the_batch: "grows with the batch",
         only_the_teacher_softened: "only the teacher was softened",

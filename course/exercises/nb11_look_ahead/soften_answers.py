@@ -82,9 +82,9 @@ def loss_of(draw: dict[str, Any], student: torch.Tensor, mistake: str = "") -> t
     distance = F.kl_div(own, soft, reduction="batchmean")
     if mistake == "backwards":
         distance = F.kl_div(soft.log(), own.exp(), reduction="batchmean")
-    if mistake == "no logarithm":
+    if mistake in ("no logarithm", "no logarithm, over classes"):
         distance = F.kl_div(own.exp(), soft, reduction="batchmean")
-    if mistake == "over classes":
+    if mistake in ("over classes", "no logarithm, over classes"):
         distance = distance / student.shape[1]
     if mistake == "sum":
         distance = distance * len(student)
@@ -111,6 +111,8 @@ MISTAKES = {
     "backwards": "this is KL(student, teacher): F.kl_div takes the student's log-probabilities first, and "
     "the teacher's probabilities second",
     "no logarithm": "F.kl_div wants log-probabilities as its first argument: log_softmax, not softmax",
+    "no logarithm, over classes": "F.kl_div wants log-probabilities as its first argument: log_softmax, not softmax; "
+    'and its reduction is "mean" unless you say "batchmean"',
     "over classes": 'reduction="mean" divides by the classes as well; the mean over the batch is "batchmean"',
     "sum": 'reduction="sum" grows with the batch; the mean over it is "batchmean"',
     "only the teacher": "only the teacher was softened: both are compared at the same temperature",
