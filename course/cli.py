@@ -104,10 +104,11 @@ def check(
 
     Exit code 1: an answer that you tried is not right yet, or the model card is not complete.
     """
-    if notebook.suffix in (".safetensors", ".md") or notebook.is_dir():
+    beside = notebook / "capstone.safetensors" if notebook.is_dir() else notebook.with_suffix(".safetensors")
+    if notebook.suffix == ".safetensors" or (notebook.suffix != ".ipynb" and beside.is_file()):
         from course.capstone import read_hand_in
 
-        read = read_hand_in(notebook.with_suffix(".safetensors") if notebook.suffix == ".md" else notebook)
+        read = read_hand_in(beside)
         print(read)
         raise typer.Exit(int(bool(read.gaps)))
     from course.judging.answers import read_notebook
