@@ -4,8 +4,7 @@
 
 Prints a table for tests/benchmarks/README.md. What would be downloaded is stood in for: pictures, texts and models of
 the real sizes, with random contents and weights, so that no network is needed, and claims about accuracy are not
-looked at. The notebooks run last, `--jobs` of them at once, in their order. With 16 cores and four at once all takes
-some 15 minutes. `--small` tries the code on a CPU.
+looked at. The notebooks run last, `--jobs` of them at once, in their order. `--small` tries the code on a CPU.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from course.errors import CourseError
 from course.features import extract_features
 from course.models import image_transform, load_backbone
 from course.training import evaluate, fit
-from tests import full_profile
+from tests import full_profile, standin_models
 from tests.benchmarks import Figure, _stand_ins, ddp_equal, gpu_throughput
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,7 +160,9 @@ class Trial:
 def lay_out_models(folder: Path, paths: list[Path], *, small: bool) -> str:
     """Stand-ins for what else these notebooks would download, and the code that tells a kernel of them."""
     needed = {name for path in paths for name in full_profile.needs(path.name[:2])}
-    return full_profile.lay_out(folder, sorted(needed - set(_stand_ins.LAID_OUT)), 32 if small else 224)
+    return full_profile.lay_out(
+        folder, sorted(needed - set(_stand_ins.LAID_OUT)), standin_models.SIZE if small else 224
+    )
 
 
 def run_notebook(path: Path, tell: str, *, small: bool = False) -> str:
