@@ -15,6 +15,7 @@ import transformers
 from safetensors.torch import save
 from torch import nn
 from torchvision.models import get_model
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from course.data import sentences
 from course.weights import minilm_folder
@@ -38,9 +39,15 @@ def detector(name: str) -> nn.Module:
 
 
 def classifier(name: str, size: int = SIZE) -> nn.Module:
-    """Random weights, and BatchNorm statistics that fit them at this size, else numbers would overflow in training."""
+    """Random weights, tamed: as drawn, a step of training with frozen BatchNorm makes their numbers overflow.
+
+    BatchNorm's statistics fit them at this size, and each residual block adds little, as in a network that has learned.
+    """
     model = get_model(name, weights=None).train()
     for module in model.modules():
+        if isinstance(module, (BasicBlock, Bottleneck)):
+            last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
+            nn.init.constant_(last.weight, 0.2)
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # the mean over what it sees
     with torch.no_grad():
