@@ -111,6 +111,7 @@ def _small_detector(backbone: MergedMaps, size: int, num_classes: int) -> Faster
         box_head=TwoMLPHead(backbone.out_channels * POOLED**2, HIDDEN),
         box_predictor=FastRCNNPredictor(HIDDEN, num_classes + 1),
         box_batch_size_per_image=32,
+        box_positive_fraction=0.5,
         box_detections_per_img=20,
     )
 

@@ -30,7 +30,7 @@ from course.training import fit
 from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
 
-TRAIN, TEST, EPOCHS, BATCH_SIZE, RATE = 240, 120, 7, 8, 3e-3
+TRAIN, TEST, EPOCHS, BATCH_SIZE, RATE = 600, 120, 4, 4, 2e-3
 SEEDS = (0, 1, 2)
 SETTINGS = {"pretrained": "default", "random": None}
 
