@@ -17,21 +17,25 @@ from course.plots import COLOURS, STYLE, Chart, show
 from course.runtime import can_answer
 from course.widgets import show_widget
 
-OPACITY = 0.6
+OPACITY = 0.7
 VOID_COLOUR = (255, 255, 255)
+PALE = 120  # what black fades to
 SIDE = 384  # pixels of the picture with a slider
 
 
 def overlay(picture: Any, mask: Any, *, opacity: float = OPACITY) -> np.ndarray:
-    """(H, W, 3) uint8: the picture with class k of the mask in colour k; background stays as it is, void is white.
+    """(H, W, 3) uint8: the picture with class k of the mask in colour k, void in white; the rest fades to pale grey.
 
-    A class keeps its outline at any opacity. Raises DataError if the two are of different sizes.
+    `opacity` is how far it fades and how strong colours are, from 0 to 1; a class keeps its outline at any opacity.
+    Raises DataError if the two are of different sizes.
     """
     pixels, labels = np.asarray(picture.convert("RGB"), dtype=float), np.asarray(mask)
     if pixels.shape[:2] != labels.shape:
         raise DataError(f"a mask of {labels.shape} pixels does not fit a picture of {pixels.shape[:2]}")
     strength = np.where(labels == 0, 0.0, np.where(_outline(labels), max(opacity, 0.85), opacity))[..., None]
-    return (pixels * (1 - strength) + _colours()[labels] * strength).round().astype(np.uint8)
+    pale = PALE + (1 - PALE / 255) * np.asarray(picture.convert("L"), dtype=float)[..., None]
+    ground = pixels * (1 - opacity) + pale * opacity  # a colour stands out from grey, whatever the picture's colours
+    return (ground * (1 - strength) + _colours()[labels] * strength).round().astype(np.uint8)
 
 
 def _colours() -> np.ndarray:

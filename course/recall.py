@@ -59,6 +59,11 @@ def due(events: Iterable[Event], now: datetime) -> list[Item]:
     return [item for _, item in sorted(waits, key=lambda pair: pair[0])]
 
 
+def last_answers(events: Iterable[Event]) -> dict[str, bool]:
+    """Whether each question was right when it was answered last."""
+    return {id: answers[-1][1] for id, answers in _quiz_answers(list(events)).items()}
+
+
 def is_due(events: Iterable[Event], kind: str, id: str, now: datetime) -> bool:
     """True when this question or exercise is to be repeated now."""
     return any((item.kind, item.id) == (kind, id) for item in due(events, now))

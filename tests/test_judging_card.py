@@ -107,3 +107,14 @@ def test_a_failure_is_said_once():
     result = Result("02-x", "X", "error", outcomes, Failure("error", "it broke", "line 3"))
     assert as_text(result).count("it broke") == as_html(result).count("it broke") == 1
     assert "line 3" in as_text(result) and "line 3" in as_html(result)
+
+
+def test_a_reason_that_stands_above_is_not_said_again():
+    outcomes = [Outcome(name, f"It is {name}.", 1, False, "t", "g", "e", "the shape is wrong") for name in "AB"]
+    result = Result("02-x", "X", "graded", (*outcomes, Outcome("C", "It is C.", 1, False, because="another")))
+    assert as_text(result).count("the shape is wrong") == Tags(as_html(result)).text.count("the shape is wrong") == 1
+    assert [line for line in as_text(result).splitlines() if "why:" in line] == [
+        "      why: the shape is wrong",
+        "      why: as above",
+        "      why: another",
+    ]

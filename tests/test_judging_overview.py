@@ -65,6 +65,16 @@ def test_predictions_are_counted_against_outcomes_and_the_surprises_are_told(hom
     assert "02-cached" not in text
 
 
+def test_recall_questions_count_as_they_were_answered_last(home, capsys):
+    for id, right in (("02-recall-a", False), ("02-recall-b", True), ("02-recall-a", True), ("99-gone", True)):
+        record.append("quiz", id=id, right=right)
+    progress()
+    assert "; 2 of 2 recall questions right\n" in capsys.readouterr().out
+    record.append("quiz", id="02-recall-b", right=False)
+    progress()
+    assert "; 1 of 2 recall questions right\n" in capsys.readouterr().out
+
+
 def test_the_first_outcome_of_a_prediction_counts():
     events = [outcome("02-a", False, "first"), outcome("02-a", True, "after having seen it"), outcome("02-b", None)]
     assert [(found.choice, found.right) for found in predictions_of(events)] == [("first", False)]

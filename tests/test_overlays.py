@@ -28,9 +28,9 @@ def rgb(code):
     return [int(code[i : i + 2], 16) for i in (1, 3, 5)]
 
 
-def test_classes_have_their_colours_background_its_own_and_void_is_white(picture, mask):
+def test_classes_have_their_colours_the_rest_fades_to_pale_grey_and_void_is_white(picture, mask):
     pixels = overlay(picture, mask, opacity=1.0)
-    assert pixels[0, 0].tolist() == [100, 100, 100]
+    assert pixels[0, 0].tolist() == [173, 173, 173]
     assert pixels[4, 4].tolist() == rgb(COLOURS[0])
     assert pixels[4, 11].tolist() == rgb(COLOURS[1])
     assert pixels[11, 3].tolist() == [255, 255, 255]
@@ -38,7 +38,7 @@ def test_classes_have_their_colours_background_its_own_and_void_is_white(picture
 
 def test_the_outline_is_seen_where_the_colour_is_not(picture, mask):
     pixels = overlay(picture, mask, opacity=0.0)
-    assert pixels[4, 4].tolist() == [100, 100, 100]
+    assert pixels[0, 0].tolist() == pixels[4, 4].tolist() == [100, 100, 100]
     assert pixels[4, 7].tolist() != [100, 100, 100]
 
 

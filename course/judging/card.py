@@ -136,9 +136,12 @@ def _mark(outcome: Outcome) -> str:
 
 
 def _details(outcome: Outcome, result: Result) -> list[tuple[str, str]]:
+    """What to say below a judge that failed; a reason that stands above already is not said again."""
     if outcome.passed:
         return []
     because = "" if outcome.because == _message(result) else outcome.because
+    told = {earlier.because for earlier in result.outcomes[: result.outcomes.index(outcome)]}
+    because = "as above" if because and because in told else because
     rows = [("tried", outcome.tried), ("got", outcome.got), ("expected", outcome.expected), ("why", because)]
     return [(name, text) for name, text in rows if text]
 

@@ -47,10 +47,14 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the record says at one moment. `due` is to be repeated now, `later` more, the next in `next_in`."""
+    """What the record says at one moment. `recalled`: whether each recall question was right when last answered.
+
+    `due` is to be repeated now, `later` more, the next in `next_in`.
+    """
 
     chapters: tuple[Chapter, ...]
     hints: int
+    recalled: dict[str, bool]
     due: tuple[recall.Item, ...]
     later: int
     next_in: timedelta | None
@@ -79,7 +83,8 @@ def summarise(events: Sequence[Event], now: datetime) -> Summary:
     waits = [wait for item in asked if (wait := item.wait(now)) is not None and wait > timedelta(0)]
     due = tuple(item for item in recall.due(events, now) if item in asked)
     hints = sum(event.get("kind") == "hint" for event in events)
-    return Summary(chapters, hints, due, len(waits), min(waits, default=None))
+    recalled = {id: right for id, right in recall.last_answers(events).items() if exercises_of(id[:2])}
+    return Summary(chapters, hints, recalled, due, len(waits), min(waits, default=None))
 
 
 def best_scores(events: Iterable[Event]) -> dict[str, int]:
@@ -124,7 +129,8 @@ def _total(summary: Summary) -> str:
     score, points = (sum(getattr(chapter, name) for chapter in summary.chapters) for name in ("score", "points"))
     predicted = summary.predictions
     right = f"{sum(prediction.right for prediction in predicted)} of {_count(len(predicted), 'prediction')} right"
-    return f"{score} of {points} points; {_count(summary.hints, 'hint')} asked for; {right}"
+    recalled = f"{sum(summary.recalled.values())} of {_count(len(summary.recalled), 'recall question')} right"
+    return f"{score} of {points} points; {_count(summary.hints, 'hint')} asked for; {right}; {recalled}"
 
 
 def _surprises(summary: Summary) -> list[str]:

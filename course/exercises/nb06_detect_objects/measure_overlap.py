@@ -126,10 +126,14 @@ def boxes_apart_share_nothing(case: dict[str, Any], result: dict[str, Any]) -> N
     expect(
         near.all(),
         tried=tried,
-        got=f"{got[~apart].tolist()} for the pairs that overlap",
-        expected=f"{expected[~apart].tolist()}",
+        got=f"{_rounded(got[~apart])} for the pairs that overlap",
+        expected=f"{_rounded(expected[~apart])}",
         because="boxes that do touch share more than nothing",
     )
+
+
+def _rounded(values: torch.Tensor) -> list[float]:
+    return [round(value, 4) for value in values.tolist()]
 
 
 def _worst(values: torch.Tensor) -> str:
