@@ -1,11 +1,13 @@
 """The learner's own copies of the notebooks: made once, without saved results, never overwritten.
 
 Work in a copy survives an update of the course and `course build`, and no result stands below a prediction already.
+Beside them lie glossary and map, whose links lead to the copies; these two are written anew every time.
 """
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -14,6 +16,7 @@ from course.authoring import files
 from course.errors import SetupError
 
 NAME = "my-notebooks"
+RENEWED = "<!-- Written anew by every `course lab`: keep notes in another file. -->\n\n"
 _OURS = "pretrained-course"  # our key in a copy's metadata, which Jupyter keeps
 
 
@@ -37,7 +40,16 @@ def prepare(notebooks: Path) -> tuple[Path, list[str]]:
                 ) from error
         elif _copied_from(copy) not in (None, digest):
             outdated.append(original.name)
+    _renew_pages(notebooks, folder)
     return folder, outdated
+
+
+def _renew_pages(notebooks: Path, folder: Path) -> None:
+    """The glossary and the map of a clone, for JupyterLab; without them, or where nothing can be written, no harm."""
+    for page in sorted((notebooks.parent / "docs").glob("*.md")):
+        text = RENEWED + page.read_text(encoding="utf-8").replace(f"../{notebooks.name}/", "")
+        with suppress(OSError):
+            (folder / page.name).write_text(text, encoding="utf-8")
 
 
 def _copy(nb: NotebookNode, copy: Path, digest: str) -> None:

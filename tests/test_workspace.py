@@ -1,5 +1,8 @@
 """Work in a copy of a notebook is safe from updates, and no result is seen before it is run."""
 
+import re
+import shutil
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -49,6 +52,27 @@ def test_work_is_never_overwritten_and_an_original_that_changed_is_named(noteboo
     assert workspace.prepare(notebooks)[1] == ["00_a.ipynb"]
     assert files.read(folder / "00_a.ipynb").cells[0].source == "my answer"
     assert (folder / "02_c.ipynb").exists()
+
+
+def test_glossary_and_map_lie_beside_the_copies_and_lead_to_them(notebooks):
+    page = notebooks.parent / "docs" / "glossary.md"
+    page.parent.mkdir()
+    page.write_text("**logit**: see [A](../notebooks/00_a.ipynb) and the [map](map.md)")
+    folder, _ = workspace.prepare(notebooks)
+    copy = folder / "glossary.md"
+    assert copy.read_text() == f"{workspace.RENEWED}**logit**: see [A](00_a.ipynb) and the [map](map.md)"
+    page.write_text("**loss**")
+    workspace.prepare(notebooks)
+    assert copy.read_text() == f"{workspace.RENEWED}**loss**"
+
+
+def test_every_link_of_the_real_pages_leads_to_a_copy(tmp_path):
+    for name in ("notebooks", "docs"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    folder, _ = workspace.prepare(tmp_path / "notebooks")
+    for page in ("glossary.md", "map.md"):
+        links = re.findall(r"\]\(([^)#:]+)", (folder / page).read_text(encoding="utf-8"))
+        assert len(links) > 20 and all((folder / link).is_file() for link in links)
 
 
 def test_a_damaged_copy_is_left_alone(notebooks):
