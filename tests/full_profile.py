@@ -124,8 +124,8 @@ def in_full_profile(nb: NotebookNode, tell: str, smaller: Mapping[str, str]) -> 
     return nb
 
 
-def run(path: Path, folder: Path) -> NotebookNode:
-    """The notebook with the outputs of its full profile; raises AuthoringError if a cell does. `folder` is filled."""
+def prepared(path: Path, folder: Path) -> tuple[NotebookNode, dict[str, str]]:
+    """The notebook as its full profile is to be run, and the variables of its kernel. `folder` is filled."""
     (folder / "data").mkdir()
     chapter = path.name[:2]
     tell = lay_out(folder / "data", needs(chapter))
@@ -136,6 +136,12 @@ def run(path: Path, folder: Path) -> NotebookNode:
         "TORCH_HOME": str(folder / "torch"),
         "HF_HUB_OFFLINE": "1",
     }
+    return nb, variables
+
+
+def run(path: Path, folder: Path) -> NotebookNode:
+    """The notebook with the outputs of its full profile; raises AuthoringError if a cell does. `folder` is filled."""
+    nb, variables = prepared(path, folder)
     return authoring.run(nb, path.parent, label=f"{path}, full profile", variables=variables)
 
 
