@@ -32,6 +32,7 @@ from tests import full_profile
 
 ROOT = Path(__file__).resolve().parents[1]
 GPU = torch.device("cuda", 0)
+TAKE_LENGTHS = ("_pack_padded_sequence", "_pad_packed_sequence", "gru.data", "lstm.data", "rnn_")
 LIKE = ("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor")  # without a device: where the tensor is
 
 
@@ -39,6 +40,7 @@ class Storages:
     """Which storages are on the GPU. A weak reference to each keeps its address from being used by another one."""
 
     def __init__(self) -> None:
+        self.are_copied_by_hand = False  # by copy_ or x[i] = y in Python, which leave the target where it is
         self._known: dict[int, StorageWeakRef] = {}
         self._room = 20_000
 
@@ -72,16 +74,19 @@ class Operations(TorchDispatchMode):
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         there = [tensor for tensor in given if tensor in self.on_gpu]
         name = func.__name__
-        if there and "copy_" not in name:
+        copies = name.startswith("copy_")
+        if there and not copies:
             here = [tensor for tensor in given if tensor.dim() and tensor not in self.on_gpu]
-            if here and not ("index" in name and args[0] in self.on_gpu):  # x[i] of the GPU takes the CPU's indices
+            # x[i] of the GPU takes the CPU's indices, a packed sequence its lengths
+            takes_both = ("index" in name and args[0] in self.on_gpu) or name.startswith(TAKE_LENGTHS)
+            if here and not takes_both:
                 raise RuntimeError(
                     f"Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu! "
                     f"({func}; on the GPU {_shapes(there)}, on the CPU {_shapes(here)})"
                 )
         result = func(*args, **(kwargs or {}))
-        if there and "copy_" not in name:
-            for tensor in tree_leaves(result):
+        if there and not (copies and self.on_gpu.are_copied_by_hand):  # else torch copies into what it made itself
+            for tensor in tree_leaves(result)[: 1 if "_pack_" in name else None]:  # lengths stay on the CPU
                 if isinstance(tensor, torch.Tensor):
                     self.on_gpu.place(tensor, True)
         return result
@@ -121,7 +126,9 @@ class Calls(TorchFunctionMode):
         )
         if is_gpu(kwargs.get("device")):
             kwargs["device"] = "cpu"
+        self.on_gpu.are_copied_by_hand = name in ("copy_", "__setitem__")
         result = func(*args, **kwargs)
+        self.on_gpu.are_copied_by_hand = False
         if is_there:
             for tensor in tree_leaves(result):
                 self.on_gpu.place(tensor, True)
@@ -168,11 +175,15 @@ CUDA: dict[str, Any] = {
     "get_device_properties": lambda *_: SimpleNamespace(name="a pretended GPU", total_memory=16 * 2**30),
     "is_bf16_supported": lambda *_, **__: True,
     "mem_get_info": lambda *_: (10 * 2**30, 16 * 2**30),
+    "get_rng_state": lambda *_: torch.get_rng_state(),
     "get_rng_state_all": list,
     "Stream": Stream,
     "stream": lambda _: nullcontext(),
 } | {name: lambda *_, **__: 0 for name in ("max_memory_allocated", "memory_allocated")}
-SILENT = ("synchronize", "empty_cache", "reset_peak_memory_stats", "manual_seed_all", "manual_seed", "_lazy_init")
+SILENT = (
+    "synchronize", "empty_cache", "reset_peak_memory_stats", "manual_seed_all", "manual_seed", "set_rng_state",
+    "_lazy_init",
+)  # fmt: skip
 
 
 def _in_turn(items: Any, prepare: Callable) -> Iterator:
@@ -199,6 +210,7 @@ def pretended_gpu() -> Iterator[None]:
         stack.enter_context(patch("torch.utils.data._utils.pin_memory.pin_memory", lambda data, *_: data))
         for name in ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check"):
             stack.enter_context(patch.object(torch.optim.Optimizer, name, lambda _: None, create=True))
+        stack.enter_context(patch.object(torch.nn.RNNBase, "flatten_parameters", lambda _: None))  # cuDNN's layout
         stack.enter_context(patch.object(course.engine, "ahead", _in_turn))
         stack.enter_context(patch.object(course.features, "ahead", _in_turn))
         stack.enter_context(patch.object(course.engine.Engine, "_receive", lambda _, batch: batch))

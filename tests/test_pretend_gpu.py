@@ -67,6 +67,14 @@ def test_views_gradients_and_what_is_made_alike_are_where_their_tensor_is(gpu):
         assert back.device.type == "cpu"
 
 
+def test_a_recurrent_network_takes_its_lengths_from_the_cpu(gpu):
+    texts, lengths = torch.ones(2, 4, 3, device=gpu, requires_grad=True), torch.tensor([2, 4])
+    packed = nn.utils.rnn.pack_padded_sequence(texts, lengths, batch_first=True, enforce_sorted=False)
+    _, last = nn.GRU(3, 2, batch_first=True).to(gpu)(packed)
+    last.sum().backward()
+    assert (packed.data.device, packed.batch_sizes.device.type, texts.grad.device) == (GPU, "cpu", GPU)
+
+
 def test_training_measuring_features_and_predicting_get_through(gpu):
     backbone = load_backbone("efficientnet_lite0")
     transform = image_transform(backbone, size=48)
