@@ -16,8 +16,9 @@ def many_classes(rng: torch.Generator) -> dict[str, Any]:
 
 @read_folder.exercise.hidden_judge(many_classes, points=1)
 def names_what_is_no_picture_among_many_classes(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """With more classes, and other names, what can't be decoded is still named."""
+    """With more classes, and other names, what can't be decoded is still named, and the labels fit the folders."""
     read_folder.judge_skipped(case, result)
+    read_folder.judge_labels(case, result)
 
 
 @predict_pictures.exercise.case

@@ -221,6 +221,25 @@ def left_in_train_mode(model, images):
     return predict_with(model, images, train=True)
 
 
+def train_mode_and_graph_kept(model, images):
+    probabilities = torch.cat([model(x).softmax(1) for x in images.split(16)])
+    return probabilities.argmax(1), probabilities
+
+
+def runs_twice(model, images):
+    predict_with(model, images)
+    return predict_with(model, images)
+
+
+def scales_once_more(model, images):
+    return predict_with(model, images / 2)
+
+
+def runs_and_returns_noise(model, images):
+    labels, probabilities = predict_with(model, images)
+    return torch.zeros_like(labels), torch.rand(probabilities.shape, generator=torch.Generator().manual_seed(0))
+
+
 def graph_kept(model, images):
     model.eval()
     probabilities = torch.cat([model(x).softmax(1) for x in images.split(16)])
@@ -423,6 +442,24 @@ def in_percent(correct, n):
     return [100 * bound for bound in bounds(correct, n)]
 
 
+def n_not_squared(correct, n):
+    return with_root(correct, n, 1.96**2 / (4 * n))
+
+
+def four_n_without_brackets(correct, n):
+    return with_root(correct, n, 1.96**2 / 4 * n**2)
+
+
+def half_width_not_divided(correct, n):
+    return with_root(correct, n, 1.96**2 / (4 * n**2), scale=1.0)
+
+
+def with_root(correct, n, second, *, scale=None):
+    low, high = bounds(correct, n)
+    half = 1.96 / (scale or 1 + 1.96**2 / n) * math.sqrt(correct / n * (1 - correct / n) / n + second)
+    return (low + high) / 2 - half, (low + high) / 2 + half
+
+
 def centre_and_half_width(correct, n):
     low, high = bounds(correct, n)
     return (low + high) / 2, (high - low) / 2
@@ -504,7 +541,7 @@ WRONG = {
         sorted_by_confidence: "order was lost",
         a_shuffling_loader: "order was lost",
         grouped_by_class: "order was lost",
-        sorted_labels: "beside other pictures",
+        sorted_labels: "the right labels, sorted",
         logits_returned: "these are logits",
         along_the_batch: "goes along the pictures of a batch",
         along_all_pictures: "goes along the pictures",
@@ -513,11 +550,15 @@ WRONG = {
         percent: "percent",
         left_in_train_mode: "train mode",
         graph_kept: "no_grad",
+        train_mode_and_graph_kept: "in train mode, where it gives other answers",
+        runs_twice: "43 more than once",
+        scales_once_more: "give them to it as they are",
+        runs_and_returns_noise: "not made from the model's logits",
         all_at_once: "fill the memory",
         one_by_one: "one picture at a time",
         last_batch_dropped: "smaller batch is missing",
         highest_probabilities_as_labels: "argmax",
-        the_other_way_round: "labels come first",
+        the_other_way_round: "labels carry no graph in any case",
         lists_of_batches: "torch.cat",
         only_labels: "return labels, probabilities",
         always_the_first_class: "the model never ran",
@@ -548,8 +589,11 @@ WRONG = {
         one_sided: "1.645",
         agresti_and_coull: "Agresti",
         clopper_and_pearson: "Clopper",
-        with_continuity_correction: "right of",
+        with_continuity_correction: "no other correction",
         in_percent: "percent",
+        n_not_squared: "n is squared as well",
+        four_n_without_brackets: "divides by 4 and then multiplies",
+        half_width_not_divided: "as the centre is",
         centre_and_half_width: "not the centre",
         high_first: "low comes first",
         of_the_errors: "error rate",

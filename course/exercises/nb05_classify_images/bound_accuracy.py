@@ -93,6 +93,17 @@ def _centre_and_half(correct: float, n: int) -> tuple[float, float]:
     return (low + high) / 2, (high - low) / 2
 
 
+def _with_half(half: Callable[[float, float, float], float]) -> Callable[[float, int], tuple[float, float]]:
+    """Wilson's centre, and a half-width of p, n and 1 + z² / n."""
+
+    def bounds(correct: float, n: int) -> tuple[float, float]:
+        p, scale = correct / n, 1 + Z * Z / n
+        centre = (p + Z * Z / (2 * n)) / scale
+        return centre - half(p, n, scale), centre + half(p, n, scale)
+
+    return bounds
+
+
 SYMMETRIC = (
     "p ± z sqrt(p (1 - p) / n) is symmetric around p: with all right it has no width, as if nothing could go wrong"
 )
@@ -111,6 +122,15 @@ def mistaken_formulas() -> dict[str, Callable[[float, int], Any]]:
         "this is Clopper and Pearson's interval, which is wider than 95 % asks for": _exact,
         "these are percent; return fractions": lambda k, n: [100 * bound for bound in reference(k, n)],
         "return low and high, not the centre and the half-width": _centre_and_half,
+        "under the root stands z² / 4n², and this is z² / 4n: n is squared as well": _with_half(
+            lambda p, n, scale: Z / scale * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n))
+        ),
+        "`/ 4 * n**2` divides by 4 and then multiplies: write `/ (4 * n**2)`": _with_half(
+            lambda p, n, scale: Z / scale * math.sqrt(p * (1 - p) / n + Z * Z / 4 * n * n)
+        ),
+        "the half-width is divided by 1 + z² / n too, as the centre is": _with_half(
+            lambda p, n, scale: Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+        ),
         "low comes first": lambda k, n: reference(k, n)[::-1],
         "this is the interval of the error rate": lambda k, n: reference(n - k, n),
         "these are counts; divide by n": lambda k, n: [n * bound for bound in reference(k, n)],
@@ -141,10 +161,10 @@ def judge_bounds(case: dict[str, Any], result: dict[str, Any]) -> None:
         made = torch.tensor([formula(*pair) for pair in pairs], dtype=torch.float64)
         if torch.allclose(got, made, atol=2e-4, rtol=1e-4):
             tried = f"{pairs[i][0]} right of {pairs[i][1]}"
-            raise Wrong(tried=tried, got=got[i], expected=expected[i], because=because)
+            raise Wrong(tried=tried, got=got[i].tolist(), expected=expected[i].tolist(), because=because)
     expect_close(
-        got[i],
-        expected[i],
+        got[i].tolist(),
+        expected[i].tolist(),
         tried=f"{pairs[i][0]} right of {pairs[i][1]}",
         atol=2e-4,
         rtol=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,13 +54,16 @@ def _eval_logits(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tenso
 def probe_predict(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = narrow.show_modes(narrow.restore(case["architecture"], case["state"]))
     modes: list[bool] = []
-    batches: list[torch.Tensor] = []
+    seen: list[torch.Tensor] = []
 
-    def watch(module: nn.Module, _: Any, output: torch.Tensor) -> None:
+    def watch(module: nn.Module, *_: Any) -> None:
         modes.append(any(part.training for part in module.modules()))
-        batches.append(output.detach().clone())
+
+    def look(_: nn.Module, __: Any, output: torch.Tensor) -> None:
+        seen.append(_thinned(output.detach()))
 
     model.register_forward_hook(watch)
+    _first_layer(model).register_forward_hook(look)
     what = "labels and probabilities: `return labels, probabilities`"
     returned = need(answer(model, case["x"].clone()), (tuple, list), what)
     if len(returned) != 2 or any(part is None for part in returned):
@@ -71,9 +75,19 @@ def probe_predict(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         "labels": labels,
         "probabilities": probabilities,
         "without_graph": None if graph else probabilities,
-        "batches": batches[:200],
+        "seen": seen[:200],
         "train_mode": any(modes),
     }
+
+
+def _first_layer(model: nn.Module) -> nn.Module:
+    """The layer that sees the pictures: what it gives depends on picture and weights, and on no mode."""
+    return next(part for part in model.modules() if isinstance(part, nn.Conv2d))
+
+
+def _thinned(output: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W) -> (B, C * H/8 * W/8): enough of it to know the picture by."""
+    return output[..., ::8, ::8].flatten(1).clone()
 
 
 def _as_tensor(value: Any) -> torch.Tensor:
@@ -137,56 +151,114 @@ def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
 @exercise.judge(in_train_mode, points=1)
 def labels_in_the_pictures_order(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Label i is the most likely class of picture i, as a whole number."""
-    expected = _eval_logits(case["state"], case["x"]).argmax(1)
-    got = result["labels"]
+    logits, got = _eval_logits(case["state"], case["x"]), result["labels"]
+    expected = logits.argmax(1)
     mistakes = {
         "the order was lost: these are the right labels, sorted": expected.sort().values,
-        "these are the probabilities; labels come first, and are what argmax(1) gives": _eval_logits(
-            case["state"], case["x"]
-        ).softmax(1),
+        "these are the probabilities; labels come first, and are what argmax(1) gives": logits.softmax(1),
+        f"{COLUMNS}, and then the largest number of a row says little": logits.softmax(0).argmax(1),
+        f"{COLUMNS} of a batch, and then the largest number of a row says little": torch.cat(
+            [batch.softmax(0) for batch in logits.split(MOST)]
+        ).argmax(1),
     }
+    if in_train := _train_logits(case, result):
+        mistakes["the model ran in train mode, where it gives other answers"] = torch.cat(in_train).argmax(1)
     if got.is_floating_point() and got.shape == expected.shape:
-        highest = _eval_logits(case["state"], case["x"]).softmax(1).amax(1)
-        mistakes["`max` gives the highest probability; `argmax` says which class has it"] = highest
-    if not torch.equal(got.double(), expected.double()) and got.shape == expected.shape:
-        same_counts = torch.equal(got.double().sort().values, expected.double().sort().values)
-        because = "the order was lost: the right labels, beside other pictures" if same_counts else ""
-        if because:
-            raise Wrong(tried="the labels", got=got[:12], expected=expected[:12], because=because)
+        mistakes["`max` gives the highest probability; `argmax` says which class has it"] = logits.softmax(1).amax(1)
+    tried, known = f"the labels of {len(expected)} pictures", any(_equal(got, made) for made in mistakes.values())
+    moved = got.ndim == 1 and _equal(got.sort().values, expected.sort().values) and not _equal(got, expected)
+    if moved and not known:
+        because = "the order was lost: the right labels, beside other pictures"
+        raise Wrong(tried="the labels", got=got[:12], expected=expected[:12], because=because)
     because = "label i is argmax(1) of picture i's logits in eval mode, for every picture"
-    expect_equal(got, expected, tried=f"the labels of {len(expected)} pictures", mistakes=mistakes, because=because)
+    expect_equal(got, expected, tried=tried, mistakes=mistakes, because=because)
+
+
+def _equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and torch.equal(a.double(), b.double())
 
 
 @exercise.judge(in_train_mode, points=1)
 def a_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
     """At most 16 pictures go through the model at once, and not one by one; every picture once."""
-    expected, batches = _eval_logits(case["state"], case["x"]), result["batches"]
-    sizes = [len(batch) for batch in batches]
-    tried = f"{len(expected)} pictures: how many go through the model at once"
+    count, sizes = len(case["x"]), [len(batch) for batch in result["seen"]]
+    tried = f"{count} pictures: how many go through the model at once"
     expect(sizes, tried=tried, got="none", expected=f"at most {MOST}", because="the model never ran")
     because = "all pictures at once fill the memory as soon as there are many: split them"
     expect(max(sizes) <= MOST, tried=tried, got=max(sizes), expected=f"at most {MOST}", because=because)
     because = "one picture at a time is right, and many times slower than a batch"
-    expect(len(sizes) <= len(expected) // 2, tried=tried, got=f"{len(sizes)} runs", expected="batches", because=because)
-    seen = torch.cat([batch.reshape(len(batch), -1) for batch in batches])
-    because = "every picture goes through the model once, in eval mode"
+    expect(len(sizes) <= count // 2, tried=tried, got=f"{len(sizes)} runs", expected="batches", because=because)
+    times = torch.bincount(_which_seen(case, result), minlength=count + 1)
+    never, again, others = int((times[:count] == 0).sum()), int((times[:count] > 1).sum()), int(times[count])
+    because = "each picture goes through the model once"
+    if never and sum(sizes) == count // MOST * MOST:
+        because = "the last, smaller batch is missing"
+    if others:
+        because = "the pictures are ready for the model: give them to it as they are"
     expect(
-        seen.shape == expected.shape and _close(_ordered(seen), _ordered(expected)),
-        tried="what the model said of all batches together",
-        got=f"{len(seen)} rows",
-        expected=f"the {len(expected)} pictures' logits in eval mode",
+        not (never or again or others),
+        tried=f"which of the {count} pictures the model saw",
+        got=f"{never} of them never, {again} more than once" + (f", and {others} other pictures" if others else ""),
+        expected=f"each of the {count} once",
         because=because,
     )
+
+
+def _which_seen(case: dict[str, Any], result: dict[str, Any]) -> torch.Tensor:
+    """For each picture that went through the model, in order, its number; for one that was not given, their count."""
+    with torch.no_grad():
+        known = _thinned(_first_layer(narrow.restore("cnn", case["state"]))(case["x"])).double()
+    seen = torch.cat(result["seen"]).double() if result["seen"] else known[:0]
+    apart, number = torch.cdist(seen, known, p=float("inf")).min(1)
+    return torch.where(apart < 1e-3, number, len(known))
 
 
 @exercise.judge(in_train_mode, points=1)
 def no_graph_is_kept(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The probabilities carry no autograd graph."""
+    tried, got = "reading `probabilities.requires_grad`", result["without_graph"]
     expect(
-        isinstance(result["without_graph"], torch.Tensor),
-        tried="reading `probabilities.requires_grad`",
+        isinstance(got, torch.Tensor),
+        tried=tried,
         got="True",
         expected="False",
         because="without torch.no_grad() every batch keeps its activations for a backward pass that never comes",
     )
-    judge_probabilities(case, {**result, "probabilities": result["without_graph"]})
+    # Whether they are the right numbers is judged elsewhere; only those that the model made could carry a graph.
+    expect(
+        any(_are_rows_of(got, values) for values in _made_of_logits(case, result)),
+        tried=tried,
+        got="False, of numbers that were not made from the model's logits for these pictures",
+        expected="False, of the model's probabilities",
+        because="labels carry no graph in any case: they come first, then the probabilities"
+        if got.ndim == 1
+        else "only what the model computed could carry a graph: mend the probabilities first",
+    )
+
+
+def _made_of_logits(case: dict[str, Any], result: dict[str, Any]) -> Iterator[torch.Tensor]:
+    """(pictures, classes) each: what right and mistaken answers make of the logits, in eval mode and in train mode."""
+    for batches in (_eval_logits(case["state"], case["x"]).split(MOST), _train_logits(case, result)):
+        if batches:
+            logits = torch.cat(batches)
+            yield from (logits, logits.sigmoid(), logits.softmax(0), torch.cat([batch.softmax(0) for batch in batches]))
+            yield from (logits.softmax(1), 100 * logits.softmax(1), logits.log_softmax(1), logits.softmax(1).softmax(1))
+
+
+def _train_logits(case: dict[str, Any], result: dict[str, Any]) -> tuple[torch.Tensor, ...]:
+    """What the model gives in train mode, batch by batch as the answer ran it: BatchNorm looks at the whole batch."""
+    sizes, number = [len(batch) for batch in result["seen"]], _which_seen(case, result)
+    if not sizes or min(sizes) < 2 or bool((number == len(case["x"])).any()):
+        return ()
+    model = narrow.show_modes(narrow.restore("cnn", case["state"]))
+    with torch.no_grad():
+        return tuple(model(case["x"][batch]) for batch in number.split(sizes))
+
+
+def _are_rows_of(got: torch.Tensor, values: torch.Tensor) -> bool:
+    """Whether each row is one of the values' rows, in whatever order, and most of these are there."""
+    if got.ndim != 2 or got.shape[1] != values.shape[1] or 2 * len(got) < len(values):
+        return False
+    apart = torch.cdist(got.double(), values.double(), p=float("inf"))
+    near = apart <= 1e-4 + 1e-3 * values.double().abs().amax(1)
+    return bool(near.any(1).all()) and 2 * int(near.any(0).sum()) >= len(values)

@@ -114,7 +114,7 @@ def _colour(path: Any) -> torch.Tensor:
         return torch.full((3,), float("nan"))
 
 
-@exercise.judge(mixed_folder, points=1)
+@exercise.judge(mixed_folder, points=2)
 def classes_are_the_sorted_folder_names(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The classes are the folders' names in alphabetical order, and a label is a place in that order."""
     expected = sorted({file["folder"] for file in case["files"]})
@@ -130,7 +130,22 @@ def classes_are_the_sorted_folder_names(case: dict[str, Any], result: dict[str, 
 
 def judge_labels(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless what was returned are pictures of the folder, each with the number of its class."""
+    judge_pictures(case, result)
     classes = sorted({file["folder"] for file in case["files"]})
+    folders = {_key(file): file["folder"] for file in case["files"] if file["kind"] in PICTURES}
+    for name, label in zip(result["names"], result["labels"].tolist(), strict=True):
+        if name in folders:
+            expect(
+                label == classes.index(folders[name]),
+                tried=f"the label of {name}, with the classes {classes}",
+                got=label,
+                expected=classes.index(folders[name]),
+                because="a label is the place of the picture's folder in the sorted classes",
+            )
+
+
+def judge_pictures(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless pictures of the folder were returned, whatever their labels."""
     whole = {_key(file): file for file in case["files"] if file["kind"] in PICTURES}
     found = [i for i, name in enumerate(result["names"]) if name in whole]
     expect(
@@ -141,14 +156,7 @@ def judge_labels(case: dict[str, Any], result: dict[str, Any]) -> None:
         because="no picture was found: go into each class's folder",
     )
     for i in found:
-        file, label = whole[result["names"][i]], int(result["labels"][i])
-        expect(
-            label == classes.index(file["folder"]),
-            tried=f"the label of {result['names'][i]}, with the classes {classes}",
-            got=label,
-            expected=classes.index(file["folder"]),
-            because="a label is the place of the picture's folder in the sorted classes",
-        )
+        file = whole[result["names"][i]]
         expect(
             bool((result["colours"][i] - file["colour"]).abs().max() < 8),
             tried=f"the mean colour of {result['names'][i]}",
@@ -162,7 +170,7 @@ def _key(file: dict[str, Any]) -> str:
     return f"{file['folder']}/{file['name']}"
 
 
-@exercise.judge(mixed_folder, points=2)
+@exercise.judge(mixed_folder, points=1)
 def every_whole_picture_is_a_sample(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Every whole picture of every class is a sample, once, whatever its name ends in."""
     whole = sorted(_key(file) for file in case["files"] if file["kind"] in PICTURES)
@@ -184,7 +192,7 @@ def every_whole_picture_is_a_sample(case: dict[str, Any], result: dict[str, Any]
     repeats = len(result["names"]) - len(set(result["names"]))
     because = "each file is one sample; a picture that counts twice weighs twice"
     expect(repeats == 0, tried="counting the samples", got=f"{repeats} twice", expected="each once", because=because)
-    judge_labels(case, result)
+    judge_pictures(case, result)
 
 
 @exercise.judge(mixed_folder, points=2)
@@ -194,7 +202,7 @@ def what_is_no_picture_is_named(case: dict[str, Any], result: dict[str, Any]) ->
 
 
 def judge_skipped(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless exactly the files that can't be decoded are skipped, by name."""
+    """Raise Wrong unless exactly the files that can't be decoded are skipped, by name. Labels are judged elsewhere."""
     bad = {_key(file): file["kind"] for file in case["files"] if file["kind"] not in PICTURES}
     kept = [name for name in result["names"] if name in bad]
     because = "`Image.open` and `verify()` look at the header; a cut-off photo has one. `.load()` decodes every pixel"
@@ -220,4 +228,4 @@ def judge_skipped(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected=sorted(bad),
         because=because,
     )
-    judge_labels(case, result)
+    judge_pictures(case, result)
