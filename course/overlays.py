@@ -11,13 +11,14 @@ import numpy as np
 from matplotlib.patches import Patch
 from PIL import Image
 
-from course.errors import DataError
+from course.errors import DataError, EmptyData
 from course.overlap import VOID
 from course.plots import COLOURS, STYLE, Chart, show
 from course.runtime import can_answer
 from course.widgets import show_widget
 
 OPACITY = 0.7
+OUTLINE = 0.85  # how strong an outline is where the rest is weaker
 VOID_COLOUR = (255, 255, 255)
 PALE = 120  # what black fades to
 SIDE = 384  # pixels of the picture with a slider
@@ -26,13 +27,14 @@ SIDE = 384  # pixels of the picture with a slider
 def overlay(picture: Any, mask: Any, *, opacity: float = OPACITY) -> np.ndarray:
     """(H, W, 3) uint8: the picture with class k of the mask in colour k, void in white; the rest fades to pale grey.
 
-    `opacity` is how far it fades and how strong colours are, from 0 to 1; a class keeps its outline at any opacity.
-    Raises DataError if the two are of different sizes.
+    `opacity` is how far it fades and how strong colours are, from 0 to 1; outlines are stronger, up to OUTLINE, and at
+    0 the picture is bare. Raises DataError if the two are of different sizes.
     """
     pixels, labels = np.asarray(picture.convert("RGB"), dtype=float), np.asarray(mask)
     if pixels.shape[:2] != labels.shape:
         raise DataError(f"a mask of {labels.shape} pixels does not fit a picture of {pixels.shape[:2]}")
-    strength = np.where(labels == 0, 0.0, np.where(_outline(labels), max(opacity, 0.85), opacity))[..., None]
+    outline = max(opacity, min(3 * opacity, OUTLINE))
+    strength = np.where(labels == 0, 0.0, np.where(_outline(labels), outline, opacity))[..., None]
     pale = PALE + (1 - PALE / 255) * np.asarray(picture.convert("L"), dtype=float)[..., None]
     ground = pixels * (1 - opacity) + pale * opacity  # a colour stands out from grey, whatever the picture's colours
     return (ground * (1 - strength) + _colours()[labels] * strength).round().astype(np.uint8)
@@ -60,7 +62,17 @@ def show_overlays(
     """A sheet: the pictures in a row, and below them a row for each named set of masks; the colours' names at the foot.
 
     One picture alone stands beside its masks. `classes` are the names of all classes, background first.
+    Raises EmptyData if there is no picture or no set of masks, DataError if a set has not one mask for each picture.
     """
+    if not len(pictures):
+        raise EmptyData("there is no picture to lay masks over; pass at least one")
+    _expect_masks(masks)
+    for name, several in masks.items():
+        if len(several) != len(pictures):
+            raise DataError(
+                f"{name!r} has {len(several)} masks for {len(pictures)} pictures; pass one mask for each picture, in "
+                "their order"
+            )
     rows = {"picture": [np.asarray(picture.convert("RGB")) for picture in pictures]} | {
         name: [overlay(*pair, opacity=opacity) for pair in zip(pictures, several, strict=True)]
         for name, several in masks.items()
@@ -91,7 +103,10 @@ def show_overlays(
 
 
 def explore_overlay(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) -> None:
-    """One picture under a slider for the opacity and a choice among masks; a sheet where nobody watches."""
+    """One picture under a slider for the opacity and a choice among masks; a sheet where nobody watches.
+
+    Raises EmptyData if there is no mask, DataError if one is not of the picture's size.
+    """
     chart = show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes)
     if can_answer():
         show_widget(overlay_box(picture, masks, classes), chart.alt)
@@ -100,8 +115,10 @@ def explore_overlay(picture: Any, masks: Mapping[str, Any], classes: Sequence[st
 
 
 def overlay_box(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) -> Any:
-    """The slider, the choice and the picture, as ipywidgets (7.7 or 8)."""
+    """The slider, the choice and the picture, as ipywidgets (7.7 or 8). Raises EmptyData if there is no mask."""
     import ipywidgets
+
+    _expect_masks(masks)
 
     slider = ipywidgets.FloatSlider(value=OPACITY, min=0.0, max=1.0, step=0.05, description="opacity")
     choice = ipywidgets.Dropdown(options=list(masks), description="mask")
@@ -115,6 +132,13 @@ def overlay_box(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) 
     choice.observe(draw, names="value")
     draw()
     return ipywidgets.VBox([ipywidgets.HBox([slider, choice]), image, names])
+
+
+def _expect_masks(masks: Mapping[str, Any]) -> None:
+    if not masks:
+        raise EmptyData(
+            'there are no masks to lay over the picture; pass at least one by its name, as in {"truth": mask}'
+        )
 
 
 def _named(k: int, name: str) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course.errors import DataError
+from course.errors import DataError, EmptyData
 from course.overlap import VOID
 from course.overlays import explore_overlay, overlay, overlay_box, show_overlays
 from course.plots import COLOURS
@@ -36,15 +36,49 @@ def test_classes_have_their_colours_the_rest_fades_to_pale_grey_and_void_is_whit
     assert pixels[11, 3].tolist() == [255, 255, 255]
 
 
-def test_the_outline_is_seen_where_the_colour_is_not(picture, mask):
-    pixels = overlay(picture, mask, opacity=0.0)
-    assert pixels[0, 0].tolist() == pixels[4, 4].tolist() == [100, 100, 100]
-    assert pixels[4, 7].tolist() != [100, 100, 100]
+def test_at_opacity_0_the_picture_is_bare(picture, mask):
+    assert np.array_equal(overlay(picture, mask, opacity=0.0), np.asarray(picture))
+
+
+@pytest.mark.parametrize("opacity", [0.05, 0.3, 0.7])
+def test_the_outline_is_stronger_than_the_colour(picture, mask, opacity):
+    pixels = overlay(picture, mask, opacity=opacity).astype(int)
+    inside, outline = (np.abs(pixels[4, x] - rgb(COLOURS[0])).sum() for x in (4, 7))
+    assert outline < inside
+
+
+def test_the_outline_fades_with_the_colour(picture, mask):
+    outlines = [overlay(picture, mask, opacity=opacity)[4, 7].astype(int) for opacity in (0.0, 0.05, 0.3)]
+    away = [np.abs(colour - rgb(COLOURS[0])).sum() for colour in outlines]
+    assert away[0] > away[1] > away[2]
 
 
 def test_a_mask_of_another_size_is_refused(picture, mask):
     with pytest.raises(DataError, match="does not fit"):
         overlay(picture, mask[:-1])
+
+
+def test_a_sheet_without_a_picture_is_refused(mask):
+    for pictures, masks in (([], {}), ([], {"truth": []})):
+        with pytest.raises(EmptyData, match="no picture to lay masks over; pass at least one"):
+            show_overlays(pictures, masks, CLASSES)
+
+
+def test_a_set_that_has_not_one_mask_for_each_picture_is_refused_by_its_name(picture, mask):
+    with pytest.raises(DataError, match="'predicted' has 1 masks for 2 pictures; pass one mask for each"):
+        show_overlays([picture, picture], {"truth": [mask, mask], "predicted": [mask]}, CLASSES)
+
+
+@pytest.mark.parametrize("live", ["0", "1"])
+def test_no_masks_at_all_are_refused(picture, monkeypatch, live):
+    monkeypatch.setenv("COURSE_LIVE", live)
+    for refused in (
+        lambda: show_overlays([picture], {}, CLASSES),
+        lambda: explore_overlay(picture, {}, CLASSES),
+        lambda: overlay_box(picture, {}, CLASSES),
+    ):
+        with pytest.raises(EmptyData, match="no masks to lay over the picture; pass at least one"):
+            refused()
 
 
 def test_a_sheet_has_a_row_for_the_pictures_and_one_for_each_set_of_masks(picture, mask):
