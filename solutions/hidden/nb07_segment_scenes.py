@@ -14,7 +14,7 @@ def predicted_in_vain(rng: torch.Generator) -> dict[str, Any]:
     """Class 9 is predicted for a tenth of the pixels and true for none."""
     sets = [measure_overlap.overlap_case(rng, [0, 2, 3], void=0.3) for _ in range(2)]
     for data in sets:
-        data["preds"][torch.rand(data["preds"].shape, generator=rng) < 0.1] = 9
+        measure_overlap.predict_in_vain(data, 9, rng)
     return {"sets": sets, "ignore": measure_overlap.VOID}
 
 
@@ -44,8 +44,9 @@ def more_classes(rng: torch.Generator) -> dict[str, Any]:
 
 @write_loss.exercise.hidden_judge(more_classes, points=1)
 def right_for_more_classes(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The loss is right for eleven classes with an auxiliary output, and 0 where all is void."""
+    """The loss is right for eleven classes with an auxiliary output, and where all is void 0, with a graph."""
     write_loss.judge_values(case, result)
+    write_loss.judge_backward(case, result)
 
 
 @transform_jointly.exercise.case
@@ -56,7 +57,8 @@ def a_wide_picture(rng: torch.Generator) -> dict[str, Any]:
 @transform_jointly.exercise.hidden_judge(a_wide_picture, points=1)
 def a_wide_picture_keeps_its_labels(case: dict[str, Any], result: dict[str, Any]) -> None:
     """A picture three times as wide as high keeps its labels, void among them."""
-    transform_jointly.no_label_is_invented.decide(case, result)
+    transform_jointly.judge_labels(case, result)
+    transform_jointly.judge_alignment(case, result)
 
 
 @swap_classifiers.exercise.case

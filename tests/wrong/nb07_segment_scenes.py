@@ -106,6 +106,10 @@ def always_perfect(preds, masks, ignore):
     return 1.0
 
 
+def classes_of_the_masks_alone(preds, masks, ignore):
+    return mean(ious(preds, masks, masks[masks != ignore].unique().tolist(), ignore))
+
+
 def only_the_first_picture(preds, masks, ignore):
     return mean(ious(preds[:1], masks[:1], present(preds[:1], masks[:1], ignore), ignore))
 
@@ -183,6 +187,10 @@ def a_number(out, masks):
     return both_outputs(sums, out, masks).item()
 
 
+def no_graph_for_all_void(out, masks):
+    return torch.tensor(0.0) if (masks == VOID).all() else both_outputs(sums, out, masks)
+
+
 def loss_of_nothing(out, masks):
     pass
 
@@ -213,6 +221,10 @@ class AsAModule(nn.Module):
         where = masks.clamp(max=out["out"].shape[1] - 1)[:, None]
         each = {name: -(log.gather(1, where)[:, 0] * labelled).sum() for name, log in logs.items()}
         return (each["out"] + 0.5 * each.get("aux", 0.0)) / labelled.sum().clamp_min(1)
+
+
+def zero_times_the_logits(out, masks):
+    return out["out"].sum() * 0 if (masks == VOID).all() else both_outputs(sums, out, masks)
 
 
 def as_a_module(out, masks):
@@ -271,6 +283,38 @@ def flipped_apart(image, mask, seed):
     return moved(image, mask, (*window, flip), (*window, random.Random(seed + 7).random() < 0.5))
 
 
+def only_the_picture_flipped(image, mask, seed):
+    *window, flip = drawn(image, seed)
+    return moved(image, mask, (*window, flip), (*window, False))
+
+
+def only_the_mask_flipped(image, mask, seed):
+    *window, flip = drawn(image, seed)
+    return moved(image, mask, (*window, False), (*window, flip))
+
+
+def up_and_down(image, mask, seed):
+    *window, flip = drawn(image, seed)
+    image, mask = moved(image, mask, (*window, False), (*window, False))
+    return (image.flip(-2), mask.flip(-2)) if flip else (image, mask)
+
+
+def the_mask_upside_down(image, mask, seed):
+    *window, flip = drawn(image, seed)
+    image, mask = moved(image, mask, (*window, False), (*window, False))
+    return (image, mask.flip(-2)) if flip else (image, mask)
+
+
+def mask_of_zeros(image, mask, seed):
+    image, mask = moved(image, mask, drawn(image, seed), drawn(image, seed))
+    return image, torch.zeros_like(mask)
+
+
+def normalised_on_the_way(image, mask, seed):
+    image, mask = moved(image, mask, drawn(image, seed), drawn(image, seed))
+    return (image - 0.5) / 0.2, mask
+
+
 def never_flipped(image, mask, seed):
     *window, _ = drawn(image, seed)
     return moved(image, mask, (*window, False), (*window, False))
@@ -301,6 +345,15 @@ def seed_ignored(image, mask, seed):
 
 def the_same_for_every_seed(image, mask, seed):
     window = drawn(image, 3)
+    return moved(image, mask, window, window)
+
+
+def generator_not_seeded(image, mask, seed):
+    rng = torch.Generator()
+    height, width = (int(torch.randint(-(-side // 2), side + 1, (), generator=rng)) for side in mask.shape)
+    top = int(torch.randint(mask.shape[0] - height + 1, (), generator=rng))
+    left = int(torch.randint(mask.shape[1] - width + 1, (), generator=rng))
+    window = (top, left, height, width, bool(torch.rand((), generator=rng) < 0.5))
     return moved(image, mask, window, window)
 
 
@@ -412,6 +465,22 @@ def edits_the_attribute(model, n):
     return model
 
 
+def by_21_outputs(model, n):
+    for name, part in list(model.named_modules()):
+        if isinstance(part, nn.Conv2d) and part.out_channels == 21:
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, fresh(part, n))
+    return model
+
+
+def the_two_with_21_outputs(model, n):
+    first, second = (name for name, part in model.named_modules() if getattr(part, "out_channels", 0) == 21)
+    for name in (first, second):
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, fresh(model.get_submodule(name), n))
+    return model
+
+
 def throws_the_auxiliary_away(model, n):
     forgets_the_auxiliary(model, n)
     if hasattr(model, "aux_classifier"):
@@ -512,6 +581,7 @@ WRONG = {
         all_classes_together: "counted together",
         without_background: "background was left out",
         one_value_a_class: "one value a class",
+        classes_of_the_masks_alone: "predicted but never true",
         miou_of_nothing: "returned None",
         always_a_half: "0.5",
         always_perfect: "1",
@@ -529,6 +599,7 @@ WRONG = {
         softmax_before: "double softmax",
         cut_off: "cut the loss off",
         a_number: "plain float",
+        no_graph_for_all_void: "a loss without a graph cannot be trained on",
         loss_of_nothing: "returned None",
         always_zero: "pixels void",
         a_mean_a_picture: "one mean a picture",
@@ -540,12 +611,19 @@ WRONG = {
         mask_left_behind: "the mask stayed as it was",
         two_draws: "draw once",
         flipped_apart: "flipped independently",
+        only_the_picture_flipped: "the picture was flipped and the mask never",
+        only_the_mask_flipped: "the mask was flipped and the picture never",
+        up_and_down: "the wrong axis",
+        the_mask_upside_down: "the mask was turned upside down",
+        mask_of_zeros: "lost labels",
+        normalised_on_the_way: "their colours stay",
         never_flipped: "a flip is drawn as well",
         upside_down: "upside down",
         only_flipped: "window's size and place",
         tiny_windows: "at least half",
         seed_ignored: "cannot be repeated",
-        the_same_for_every_seed: "a flip is drawn as well",
+        the_same_for_every_seed: "`seed` is ignored",
+        generator_not_seeded: "`seed` is ignored",
         as_it_was: "nothing was transformed",
         window_not_resized: "share a batch",
         channel_axis_left_on: "take [0]",
@@ -557,6 +635,8 @@ WRONG = {
         forgets_the_auxiliary: "auxiliary classifier was forgotten",
         only_the_last_layer: "both must give n",
         edits_the_attribute: "nobody reads again",
+        by_21_outputs: "looks for layers with 21 outputs; this model has 9",
+        the_two_with_21_outputs: "looks for layers with 21 outputs; this model has 9",
         throws_the_auxiliary_away: "thrown away",
         a_whole_new_head: "before the last one were changed",
         background_on_top: "background is one of the n classes",
@@ -570,7 +650,7 @@ WRONG = {
 
 RIGHT = {
     "07-measure-overlap": [from_a_confusion_matrix, with_sets_of_places],
-    "07-write-loss": [by_the_labelled_pixels_alone, as_a_module],
+    "07-write-loss": [by_the_labelled_pixels_alone, as_a_module, zero_times_the_logits],
     "07-transform-jointly": [with_tv_tensors, by_looking_up_places, with_a_grid],
     "07-swap-classifiers": [every_last_layer, by_its_number_of_outputs, with_new_weights],
 }

@@ -8,7 +8,7 @@ import torch
 
 from course.judging import Exercise, expect, expect_close, need
 
-VOID = 255
+VOID, IN_VAIN = 255, 5
 
 exercise = Exercise(
     "07-measure-overlap",
@@ -41,7 +41,9 @@ def with_void(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.case
 def with_gaps(rng: torch.Generator) -> dict[str, Any]:
-    return {"sets": [overlap_case(rng, [0, 3, 7], void=0.1) for _ in range(3)], "ignore": VOID}
+    sets = [overlap_case(rng, [0, 3, 7], void=0.1) for _ in range(4)]
+    predict_in_vain(sets[-1], IN_VAIN, rng)
+    return {"sets": sets, "ignore": VOID}
 
 
 def overlap_case(rng: torch.Generator, classes: list[int], *, void: float) -> dict[str, torch.Tensor]:
@@ -53,6 +55,11 @@ def overlap_case(rng: torch.Generator, classes: list[int], *, void: float) -> di
     preds = torch.where(wrong, values[torch.randint(len(values), shape, generator=rng)], masks)
     masks[torch.rand(shape, generator=rng) < void] = VOID
     return {"preds": preds, "masks": masks}
+
+
+def predict_in_vain(data: dict[str, torch.Tensor], label: int, rng: torch.Generator) -> None:
+    """Exchange a tenth of the predictions, in place, for a class that the masks don't hold."""
+    data["preds"][torch.rand(data["preds"].shape, generator=rng) < 0.1] = label
 
 
 @exercise.probe
@@ -78,8 +85,13 @@ def void_does_not_count(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(with_gaps, points=1)
 def absent_classes_are_left_out(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A class that occurs neither in predictions nor in masks is left out of the mean, not counted as 0."""
-    judge_values(case, result, "5 pictures with the classes 0, 3 and 7")
+    """A class in neither predictions nor masks is left out of the mean; one that is in either of them counts."""
+    gaps, vain = slice(None, -1), slice(-1, None)
+    for part, tried in (
+        (gaps, "5 pictures with the classes 0, 3 and 7"),
+        (vain, f"5 pictures with the classes 0, 3 and 7; class {IN_VAIN} is predicted and never true"),
+    ):
+        judge_values({**case, "sets": case["sets"][part]}, {"values": result["values"][part]}, tried)
 
 
 def judge_values(case: dict[str, Any], result: dict[str, Any], tried: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from course.judging import Exercise, Unusable, expect, need
 
 SEEDS = 16
 SMALLEST = 0.5  # of a side, for the window that is cut out
+ALIKE = 0.99  # of the pixels, where picture and mask moved together
 
 exercise = Exercise(
     "07-transform-jointly",
@@ -80,43 +82,25 @@ def _run(answer: Any, case: dict[str, Any], seed: int) -> tuple[torch.Tensor, to
 
 @exercise.judge(a_picture_of_places, points=2)
 def every_pixel_keeps_its_label(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """After the transform, every pixel of the mask still says what the same pixel of the picture shows."""
+    """Picture and mask get the same window and flip: each pixel of the mask says what the picture shows there."""
     _expect_shapes(case, result)
-    _expect_changes(case, result)
+    _expect_work(case, result)
+    _expect_upright(case, result)
     judge_alignment(case, result)
+    _expect_windows_and_flips(case, result)
 
 
 @exercise.judge(distant_labels, points=2)
 def no_label_is_invented(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The new mask holds whole numbers, and none that the old one did not hold."""
-    _expect_shapes(case, result)
-    _expect_changes(case, result)
-    tried = f"a mask with the labels {case['mask'].unique().tolist()}"
-    dtypes = {str(mask.dtype).removeprefix("torch.") for mask in result["masks"]}
-    expect(
-        not any(mask.is_floating_point() for mask in result["masks"]),
-        tried=tried,
-        got=", ".join(sorted(dtypes)),
-        expected="whole numbers (int64)",
-        because="labels are names, not amounts: a loss takes them as int64",
-    )
-    known = set(case["mask"].unique().tolist())
-    found = set(torch.cat([mask.flatten().long() for mask in result["masks"]]).tolist())
-    invented = sorted(found - known)
-    because = "a blend of two labels is a third class that nobody drew: resize a mask with the nearest pixel"
-    if invented and set(invented) <= {0, 1}:
-        because = "the mask was scaled like a picture (divided by 255): labels are no brightness"
-    elif invented == [0]:
-        because = "what was turned or moved in from outside became class 0"
-    got = f"the labels {invented[:8]} as well" if invented else "only these"
-    expect(not invented, tried=tried, got=got, expected="only these", because=because)
-    judge_alignment(case, result)
+    judge_labels(case, result)
 
 
 @exercise.judge(a_picture_of_places, points=1)
 def the_seed_decides(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The same seed gives the same window and flip; other seeds give others."""
     _expect_shapes(case, result)
+    _expect_work(case, result)
     pairs = zip(result["images"], result["images_again"], result["masks"], result["masks_again"], strict=False)
     same = [torch.equal(x, x_again) and torch.equal(m, m_again) for x, x_again, m, m_again in pairs]
     expect(
@@ -126,8 +110,50 @@ def the_seed_decides(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="the same each time",
         because="draw from a generator seeded with `seed`, not from one that goes on: a run cannot be repeated else",
     )
-    _expect_changes(case, result)
-    judge_alignment(case, result)
+    expect(
+        not _seed_is_ignored(result),
+        tried=f"{SEEDS} seeds",
+        got="the same window and flip from all of them",
+        expected="another one for every seed",
+        because="`seed` is ignored: a `torch.Generator()` that nobody seeds starts in the same place every time. "
+        "Draw from `torch.Generator().manual_seed(seed)`",
+    )
+
+
+def judge_labels(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the masks were cut and enlarged, and hold the old labels as whole numbers."""
+    _expect_shapes(case, result)
+    _expect_work(case, result)
+    old = case["mask"]
+    tried = f"a mask with the labels {old.unique().tolist()}"
+    dtypes = {str(mask.dtype).removeprefix("torch.") for mask in result["masks"]}
+    expect(
+        not any(mask.is_floating_point() for mask in result["masks"]),
+        tried=tried,
+        got=", ".join(sorted(dtypes)),
+        expected="whole numbers (int64)",
+        because="labels are names, not amounts: a loss takes them as int64",
+    )
+    turned = [old, old.flip(-1), old.flip(-2), old.flip((-2, -1))]
+    expect(
+        not all(any(torch.equal(mask.long(), one) for one in turned) for mask in result["masks"]),
+        tried=f"{tried}, {SEEDS} seeds",
+        got="the whole mask every time",
+        expected="windows of it, enlarged",
+        because=_LEFT_BEHIND if _is_left_behind(case, result) else "no window was cut out of the mask",
+    )
+    known = set(old.unique().tolist())
+    found = set(torch.cat([mask.flatten().long() for mask in result["masks"]]).tolist())
+    invented, lost = sorted(found - known), sorted(known - found)
+    because = "a blend of two labels is a third class that nobody drew: resize a mask with the nearest pixel"
+    if invented and set(invented) <= {0, 1}:
+        because = "the mask was scaled like a picture (divided by 255): labels are no brightness"
+    elif invented == [0]:
+        because = "what was turned or moved in from outside became class 0"
+    got = f"the labels {invented[:8]} as well" if invented else "only these"
+    expect(not invented, tried=tried, got=got, expected="only these", because=because)
+    expect(not lost, tried=f"{tried}, {SEEDS} seeds", got=f"never {lost[:8]}", expected="all of them, now and then",
+           because="the new mask is a window of the old one, enlarged; its labels stay what they are")  # fmt: skip
 
 
 def _expect_shapes(case: dict[str, Any], result: dict[str, Any]) -> None:
@@ -152,24 +178,55 @@ def _expect_shapes(case: dict[str, Any], result: dict[str, Any]) -> None:
             )
 
 
-def _expect_changes(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless the seeds give crops and flips, each within what was asked for."""
+def _expect_work(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong if nothing was transformed, or if the pictures are no parts of this case's."""
+    kept = sum(torch.equal(image, case["image"]) for image in result["images"])
+    expect(kept < SEEDS, tried=f"{SEEDS} seeds", got="the picture as it was, every time", expected="crops and flips",
+           because="nothing was transformed")  # fmt: skip
+    shares = [_coloured(case, image) for image in result["images"]]
+    expect(
+        sum(shares) / SEEDS > 0.6,
+        tried=f"{SEEDS} seeds: the colours of the new picture",
+        got=f"{1 - sum(shares) / SEEDS:.0%} of the pixels have colours that stand nowhere in the old one",
+        expected="a window of the picture, enlarged",
+        because="pixels move, and their colours stay: nothing is scaled, normalised or filled in here",
+    )
+
+
+def _seed_is_ignored(result: dict[str, Any]) -> bool:
+    """True if every seed gave the same."""
+    return all(torch.equal(several[0], one) for several in (result["images"], result["masks"]) for one in several[1:])
+
+
+def _expect_upright(case: dict[str, Any], result: dict[str, Any]) -> None:
+    windows = [_window(case, image) for image in result["images"]]
+    turned = sum(bottom < top for top, bottom, _, _ in windows)
+    expect(
+        not turned,
+        tried=f"{SEEDS} seeds",
+        got=f"{turned} pictures upside down",
+        expected="none",
+        because="the wrong axis: left and right change places (hflip, or flip(-1)); vflip and flip(-2) turn a scene "
+        "upside down",
+    )
+
+
+def _expect_windows_and_flips(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the seeds give crops and flips, each within what was asked for.
+
+    Where the seed is ignored there is but one window; that the others are missing is for another judge to say.
+    """
     tried = f"{SEEDS} seeds"
     windows = [_window(case, image) for image in result["images"]]
-    kept = sum(torch.equal(image, case["image"]) for image in result["images"])
-    expect(kept < SEEDS, tried=tried, got="the picture as it was, every time", expected="crops and flips",
-           because="nothing was transformed")  # fmt: skip
+    one_window = _seed_is_ignored(result)
     flips = sum(right < left for _, _, left, right in windows)
     expect(
-        0 < flips < SEEDS,
+        one_window or 0 < flips < SEEDS,
         tried=f"{tried}: which way round the picture is",
-        got=f"flipped in {flips} of them",
+        got=f"flipped left to right in {flips} of them",
         expected="flipped in some, not in others",
         because="a flip is drawn as well: left and right change places with probability 1/2",
     )
-    upside_down = sum(bottom < top for top, bottom, _, _ in windows)
-    expect(not upside_down, tried=tried, got=f"{upside_down} pictures upside down", expected="none",
-           because="hflip changes left and right; vflip turns scenes upside down")  # fmt: skip
     heights = [bottom - top for top, bottom, _, _ in windows]
     widths = [abs(right - left) for _, _, left, right in windows]
     smallest, largest = min(heights + widths), max(heights + widths)
@@ -182,7 +239,7 @@ def _expect_changes(case: dict[str, Any], result: dict[str, Any]) -> None:
     )
     different = len({(round(top, 2), round(bottom, 2)) for top, bottom, _, _ in windows})
     expect(
-        different > 3 and min(heights) < 0.97,
+        one_window or (different > 3 and min(heights) < 0.97),
         tried=f"{tried}: the windows",
         got=f"{different} different ones, the smallest of {min(heights):.2f} of the height",
         expected="another one for every seed",
@@ -204,26 +261,59 @@ def _window(case: dict[str, Any], image: torch.Tensor) -> tuple[float, float, fl
 
 def judge_alignment(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless each mask is the old one at the places that its picture's colours name."""
-    shares = [_share(case, x, m) for x, m in zip(result["images"], result["masks"], strict=True)]
-    untouched = sum(torch.equal(m.long(), case["mask"]) for m in result["masks"])
-    mirrored = [_share(case, x, m.flip(-1)) for x, m in zip(result["images"], result["masks"], strict=True)]
-    because = "picture and mask were cut at different places: draw once, and use the same numbers for both"
-    if untouched == SEEDS:
-        because = "the mask stayed as it was while the picture moved"
-    elif all(max(pair) > 0.99 for pair in zip(shares, mirrored, strict=True)):
-        because = "picture and mask were flipped independently: draw the flip once"
+    pairs = list(zip(result["images"], result["masks"], strict=True))
+    shares = [_labelled(case, x, m) for x, m in pairs]
     worst = min(range(SEEDS), key=shares.__getitem__)
     expect(
-        shares[worst] > 0.99,
+        shares[worst] > ALIKE,
         tried=f"{SEEDS} seeds on a picture whose colours say where each pixel comes from; seed {case['seeds'][worst]}",
         got=f"{shares[worst]:.0%} of the pixels beside their own label",
         expected="all of them",
-        because=because,
+        because=_why_apart(case, result, shares),
     )
 
 
-def _share(case: dict[str, Any], image: torch.Tensor, mask: torch.Tensor) -> float:
-    """The share of pixels with the label of the place they came from; pixels near a border of two labels left out."""
+_LEFT_BEHIND = "the mask stayed as it was while the picture moved"
+
+
+def _is_left_behind(case: dict[str, Any], result: dict[str, Any]) -> bool:
+    return all(torch.equal(mask.long(), case["mask"]) for mask in result["masks"])
+
+
+def _why_apart(case: dict[str, Any], result: dict[str, Any], shares: list[float]) -> str:
+    pairs = list(zip(result["images"], result["masks"], strict=True))
+    if _is_left_behind(case, result):
+        return _LEFT_BEHIND
+    if not set(case["mask"].unique().tolist()) <= set(torch.stack([m.long() for _, m in pairs]).unique().tolist()):
+        return "the mask has lost labels, so they stand nowhere: it is cut and resized, its numbers stay what they are"
+    if all(max(share, _labelled(case, x, m.flip(-2))) > ALIKE for share, (x, m) in zip(shares, pairs, strict=True)):
+        return "the mask was turned upside down and the picture was not: flip both, left to right"
+    if any(max(share, _labelled(case, x, m.flip(-1))) <= ALIKE for share, (x, m) in zip(shares, pairs, strict=True)):
+        return "picture and mask were cut at different places: draw once, and use the same numbers for both"
+    pictures = [right < left for _, _, left, right in (_window(case, x) for x, _ in pairs)]
+    masks = [flipped != (share <= ALIKE) for flipped, share in zip(pictures, shares, strict=True)]
+    if not any(masks):
+        return "the picture was flipped and the mask never: what is done to one is done to the other"
+    if not any(pictures):
+        return "the mask was flipped and the picture never: what is done to one is done to the other"
+    return "picture and mask were flipped independently: draw the flip once"
+
+
+def _labelled(case: dict[str, Any], image: torch.Tensor, mask: torch.Tensor) -> float:
+    """The share of pixels with the label of the place they came from."""
+    return _share(case, image, lambda y, x: mask.long() == case["mask"][y, x])
+
+
+def _coloured(case: dict[str, Any], image: torch.Tensor) -> float:
+    """The share of pixels whose third colour is that of the place which the other two name."""
+    return _share(case, image, lambda y, x: (image[2] - case["image"][2][y, x]).abs() < 0.01)
+
+
+def _share(case: dict[str, Any], image: torch.Tensor, is_right: Callable[..., torch.Tensor]) -> float:
+    """The share of pixels that are right, given the rows and columns (H, W) of the places they came from.
+
+    Pixels near a border of two labels are left out; those that came from nowhere are wrong.
+    """
     height, width = case["mask"].shape
     rows, columns = _places(case, image)
     y = (rows * height).floor().nan_to_num(-1).long()
@@ -233,7 +323,7 @@ def _share(case: dict[str, Any], image: torch.Tensor, mask: torch.Tensor) -> flo
     plain = (near == near[4]).all(0)
     y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
     counted = plain[y, x] | ~inside
-    right = inside & (mask.long() == case["mask"][y, x])
+    right = inside & is_right(y, x)
     return float(right[counted].double().mean()) if bool(counted.any()) else 0.0
 
 

@@ -75,9 +75,11 @@ def probe_write_loss(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
             raise Unusable(
                 "your answer returned a plain float; training needs the tensor, for backward() starts from it"
             )
+        sent: dict[str, Any] = dict.fromkeys(out)  # None where backward() cannot start
         if value.requires_grad and value.numel() == 1:
             value.backward()
-        gradients.append({name: logits.grad for name, logits in out.items()})
+            sent = {name: torch.zeros_like(z) if z.grad is None else z.grad for name, z in out.items()}
+        gradients.append(sent)
         values.append(value.detach())
     return {"values": values, "gradients": gradients}
 
@@ -98,7 +100,7 @@ def void_sends_no_gradient(case: dict[str, Any], result: dict[str, Any]) -> None
             tried="backward() on what you return",
             got="no gradient",
             expected="a gradient for the logits",
-            because="`.item()`, `.detach()`, no_grad and argmax cut the loss off from the model",
+            because=_CUT_OFF,
         )
         expected = _gradient(batch)
         at_void = got.movedim(1, -1)[batch["masks"] == VOID]
@@ -126,14 +128,32 @@ def the_auxiliary_counts_half(case: dict[str, Any], result: dict[str, Any]) -> N
 
 @exercise.judge(then_nothing_but_void, points=1)
 def all_void_costs_nothing(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A batch without one labelled pixel costs 0, not nan, and leaves no gradient that is not a number."""
+    """A batch without one labelled pixel costs 0, not nan; backward() runs on it, and no gradient is nan."""
     judge_values(case, result)
-    for gradients in result["gradients"]:
-        got = gradients["out"]
-        finite = got is None or bool(torch.isfinite(got).all())
+    judge_backward(case, result)
+
+
+def judge_backward(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless backward() runs on the loss of void as it does on the others, and sends no nan."""
+    starts = [isinstance(gradients["out"], torch.Tensor) for gradients in result["gradients"]]
+    for started, gradients, batch in zip(starts, result["gradients"], case["batches"], strict=True):
+        void = float((batch["masks"] == VOID).float().mean())
+        expect(
+            started,
+            tried=f"backward() on the loss of {len(batch['masks'])} pictures, {void:.0%} of their pixels void",
+            got="element 0 of tensors does not require grad",
+            expected="it runs",
+            because=_NO_GRAPH_FOR_VOID if any(starts) else _CUT_OFF,
+        )
+        finite = bool(torch.isfinite(gradients["out"]).all())
         expect(finite, tried="backward() on that loss", got="nan", expected="zeros", because=_NO_PIXEL)
 
 
+_CUT_OFF = "`.item()`, `.detach()`, no_grad and argmax cut the loss off from the model"
+_NO_GRAPH_FOR_VOID = (
+    'return `out["out"].sum() * 0`, or the sum over the clamped count: a loss without a graph cannot be trained on, '
+    "and one such batch ends the training"
+)
 _NO_PIXEL = "a mean over no pixel is 0 / 0: one crop that lies in void would turn every weight into nan"
 
 
