@@ -154,8 +154,10 @@ def hidden_judges(folder: Path) -> list[Judge]:
 
 def find_exercise(exercise_id: str) -> Exercise:
     """The exercise with this id. Raises UnknownName, which offers the nearest ids."""
-    for exercise in exercises_of(str(exercise_id)[:2]):
+    of_chapter = exercises_of(str(exercise_id)[:2])
+    for exercise in of_chapter:
         if exercise.id == exercise_id:
             return exercise
-    known = [exercise.id for number in notebook_numbers() for exercise in exercises_of(number)]
+    every = [exercise for number in notebook_numbers() for exercise in exercises_of(number)]
+    known = [exercise.id for exercise in of_chapter or every]
     raise UnknownName.of("exercise", exercise_id, known)

@@ -198,7 +198,7 @@ def judge_targets(case: dict[str, Any], result: dict[str, Any]) -> None:
                 got[part] == [kind, shape],
                 tried=tried,
                 got=f"{part}: {got[part]}",
-                expected=[kind, shape],
+                expected=f"{part}: {[kind, shape]}",
                 because=because,
             )
         expected = _described(
