@@ -16,6 +16,7 @@ from course.widgets import show_widget
 
 THRESHOLDS = (0.2, 0.5, 0.8)
 WIDTH_IN = 1.8  # of one picture
+FONT_PT = 6.5  # of the names
 
 
 def show_boxes(
@@ -99,27 +100,57 @@ def _rows(
 
 
 def _draw(axes: Axes, one: dict[str, torch.Tensor], classes: Sequence[str], threshold: float) -> None:
-    """Boxes with their class above, and their score in percent if they have one; the surest on top."""
+    """Boxes with their class, and their score in percent if they have one; the surest on top."""
     scores = one.get("scores")
     order = range(len(one["labels"])) if scores is None else scores.argsort().tolist()
-    for i in order:
-        if scores is not None and scores[i] < threshold:
-            continue
-        x1, y1, x2, y2 = one["boxes"][i].tolist()
-        number = int(one["labels"][i])
-        colour = COLOURS[(number - 1) % (len(COLOURS) - 1)]
-        text = classes[number - 1] + ("" if scores is None else f" {100 * float(scores[i]):.0f}")
+    order = [i for i in order if scores is None or scores[i] >= threshold]
+    boxes = [one["boxes"][i].tolist() for i in order]
+    names = [classes[int(one["labels"][i]) - 1] + _percent(scores, i) for i in order]
+    for i, (x1, y1, x2, y2), name, (x, y, leftwards) in zip(
+        order, boxes, names, _places(axes, boxes, names), strict=True
+    ):
+        colour = COLOURS[(int(one["labels"][i]) - 1) % (len(COLOURS) - 1)]
         axes.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=1.6))
-        # A name on the right half ends where its box does, so that the picture's edge doesn't cut it off.
-        leftwards = x1 > sum(axes.get_xlim()) / 2
         axes.text(
-            min(x2, max(axes.get_xlim())) if leftwards else max(x1, 0),
-            max(y1 - 1, 7),
-            text,
+            x,
+            y,
+            name,
             ha="right" if leftwards else "left",
-            fontsize=6.5,
+            fontsize=FONT_PT,
             color="white",
             va="bottom",
             clip_on=True,
             bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8},
         )
+
+
+def _percent(scores: torch.Tensor | None, i: int) -> str:
+    return "" if scores is None else f" {100 * float(scores[i]):.0f}"
+
+
+def _places(axes: Axes, boxes: Sequence[Sequence[float]], names: Sequence[str]) -> list[tuple[float, float, bool]]:
+    """Where each name ends at the bottom: (x, y, whether it grows to the left), above its box, else below, else inside.
+
+    The last one, which is drawn on top, chooses first; each takes the first place where it covers no other name.
+    """
+    side = max(axes.get_xlim())
+    point = side / (WIDTH_IN * 72)  # of the print, in pixels of the picture
+    high, places = 1.4 * FONT_PT * point, []
+    taken: list[tuple[float, float, float]] = []
+    for (x1, y1, x2, y2), name in zip(reversed(boxes), reversed(names), strict=True):
+        # A name on the right half ends where its box does, so that the picture's edge doesn't cut it off.
+        leftwards, wide = x1 > side / 2, 0.6 * FONT_PT * point * len(name)
+        x = min(x2, side) if leftwards else max(x1, 0)
+        left = x - wide if leftwards else x
+        bottoms = [max(y1 - 1, high), min(y2 + high, side), min(y1 + high, side), max(y2 - 1, high)]
+        free = [y for y in bottoms if not any(_cover((left, y, wide), other, high) for other in taken)]
+        y = (free or bottoms)[0]
+        taken.append((left, y, wide))
+        places.append((x, y, leftwards))
+    return places[::-1]
+
+
+def _cover(one: tuple[float, float, float], other: tuple[float, float, float], high: float) -> bool:
+    """Whether two names, each (left, bottom, width), lie on each other."""
+    (left, bottom, wide), (left2, bottom2, wide2) = one, other
+    return left < left2 + wide2 and left2 < left + wide and abs(bottom - bottom2) < high

@@ -1,5 +1,7 @@
 """Boxes on pictures: those above the threshold, with their names; a slider where somebody watches."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -33,6 +35,15 @@ def test_a_name_near_the_right_edge_grows_to_the_left():
     left, right = show_boxes(PICTURES[:1], [wide], ("a", "a long name")).axes[0].texts
     assert (left.get_ha(), left.get_position()[0]) == ("left", 1)
     assert (right.get_ha(), right.get_position()[0]) == ("right", 31)
+
+
+def test_names_of_boxes_at_the_same_place_do_not_cover_each_other():
+    twice = {"boxes": torch.tensor([[20.0, 40, 60, 80]] * 4), "labels": torch.tensor([1, 2, 1, 2])}
+    drawn = show_boxes([torch.rand(3, 128, 128)], [twice], CLASSES).axes[0].texts
+    assert len({text.get_position()[0] for text in drawn}) == 1
+    heights = sorted(text.get_position()[1] for text in drawn)
+    assert all(lower - upper > 8 for upper, lower in itertools.pairwise(heights))
+    assert drawn[-1].get_position()[1] == 39  # the one on top stands above its box
 
 
 def test_targets_are_drawn_whole_and_without_a_score():
