@@ -74,7 +74,8 @@ def topics(split: str, count: int = 160, *, seed: int = 0) -> Texts:
     ------------
     Made of 20 nouns a topic and 8 patterns for training, 12 nouns and 6 patterns for testing; no test noun is in a
     training sentence, nor is one with the same first five letters, and every pattern serves all topics alike. So the
-    words that both splits share (the, and, of) say nothing about the topic. English; written for this course.
+    words that both splits share (about, and, the, told, you) say nothing about the topic. English; written for this
+    course.
     """
     nouns = {topic: group.split() for topic, group in w.TOPICS[_check(split, count)].items()}
     classes = tuple(nouns)

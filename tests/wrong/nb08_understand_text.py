@@ -47,6 +47,10 @@ def without_special_tokens(hidden, mask):
     return (hidden[:, 1:] * mask[:, 1:, None]).sum(1) / mask[:, 1:].sum(1, keepdim=True)
 
 
+def first_places(hidden, mask):
+    return torch.stack([row[: int(marks.sum())].mean(0) for row, marks in zip(hidden, mask, strict=True)])
+
+
 def over_the_batch(hidden, mask):
     return hidden.mean(0)
 
@@ -81,6 +85,11 @@ def with_a_product(hidden, mask):
     return torch.einsum("bl,bld->bd", share, hidden.double())
 
 
+def with_lists(hidden, mask):
+    places = [[j for j, here in enumerate(marks) if here] for marks in mask.tolist()]
+    return torch.stack([sum(row[j] for j in real) * (1 / len(real)) for row, real in zip(hidden, places, strict=True)])
+
+
 def with_masked_fill(hidden, mask):
     gone = hidden.masked_fill(mask[..., None] == 0, float("nan"))
     return torch.nanmean(gone, dim=1)
@@ -104,6 +113,26 @@ def factor_alone(step, total, warmup, peak):
 
 def one_step_ahead(step, total, warmup, peak):
     return with_two_lines(step + 1, total, warmup, peak)
+
+
+def way_up_one_step_ahead(step, total, warmup, peak):
+    return peak * (step + 1) / warmup if step < warmup else with_two_lines(step, total, warmup, peak)
+
+
+def way_up_beyond_the_peak(step, total, warmup, peak):
+    return peak * (step + 1) / max(1, warmup) if step <= warmup else with_two_lines(step, total, warmup, peak)
+
+
+def way_up_from_above_0(step, total, warmup, peak):
+    return peak * (step + 1) / (warmup + 1) if step < warmup else with_two_lines(step, total, warmup, peak)
+
+
+def negative_after_the_end(step, total, warmup, peak):
+    return peak * step / warmup if step < warmup else peak * (total - step) / (total - warmup)
+
+
+def up_again_after_the_end(step, total, warmup, peak):
+    return abs(negative_after_the_end(step, total, warmup, peak))
 
 
 def cosine_instead(step, total, warmup, peak):
@@ -271,10 +300,11 @@ def with_positions(word_ids, tags):
     return labels.tolist()
 
 
-def _spans(row, *, merges=False, strict=False):
+def _spans(row, *, merges=False, strict=False, any_kind=False):
     spans, start, kind = [], None, None
     for place, tag in enumerate([*row, "O"]):
-        goes_on = kind is not None and tag[2:] == kind and (tag[0] == "I" or (merges and tag[0] == "B"))
+        same = tag[2:] == kind or any_kind
+        goes_on = kind is not None and same and (tag[0] == "I" or (merges and tag[0] == "B"))
         if goes_on:
             continue
         if kind is not None:
@@ -341,6 +371,44 @@ def neighbours_merged(pred, gold):
     return _f1(*_sets(pred, gold, merges=True))
 
 
+def loose_tags_dropped(pred, gold):
+    return _f1(*_sets(pred, gold, strict=True))
+
+
+def other_kinds_merged(pred, gold):
+    return _f1(*_sets(pred, gold, any_kind=True))
+
+
+def begins_at_b_alone_and_takes_every_i(pred, gold):
+    return _f1(*_sets(pred, gold, strict=True, any_kind=True))
+
+
+def divides_by_no_entity(pred, gold):
+    mine, true = _sets(pred, gold)
+    return 2 * len(mine & true) / (len(mine) + len(true))
+
+
+def divides_by_no_prediction(pred, gold):
+    mine, true = _sets(pred, gold)
+    precision, recall = len(mine & true) / len(mine), len(mine & true) / len(true)
+    return 2 * precision * recall / (precision + recall)
+
+
+def nothing_found_is_nan(pred, gold):
+    mine, true = _sets(pred, gold)
+    return 2 * len(mine & true) / np.float64(len(mine) + len(true)) if mine or true else float("nan")
+
+
+def nothing_to_find_is_perfect(pred, gold):
+    mine, true = _sets(pred, gold)
+    return _f1(mine, true) if mine or true else 1.0
+
+
+def dropped_and_divides(pred, gold):
+    mine, true = _sets(pred, gold, strict=True)
+    return 2 * len(mine & true) / (len(mine) + len(true))
+
+
 def jaccard(pred, gold):
     mine, true = _sets(pred, gold)
     return len(mine & true) / max(1, len(mine | true))
@@ -391,6 +459,7 @@ WRONG = {
         tokens_of_the_whole_batch: "tokens of the whole batch",
         mean_number_of_tokens: "mean number of tokens",
         without_special_tokens: "special tokens were left out",
+        first_places: "over the first places",
         over_the_batch: "axis 1",
         graph_cut: "the graph is cut",
         pools_nothing: "one vector a text",
@@ -403,7 +472,12 @@ WRONG = {
         jumps_after_warmup: "jumps where the warm-up ends",
         never_falls: "the rate never falls",
         factor_alone: "multiply by `peak`",
-        one_step_ahead: "one step ahead",
+        one_step_ahead: "this is one step ahead",
+        way_up_one_step_ahead: "at its peak one step early",
+        way_up_beyond_the_peak: "beyond its peak at step `warmup`",
+        way_up_from_above_0: "(step + 1) / (warmup + 1)",
+        negative_after_the_end: "a rate below 0 climbs up the loss: after step `total`",
+        up_again_after_the_end: "after step `total` the rate stays 0",
         cosine_instead: "half a cosine",
         not_yet_zero_at_the_end: "not yet 0",
         zero_too_early: "one step early",
@@ -446,6 +520,14 @@ WRONG = {
         end_forgotten: "the end is not compared",
         sentence_forgotten: "keep the sentence's number",
         neighbours_merged: "every B begins a new one",
+        loose_tags_dropped: "continues nothing was dropped: it begins",
+        other_kinds_merged: "an I of another kind was taken",
+        begins_at_b_alone_and_takes_every_i: "both begin an entity",
+        divides_by_no_entity: "mind 0 / 0",
+        divides_by_no_prediction: "mind 0 / 0",
+        nothing_found_is_nan: "mind 0 / 0",
+        nothing_to_find_is_perfect: "also if there was nothing to find",
+        dropped_and_divides: "continues nothing was dropped: it begins",
         jaccard: "Jaccard",
         percentage: "percentage",
         without_the_two: "the 2 is missing",
@@ -457,7 +539,7 @@ WRONG = {
 }
 
 RIGHT = {
-    "08-pool-tokens": [with_a_loop, with_a_product, with_masked_fill],
+    "08-pool-tokens": [with_a_loop, with_a_product, with_lists, with_masked_fill],
     "08-schedule-rate": [with_two_lines, by_interpolation, with_torch],
     "08-align-labels": [with_a_set_of_seen_words, with_a_tensor, with_positions],
     "08-score-entities": [with_precision_and_recall, with_lists_and_a_tensor],

@@ -29,8 +29,16 @@ def right_padded(rng: torch.Generator) -> dict[str, Any]:
     return batch_case(rng)
 
 
+@exercise.case
+def tokens_anywhere(rng: torch.Generator) -> dict[str, Any]:
+    return batch_case(rng, padding="anywhere")
+
+
 def batch_case(rng: torch.Generator, *, padding: str = "right") -> dict[str, Any]:
-    """Token vectors of texts of several lengths. Padding has vectors of its own, as it has behind an encoder."""
+    """Token vectors of texts of several lengths. Padding has vectors of its own, as it has behind an encoder.
+
+    With "anywhere", the second text has its padding on the left, and the others have theirs between their tokens.
+    """
     texts, longest, size, more = (int(torch.randint(low, low + 4, (), generator=rng)) for low in (4, 9, 6, 3))
     lengths = torch.randint(2, longest, (texts,), generator=rng)
     lengths[0], lengths[1] = longest, 2
@@ -38,6 +46,9 @@ def batch_case(rng: torch.Generator, *, padding: str = "right") -> dict[str, Any
     mask = (place < lengths[:, None]).long()
     if padding == "left":
         mask = mask.flip(1)
+    if padding == "anywhere":
+        mask = torch.stack([row[torch.randperm(len(row), generator=rng)] for row in mask])
+        mask[1] = (place >= len(place) - 2).long()
     hidden = torch.randn(texts, longest + more, size, generator=rng) + torch.randn(size, generator=rng)
     return {
         "hidden": hidden + 3 * (1 - mask[..., None]) * torch.randn(size, generator=rng),
@@ -53,8 +64,8 @@ def probe_pool_tokens(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     longer = need(answer(hidden, case["mask"].clone()), torch.Tensor, "the pooled vectors, a tensor (B, D)")
     if longer.shape == case["weights"].shape and longer.requires_grad:
         (longer * case["weights"]).sum().backward()
-    end = case["hidden"].shape[1] - case["more"]  # without the columns that are padding in every text
-    shorter = need(answer(case["hidden"][:, :end].clone(), case["mask"][:, :end].clone()), torch.Tensor, "a tensor")
+    kept = case["mask"].any(0)  # without the columns that are padding in every text
+    shorter = need(answer(case["hidden"][:, kept].clone(), case["mask"][:, kept].clone()), torch.Tensor, "a tensor")
     if not longer.is_floating_point() or not shorter.is_floating_point():
         raise Unusable(f"your answer returned a tensor of {longer.dtype}; the pooled vectors are real numbers")
     gradient = torch.zeros(0) if hidden.grad is None else hidden.grad
@@ -88,6 +99,9 @@ MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "this divides by the mean number of tokens; count those of each text": (
         lambda hidden, mask: (hidden * mask[..., None]).sum(1) / mask.sum(1).double().mean()
     ),
+    "this is the mean over the first places, as many as the text has tokens: the mask says which places are tokens": (
+        lambda hidden, mask: _mean(hidden, torch.arange(mask.shape[1]) < mask.sum(1, keepdim=True))
+    ),
     "the special tokens were left out too: the mask alone decides": (
         lambda hidden, mask: _mean(hidden[:, 1:], mask[:, 1:])
     ),
@@ -115,11 +129,20 @@ def _tried(case: dict[str, Any], columns: int) -> str:
     return f"texts of {', '.join(map(str, lengths))} tokens, padded to {columns}"
 
 
-@exercise.judge(right_padded, points=2)
+@exercise.judge(right_padded, points=1)
 def padding_does_not_count(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Each text's vector is the mean over its own tokens, without the padding."""
     columns = case["hidden"].shape[1]
     _expect_the_mean(case, result["longer"], _tried(case, columns), columns)
+
+
+@exercise.judge(tokens_anywhere, points=1)
+def the_mask_decides(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The mask decides: padding may stand on the left or between the tokens, too."""
+    columns = case["hidden"].shape[1]
+    lengths = ", ".join(map(str, case["mask"].sum(1).tolist()))
+    tried = f"texts of {lengths} tokens in {columns} places; the mask of the second is {case['mask'][1].tolist()}"
+    _expect_the_mean(case, result["longer"], tried, columns)
 
 
 @exercise.judge(right_padded, points=1)

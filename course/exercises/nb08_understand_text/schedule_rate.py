@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -34,13 +34,18 @@ def without_warmup(rng: torch.Generator) -> dict[str, Any]:
     return runs_case(rng, warm=False)
 
 
+@exercise.case
+def going_on(rng: torch.Generator) -> dict[str, Any]:
+    return runs_case(rng, beyond=5)
+
+
 def runs_case(rng: torch.Generator, *, warm: bool = True, beyond: int = 0) -> dict[str, Any]:
     """Settings of three runs; `beyond` further steps are asked for after each one's end."""
     runs = []
     for _ in range(3):
         total = int(torch.randint(40, 120, (), generator=rng))
         warmup = int(torch.randint(5, total // 3, (), generator=rng)) if warm else 0
-        peak = float(10 ** (-5 + 4 * torch.rand((), generator=rng)))
+        peak = float(f"{10 ** (-5 + 4 * float(torch.rand((), generator=rng))):.2g}")  # shown alike wherever it is shown
         runs.append({"total": total, "warmup": warmup, "peak": peak})
     return {"runs": runs, "beyond": beyond}
 
@@ -73,6 +78,15 @@ MISTAKES: dict[str, Callable[[int, int, int, float], float]] = {
     "the rate never falls: after the warm-up it stays at its peak": lambda s, t, w, p: min(p, p * s / max(1, w)),
     "this is the factor between 0 and 1; multiply by `peak`": lambda s, t, w, p: _rate(s, t, w, 1.0),
     "this is one step ahead: at step 0 the rate is 0": lambda s, t, w, p: _rate(s + 1, t, w, p),
+    "the way up is one step ahead: with `step + 1` the rate is not 0 at step 0, and at its peak one step early": (
+        lambda s, t, w, p: p * (s + 1) / w if s < w else _rate(s, t, w, p)
+    ),
+    "the way up is one step ahead: with `step + 1` the rate is not 0 at step 0, and beyond its peak at step `warmup`": (
+        lambda s, t, w, p: p * (s + 1) / max(1, w) if s <= w else _rate(s, t, w, p)
+    ),
+    "the way up starts above 0: (step + 1) / (warmup + 1) ends at the peak, but at step 0 the rate is to be 0": (
+        lambda s, t, w, p: p * (s + 1) / (w + 1) if s < w else _rate(s, t, w, p)
+    ),
     "the rate falls along half a cosine; this exercise wants a straight line": lambda s, t, w, p: (
         p * s / w if s < w else p * 0.5 * (1 + math.cos(math.pi * (s - w) / (t - w)))
     ),
@@ -103,7 +117,7 @@ def the_three_corners(case: dict[str, Any], result: dict[str, Any]) -> None:
                 raise Wrong(tried=_tried(run, step), got=got, expected=expected, because=_because(run, curve))
 
 
-@exercise.judge(several_runs, points=2)
+@exercise.judge(several_runs, points=1)
 def every_step_has_its_rate(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Between the corners the rate changes by the same amount in every step: a straight line up, another one down."""
     for run, curve in _pairs(case, result):
@@ -117,9 +131,17 @@ def no_warmup_is_allowed(case: dict[str, Any], result: dict[str, Any]) -> None:
         judge_curve(run, curve)
 
 
-def judge_curve(run: dict[str, Any], curve: torch.Tensor) -> None:
-    """Raise Wrong at the first step whose rate is not the one that the two lines give."""
-    for step, got in enumerate(curve.tolist()):
+@exercise.judge(going_on, points=1)
+def the_end_is_the_end(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """After step `total` the rate stays 0, and does not fall below it."""
+    for run, curve in _pairs(case, result):
+        judge_curve(run, curve, steps=[run["warmup"], *range(run["total"] + 1, len(curve))])
+
+
+def judge_curve(run: dict[str, Any], curve: torch.Tensor, *, steps: Iterable[int] | None = None) -> None:
+    """Raise Wrong at the first of the steps, all unless given, whose rate is not the one that the two lines give."""
+    for step in range(len(curve)) if steps is None else steps:
+        got = float(curve[step])
         expected = _rate(step, **run)
         if not abs(got - expected) <= 1e-6 * run["peak"]:
             raise Wrong(tried=_tried(run, step), got=got, expected=expected, because=_because(run, curve))
@@ -133,15 +155,23 @@ def _pairs(case: dict[str, Any], result: dict[str, Any]) -> list[tuple[dict[str,
 
 
 def _tried(run: dict[str, Any], step: int) -> str:
-    return f"lr_at({step}, total={run['total']}, warmup={run['warmup']}, peak={run['peak']:.3g})"
+    return f"lr_at({step}, total={run['total']}, warmup={run['warmup']}, peak={run['peak']:.6g})"
 
 
 def _because(run: dict[str, Any], curve: torch.Tensor) -> str:
-    """The misconception that the whole curve shows, or nothing."""
+    """The misconception that the curve shows until its end, or what is wrong after it, or nothing."""
+    settings = run["total"], run["warmup"], run["peak"]
+    until_the_end = curve[: run["total"] + 1]
+
+    def drawn_by(formula: Callable[[int, int, int, float], float]) -> bool:
+        drawn = torch.tensor([formula(step, *settings) for step in range(len(until_the_end))], dtype=torch.float64)
+        return torch.allclose(until_the_end, drawn, rtol=1e-5, atol=1e-7 * run["peak"])
+
+    if drawn_by(_rate):
+        below = "a rate below 0 climbs up the loss: " if float(curve.min()) < 0 else ""
+        return f"{below}after step `total` the rate stays 0"
     for because, formula in MISTAKES.items():
-        settings = run["total"], run["warmup"], run["peak"]
-        wrong = torch.tensor([formula(step, *settings) for step in range(len(curve))], dtype=torch.float64)
-        if torch.allclose(curve, wrong, rtol=1e-5, atol=1e-7 * run["peak"]):
+        if drawn_by(formula):
             return because
     if len(curve) - len(curve.unique()) > len(curve) // 2:
         return "the rate stands still over many steps and then jumps: it is asked for at every step, not every epoch"

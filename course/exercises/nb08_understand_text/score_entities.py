@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ exercise = Exercise(
 )
 
 KINDS = ("PER", "ORG", "LOC")
+ORDINALS = ("first", "second", "third", "fourth")
 Tags = list[list[str]]
 Set = set[tuple[Any, ...]]
 
@@ -45,13 +47,20 @@ def uneven_sentences(rng: torch.Generator) -> dict[str, Any]:
     return corpora_case(rng, uneven=True)
 
 
+@exercise.case
+def loose_tags(rng: torch.Generator) -> dict[str, Any]:
+    return corpora_case(rng, loose=True, empty=True)
+
+
 def corpora_case(
     rng: torch.Generator, *, gap: int = 1, uneven: bool = False, loose: bool = False, empty: bool = False
 ) -> dict[str, Any]:
     """Four corpora of tagged sentences, each with predictions that are wrong here and there.
 
     With `gap` 0, entities of one kind follow each other directly; with `uneven`, sentences have from one entity to
-    five; with `loose`, predicted entities may begin with an I; with `empty`, one corpus has no entity at all.
+    five; with `loose`, predicted entities may begin with an I, in every other sentence directly behind one of another
+    kind, and the first two sentences have no other error; with `empty`, one corpus has no entity at all, and in
+    another none is predicted.
     """
 
     def whole(low: int, high: int) -> int:
@@ -61,16 +70,23 @@ def corpora_case(
     for number in range(4):
         gold, predicted = [], []
         for sentence in range(whole(5, 8)):
-            spans, place = [], whole(0, 2)
+            spans: list[tuple[int, int, str]] = []
+            place = whole(0, 2)
             same = KINDS[whole(0, 3)]
             for _ in range((5 if sentence % 2 else 1) if uneven else 2 + whole(0, 2)):
                 length = whole(1, 4)
-                spans.append((place, place + length, same if gap == 0 else KINDS[whole(0, 3)]))
-                place += length + (whole(gap, gap + 3) if gap else 0)
+                kind = same if gap == 0 else KINDS[whole(0, 3)]
+                if loose:
+                    kind = KINDS[(KINDS.index(same) + len(spans)) % len(KINDS)]
+                spans.append((place, place + length, kind))
+                touching = gap == 0 or (loose and sentence % 2 == 0)
+                place += length + (0 if touching else whole(gap, gap + 3))
             words = place + 3
             wrong = [_disturbed(span, whole(0, 7 if sentence % 2 else 14), whole(1, 3)) for span in spans]
-            if empty and number == 3:
-                spans, wrong = [], []
+            if loose and sentence < 2:
+                wrong = list(spans)
+            if empty and number > 1:
+                spans, wrong = spans if number == 2 else [], []
             gold.append(_tags(words, spans))
             predicted.append(_tags(words, [span for span in wrong if span], loose=loose))
         corpora.append({"pred": predicted, "gold": gold})
@@ -92,7 +108,7 @@ def _disturbed(span: tuple[int, int, str], fate: int, by: int) -> tuple[int, int
 def _tags(words: int, spans: list[tuple[int, int, str]], *, loose: bool = False) -> list[str]:
     tags = ["O"] * words
     for number, (start, stop, kind) in enumerate(spans):
-        begins = "I" if loose and number % 2 and tags[start - 1] == "O" else "B"
+        begins = "I" if loose and number % 2 and tags[start - 1][2:] != kind else "B"
         tags[start:stop] = [f"{begins}-{kind}", *[f"I-{kind}"] * (stop - start - 1)]
     return tags
 
@@ -102,23 +118,39 @@ def probe_score_entities(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     values = []
     for corpus in case["corpora"]:
         pred, gold = ([list(tags) for tags in corpus[name]] for name in ("pred", "gold"))
-        value = need(answer(pred, gold), (int, float, np.number, torch.Tensor), "a number between 0 and 1")
+        try:
+            value = answer(pred, gold)
+        except ZeroDivisionError:
+            if _predicts_a_name(corpus):
+                raise
+            value = math.nan  # the judge says what F1 is there
+        value = need(value, (int, float, np.number, torch.Tensor), "a number between 0 and 1")
         if isinstance(value, torch.Tensor) and value.numel() != 1:
             raise Unusable(f"your answer returned a tensor of shape {tuple(value.shape)}; return one number")
         values.append(float(value))
     return {"values": torch.tensor(values, dtype=torch.float64)}
 
 
-def _spans(tags: Sequence[str], *, merges: bool = False, strict: bool = False) -> set[tuple[int, int, str]]:
-    """(start, stop, kind) of each span. `merges`: a B goes on a span of its kind; `strict`: an I alone is nothing."""
+def _predicts_a_name(corpus: dict[str, Any]) -> bool:
+    return any(tag != "O" for tags in corpus["pred"] for tag in tags)
+
+
+def _spans(
+    tags: Sequence[str], *, merges: bool = False, strict: bool = False, any_kind: bool = False
+) -> set[tuple[int, int, str]]:
+    """(start, stop, kind) of each span.
+
+    `merges`: a B goes on a span of its kind; `strict`: an I alone is nothing; `any_kind`: an I goes on any span.
+    """
     spans: list[tuple[int, int, str]] = []
     for place, tag in enumerate(tags):
         position, _, kind = tag.partition("-")
-        goes_on = bool(spans) and spans[-1][1:] == (place, kind) and (position == "I" or merges)
+        touches = bool(spans) and spans[-1][1] == place
+        goes_on = touches and (spans[-1][2] == kind or any_kind) and (position == "I" or merges)
         if position == "O" or (strict and position == "I" and not goes_on):
             continue
         if goes_on:
-            spans[-1] = (spans[-1][0], place + 1, kind)
+            spans[-1] = (spans[-1][0], place + 1, spans[-1][2])
         else:
             spans.append((place, place + 1, kind))
     return set(spans)
@@ -181,6 +213,12 @@ MISTAKES: dict[str, Callable[[Tags, Tags], float]] = {
     "an I that continues nothing was dropped: it begins an entity": (
         lambda p, g: _f1(_all(p, strict=True), _all(g, strict=True))
     ),
+    "an I of another kind was taken into the entity before it: it begins an entity of its own kind": (
+        lambda p, g: _f1(_all(p, any_kind=True), _all(g, any_kind=True))
+    ),
+    "an I alone was dropped, and one of another kind was taken into the entity before it: both begin an entity": (
+        lambda p, g: _f1(_all(p, strict=True, any_kind=True), _all(g, strict=True, any_kind=True))
+    ),
     "this is right / (predicted or gold), the Jaccard index; F1 is 2 right / (predicted + gold)": (
         lambda p, g: len(_all(p) & _all(g)) / max(1, len(_all(p) | _all(g)))
     ),
@@ -190,38 +228,46 @@ MISTAKES: dict[str, Callable[[Tags, Tags], float]] = {
 
 
 def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless each corpus has its F1; a mistake is named if it explains all corpora."""
+    """Raise Wrong unless each corpus has its F1; a mistake is named if it explains all corpora with predictions."""
     corpora, got = case["corpora"], result["values"].tolist()
     expected = [_f1(_all(corpus["pred"]), _all(corpus["gold"])) for corpus in corpora]
     expect(len(got) == len(expected), tried="counting the values", got=len(got), expected=len(expected))
     if _close(got, expected):
         return
-    because = next(
-        (
-            why
-            for why, wrong in MISTAKES.items()
-            if _close(got, [wrong(corpus["pred"], corpus["gold"]) for corpus in corpora])
-        ),
-        "",
-    )
+    telling = [number for number, corpus in enumerate(corpora) if _predicts_a_name(corpus)]
+    because = _because([corpora[i] for i in telling], [got[i] for i in telling], [expected[i] for i in telling])
     if len(set(got)) == 1:
         because = because or "every corpus has the same score, whatever was predicted"
     lengths = ", ".join(str(len(corpus["gold"])) for corpus in corpora)
-    tried = f"{len(corpora)} corpora of {lengths} sentences; {_first_error(corpora[0])}"
+    number = next(i for i in range(len(got)) if not _close(got[i : i + 1], expected[i : i + 1]))
+    tried = f"{len(corpora)} corpora of {lengths} sentences; in the {ORDINALS[number]} {_telling(corpora[number])}"
     raise Wrong(tried=tried, got=got, expected=expected, because=because)
 
 
-def _first_error(corpus: dict[str, Any]) -> str:
-    pairs = zip(corpus["pred"], corpus["gold"], strict=True)
-    pred, gold = next(((p, g) for p, g in pairs if p != g), (corpus["pred"][0], corpus["gold"][0]))
-    return f"in the first of them [{' '.join(pred)}] is predicted for [{' '.join(gold)}]"
+def _because(corpora: Sequence[dict[str, Any]], got: Sequence[float], expected: Sequence[float]) -> str:
+    """The mistake that these scores, of corpora with predictions, show; that of the others if these are right."""
+    if _close(got, expected):
+        return "where nothing is predicted nothing is right, so F1 is 0, also if there was nothing to find: mind 0 / 0"
+    for because, wrong in MISTAKES.items():
+        if _close(got, [wrong(corpus["pred"], corpus["gold"]) for corpus in corpora]):
+            return because
+    return ""
+
+
+def _telling(corpus: dict[str, Any]) -> str:
+    """A sentence of the corpus with an I that continues nothing; if there is none, one with an error, or the first."""
+    pairs = list(zip(corpus["pred"], corpus["gold"], strict=True))
+    loose = (pair for pair in pairs if _spans(pair[0]) != _spans(pair[0], strict=True))
+    wrong = (pair for pair in pairs if pair[0] != pair[1])
+    pred, gold = next(loose, None) or next(wrong, pairs[0])
+    return f"[{' '.join(pred)}] is predicted for [{' '.join(gold)}]"
 
 
 def _close(got: Sequence[float], expected: Sequence[float]) -> bool:
     return all(abs(a - b) <= 1e-6 for a, b in zip(got, expected, strict=True))
 
 
-@exercise.judge(mixed_errors, points=2)
+@exercise.judge(mixed_errors, points=1)
 def whole_spans_count(case: dict[str, Any], result: dict[str, Any]) -> None:
     """An entity counts as right if its start, its end and its kind are right; F1 is 2 right / (predicted + gold)."""
     judge_values(case, result)
@@ -236,4 +282,10 @@ def every_b_begins_an_entity(case: dict[str, Any], result: dict[str, Any]) -> No
 @exercise.judge(uneven_sentences, points=1)
 def all_sentences_count_together(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The counts of all sentences are summed before dividing: a sentence with five entities counts for five."""
+    judge_values(case, result)
+
+
+@exercise.judge(loose_tags, points=1)
+def every_tag_sequence_has_a_score(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """An I that continues no entity of its kind begins one; where nothing is predicted, F1 is 0."""
     judge_values(case, result)
