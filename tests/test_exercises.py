@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 from tests.wrong import nb00_start_here as nb00
 from tests.wrong import nb01_pretrain_a_backbone as nb01
 from tests.wrong import nb02_freeze_the_backbone as nb02
+from tests.wrong import nb05_classify_images as nb05
 
 SAMPLES = [
     importlib.import_module(f"tests.wrong.{module.name}") for module in pkgutil.iter_modules(tests.wrong.__path__)
@@ -62,6 +63,9 @@ NOT_TO_BLAME = [
     ("00-preprocess-image", nb00.bilinear_and_not_normalised, "a_float_tensor_of_the_right_shape"),
     ("00-draw-labels", nb00.first_k, "exactly_k_of_each_class"),
     ("00-draw-labels", nb00.seed_forgotten, "exactly_k_of_each_class, every_label_has_its_chance"),
+    ("05-predict-pictures", nb05.left_in_train_mode, "a_batch_at_a_time, no_graph_is_kept"),
+    ("05-predict-pictures", nb05.along_the_batch, "a_batch_at_a_time, no_graph_is_kept"),
+    ("05-read-folder", nb05.classes_backwards, "every_whole_picture_is_a_sample, what_is_no_picture_is_named"),
 ]
 
 
