@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,6 +78,13 @@ def latest(kind: str, id: str) -> dict[str, Any] | None:
 
 def _ends_torn(file: Any) -> bool:
     """True when the last writer was stopped within a line, so that the next one must begin a new line."""
+    if _ends_within_a_line(file):
+        time.sleep(0.05)  # another kernel may be writing it just now
+        return _ends_within_a_line(file)
+    return False
+
+
+def _ends_within_a_line(file: Any) -> bool:
     if file.seek(0, os.SEEK_END) == 0:
         return False
     file.seek(-1, os.SEEK_END)

@@ -14,11 +14,11 @@ from course.exercises import narrow
 OLD_CLASSES = 9
 
 
-def build(architecture: str, *, seed: int = 0) -> nn.Module:
-    """ "deeplab" (with an auxiliary head), "fcn" (without) or "lraspp", of OLD_CLASSES classes, in eval mode."""
+def build(architecture: str, *, seed: int = 0, classes: int = OLD_CLASSES) -> nn.Module:
+    """ "deeplab" (with an auxiliary head), "fcn" (without) or "lraspp", in eval mode."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return {"deeplab": _deeplab, "fcn": _fcn, "lraspp": _lraspp}[architecture]().eval()
+        return {"deeplab": _deeplab, "fcn": _fcn, "lraspp": _lraspp}[architecture](classes).eval()
 
 
 def restore(architecture: str, state: dict[str, torch.Tensor]) -> nn.Module:
@@ -84,17 +84,17 @@ class _Backbone(nn.Module):
         return {new: maps[name] for name, new in self.returned.items()}
 
 
-def _deeplab() -> nn.Module:
+def _deeplab(classes: int) -> nn.Module:
     head = nn.Sequential(
         ASPP(12, [1, 2, 3], 8), nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
-        nn.Conv2d(8, OLD_CLASSES, 1),
+        nn.Conv2d(8, classes, 1),
     )  # fmt: skip
-    return DeepLabV3(_Backbone({"deep": "out", "shallow": "aux"}), head, FCNHead(6, OLD_CLASSES))
+    return DeepLabV3(_Backbone({"deep": "out", "shallow": "aux"}), head, FCNHead(6, classes))
 
 
-def _fcn() -> nn.Module:
-    return FCN(_Backbone({"deep": "out"}), FCNHead(12, OLD_CLASSES), None)
+def _fcn(classes: int) -> nn.Module:
+    return FCN(_Backbone({"deep": "out"}), FCNHead(12, classes), None)
 
 
-def _lraspp() -> nn.Module:
-    return LRASPP(_Backbone({"shallow": "low", "deep": "high"}), 6, 12, OLD_CLASSES, inter_channels=8)
+def _lraspp(classes: int) -> nn.Module:
+    return LRASPP(_Backbone({"shallow": "low", "deep": "high"}), 6, 12, classes, inter_channels=8)

@@ -158,6 +158,5 @@ def find_exercise(exercise_id: str) -> Exercise:
     for exercise in of_chapter:
         if exercise.id == exercise_id:
             return exercise
-    every = [exercise for number in notebook_numbers() for exercise in exercises_of(number)]
-    known = [exercise.id for exercise in of_chapter or every]
-    raise UnknownName.of("exercise", exercise_id, known)
+    offered = of_chapter or [exercise for number in notebook_numbers() for exercise in exercises_of(number)]
+    raise UnknownName.of("exercise", exercise_id, [exercise.id for exercise in offered])

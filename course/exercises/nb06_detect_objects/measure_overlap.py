@@ -132,15 +132,11 @@ def boxes_apart_share_nothing(case: dict[str, Any], result: dict[str, Any]) -> N
         )
     expect(
         near.all(),
-        tried=tried,
-        got=f"{_rounded(got[~apart])} for the pairs that overlap",
-        expected=f"{_rounded(expected[~apart])}",
+        tried=f"{tried}: the pairs that overlap",
+        got=got[~apart].tolist(),
+        expected=expected[~apart].tolist(),
         because=because,
     )
-
-
-def _rounded(values: torch.Tensor) -> list[float]:
-    return [round(value, 4) for value in values.tolist()]
 
 
 def _worst(values: torch.Tensor) -> str:

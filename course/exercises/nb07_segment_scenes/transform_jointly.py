@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional
 
+from course.exercises.nb07_segment_scenes import places
 from course.judging import Exercise, Unusable, expect, need
 
 SEEDS = 16
@@ -183,7 +183,7 @@ def _expect_work(case: dict[str, Any], result: dict[str, Any]) -> None:
     kept = sum(torch.equal(image, case["image"]) for image in result["images"])
     expect(kept < SEEDS, tried=f"{SEEDS} seeds", got="the picture as it was, every time", expected="crops and flips",
            because="nothing was transformed")  # fmt: skip
-    shares = [_coloured(case, image) for image in result["images"]]
+    shares = [places.coloured(case, image) for image in result["images"]]
     expect(
         sum(shares) / SEEDS > 0.6,
         tried=f"{SEEDS} seeds: the colours of the new picture",
@@ -199,7 +199,7 @@ def _seed_is_ignored(result: dict[str, Any]) -> bool:
 
 
 def _expect_upright(case: dict[str, Any], result: dict[str, Any]) -> None:
-    windows = [_window(case, image) for image in result["images"]]
+    windows = [places.window(case, image) for image in result["images"]]
     turned = sum(bottom < top for top, bottom, _, _ in windows)
     expect(
         not turned,
@@ -217,7 +217,7 @@ def _expect_windows_and_flips(case: dict[str, Any], result: dict[str, Any]) -> N
     Where the seed is ignored there is but one window; that the others are missing is for another judge to say.
     """
     tried = f"{SEEDS} seeds"
-    windows = [_window(case, image) for image in result["images"]]
+    windows = [places.window(case, image) for image in result["images"]]
     one_window = _seed_is_ignored(result)
     flips = sum(right < left for _, _, left, right in windows)
     expect(
@@ -247,22 +247,10 @@ def _expect_windows_and_flips(case: dict[str, Any], result: dict[str, Any]) -> N
     )
 
 
-def _places(case: dict[str, Any], image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """For every pixel of a transformed picture, the (row, column) it came from, in [0, 1], read from its colours."""
-    rows, columns = ((image[i].double() - case["low"][i]) / case["span"][i] for i in (0, 1))
-    return rows, columns
-
-
-def _window(case: dict[str, Any], image: torch.Tensor) -> tuple[float, float, float, float]:
-    """The rows of the picture at its top and bottom, and the columns at its left and right."""
-    rows, columns = _places(case, image)
-    return float(rows[0].mean()), float(rows[-1].mean()), float(columns[:, 0].mean()), float(columns[:, -1].mean())
-
-
 def judge_alignment(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless each mask is the old one at the places that its picture's colours name."""
     pairs = list(zip(result["images"], result["masks"], strict=True))
-    shares = [_labelled(case, x, m) for x, m in pairs]
+    shares = [places.labelled(case, x, m) for x, m in pairs]
     worst = min(range(SEEDS), key=shares.__getitem__)
     expect(
         shares[worst] > ALIKE,
@@ -286,47 +274,18 @@ def _why_apart(case: dict[str, Any], result: dict[str, Any], shares: list[float]
         return _LEFT_BEHIND
     if not set(case["mask"].unique().tolist()) <= set(torch.stack([m.long() for _, m in pairs]).unique().tolist()):
         return "the mask has lost labels, so they stand nowhere: it is cut and resized, its numbers stay what they are"
-    if all(max(share, _labelled(case, x, m.flip(-2))) > ALIKE for share, (x, m) in zip(shares, pairs, strict=True)):
+    if all(
+        max(share, places.labelled(case, x, m.flip(-2))) > ALIKE for share, (x, m) in zip(shares, pairs, strict=True)
+    ):
         return "the mask was turned upside down and the picture was not: flip both, left to right"
-    if any(max(share, _labelled(case, x, m.flip(-1))) <= ALIKE for share, (x, m) in zip(shares, pairs, strict=True)):
+    if any(
+        max(share, places.labelled(case, x, m.flip(-1))) <= ALIKE for share, (x, m) in zip(shares, pairs, strict=True)
+    ):
         return "picture and mask were cut at different places: draw once, and use the same numbers for both"
-    pictures = [right < left for _, _, left, right in (_window(case, x) for x, _ in pairs)]
+    pictures = [right < left for _, _, left, right in (places.window(case, x) for x, _ in pairs)]
     masks = [flipped != (share <= ALIKE) for flipped, share in zip(pictures, shares, strict=True)]
     if not any(masks):
         return "the picture was flipped and the mask never: what is done to one is done to the other"
     if not any(pictures):
         return "the mask was flipped and the picture never: what is done to one is done to the other"
     return "picture and mask were flipped independently: draw the flip once"
-
-
-def _labelled(case: dict[str, Any], image: torch.Tensor, mask: torch.Tensor) -> float:
-    """The share of pixels with the label of the place they came from."""
-    return _share(case, image, lambda y, x: mask.long() == case["mask"][y, x])
-
-
-def _coloured(case: dict[str, Any], image: torch.Tensor) -> float:
-    """The share of pixels whose third colour is that of the place which the other two name."""
-    return _share(case, image, lambda y, x: (image[2] - case["image"][2][y, x]).abs() < 0.01)
-
-
-def _share(case: dict[str, Any], image: torch.Tensor, is_right: Callable[..., torch.Tensor]) -> float:
-    """The share of pixels that are right, given the rows and columns (H, W) of the places they came from.
-
-    Pixels near a border of two labels are left out; those that came from nowhere are wrong.
-    """
-    height, width = case["mask"].shape
-    rows, columns = _places(case, image)
-    y = (rows * height).floor().nan_to_num(-1).long()
-    x = (columns * width).floor().nan_to_num(-1).long()
-    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    near = functional.unfold(_padded(case["mask"]), 3).view(9, height, width)
-    plain = (near == near[4]).all(0)
-    y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
-    counted = plain[y, x] | ~inside
-    right = inside & is_right(y, x)
-    return float(right[counted].double().mean()) if bool(counted.any()) else 0.0
-
-
-def _padded(mask: torch.Tensor) -> torch.Tensor:
-    """(1, 1, H + 2, W + 2) of float, its rim repeated."""
-    return functional.pad(mask[None, None].double(), (1, 1, 1, 1), mode="replicate")

@@ -118,10 +118,11 @@ def probe_score_entities(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     values = []
     for corpus in case["corpora"]:
         pred, gold = ([list(tags) for tags in corpus[name]] for name in ("pred", "gold"))
+        has_names = _predicts_a_name(corpus)
         try:
             value = answer(pred, gold)
         except ZeroDivisionError:
-            if _predicts_a_name(corpus):
+            if has_names:
                 raise
             value = math.nan  # the judge says what F1 is there
         value = need(value, (int, float, np.number, torch.Tensor), "a number between 0 and 1")

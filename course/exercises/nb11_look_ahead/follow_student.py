@@ -106,15 +106,12 @@ def judge_parameters(case: dict[str, Any], teachers: list[dict[str, torch.Tensor
     for call, (got, right) in enumerate(zip(teachers, expected, strict=True), 1):
         if not _all_close(got, right, names):
             raise Wrong(
-                tried=f"the teacher's parameters after call {call}, with momentum {case['momentum']:.3f}",
-                got=f"{names[0]} begins with {_beginning(got[names[0]])}",
-                expected=f"{_beginning(right[names[0]])}: momentum of its own, the rest of the student's",
+                tried=f"how the teacher's {names[0]} begins after call {call}: {case['momentum']:.3f} (momentum) of "
+                "its own, the rest of the student's",
+                got=got[names[0]].flatten()[:3].tolist(),
+                expected=right[names[0]].flatten()[:3].tolist(),
                 because=_why(case, got, call, names),
             )
-
-
-def _beginning(values: torch.Tensor) -> list[float]:
-    return [round(value, 4) for value in values.flatten()[:3].tolist()]
 
 
 def _why(case: dict[str, Any], got: dict[str, torch.Tensor], call: int, names: list[str]) -> str:
