@@ -1,43 +1,24 @@
-"""Pretrained models, learned by doing. Names load on first use: importing the course imports no torch."""
+"""Pretrained models, learned by doing. Names load on first use: importing the course imports no torch.
 
-from __future__ import annotations
+errors        every error, drawn as a tree
+runtime       where am I, which device, which precision, and why
+files         files written whole or not at all
+notebook      what a learner sees: questions, plots, claims, progress; the learner's own record and copies
+data          pictures, scenes, sentences, sounds; your own folders and tables; downloads
+models        backbones, heads, freezing, parameter groups; weights, LoRA, interpolation, compression, pretraining
+zoo           what others publish: sizes, licences, cost, Keras, and files that nobody should trust
+training      the loop, and what it stands on; features, experiments, distillation
+inspection    where a model looks, whether its probabilities mean what they say, how it copes with damage
+applications  classify, detect, segment, understand text; show it, export it
+capstone      what is handed in at the end: weights as data, and a model card
+judging       exercises judged away from the answer: probe, judge, check, hint
+exercises     the probes and visible judges of each notebook
+authoring     solutions/ to notebooks/, and the check that they agree
+grading       submissions to grades that can be trusted
+cli           the command `course`
+"""
 
-import importlib
-from typing import Any
+import lazy_loader
 
-# name -> the module that holds it
-_HOME = {
-    "setup": "runtime",
-    "fit": "training",
-    "train_one_epoch": "training",
-    "evaluate": "training",
-    "History": "training",
-    "compare": "experiments",
-    "load_backbone": "models",
-    "find_head": "models",
-    "replace_head": "models",
-    "freeze": "models",
-    "unfreeze": "models",
-    "param_groups": "models",
-    "extract_features": "features",
-    "check": "judging",
-    "hint": "judging",
-    "progress": "judging",
-    "predict": "widgets",
-    "quiz": "widgets",
-    "reveal": "widgets",
-    "claim": "claims",
-}
-
-__all__ = sorted(_HOME)
 __version__ = "0.1.0"
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'course' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"course.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

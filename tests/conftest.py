@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from course.grading import bubblewrap
+from course.grading.sandbox import bubblewrap
 
 # Set here, before any kernel or worker starts, so that they inherit it. One folder a run: workers share its cache.
 os.environ.setdefault("COURSE_HOME", tempfile.mkdtemp(prefix="pretrained-course-"))

@@ -3,10 +3,11 @@
 `python -m tests.full_profile solutions/02_freeze_the_backbone.ipynb` runs every cell, exercises and checks included.
 What stands in, and what is left as it is:
 
-- COURSE_DATA holds what `course.full_profile.ITEMS` says the chapter needs, and nothing else, in the layouts of the
+- COURSE_DATA holds what `course.zoo.full_profile.ITEMS` says the chapter needs, and nothing else, in the layouts of the
   libraries that read it: the pets are small patches of colour, texts our own sentences, models random (text models
   narrow too, see `standin_models.py`);
-- torchvision's enums and `course.weights` are told the names and hashes of these files, and check them as always;
+- torchvision's enums and `course.models.weights` are told the names and hashes of these files, and check them as
+  always;
 - pictures of 224 pixels become 32 (64 to be segmented), those of 320 become 96, and all are fewer, so that a CPU gets
   through;
 - everything else is the notebook's own code under PROFILE = "full".
@@ -27,10 +28,11 @@ from pathlib import Path
 import torch
 from nbformat import NotebookNode
 
-from course import authoring, weights
+from course import authoring
 from course.data import hub, sentences
 from course.errors import SetupError
-from course.full_profile import CONVNEXT, DETECTOR, ITEMS, SEGMENTER
+from course.models import weights
+from course.zoo.full_profile import CONVNEXT, DETECTOR, ITEMS, SEGMENTER
 from tests import standin_models as models
 from tests.standins import entities_file, lay_out_pets, lay_out_repository, reviews_file
 
@@ -75,7 +77,7 @@ TELL = """
 
 from torchvision.models import get_model_weights
 
-from course import weights
+from course.models import weights
 
 for name, url in {urls!r}.items():
     get_model_weights(name).DEFAULT.value.url = url

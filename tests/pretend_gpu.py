@@ -25,8 +25,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-import course.engine
-import course.features
+import course.training.engine
+import course.training.features
 from course import authoring
 from tests import full_profile
 
@@ -187,7 +187,7 @@ SILENT = (
 
 
 def _in_turn(items: Any, prepare: Callable) -> Iterator:
-    """`course.feeding.ahead` without its thread."""
+    """`course.training.batches.ahead` without its thread."""
     return map(prepare, items)
 
 
@@ -211,9 +211,9 @@ def pretended_gpu() -> Iterator[None]:
         for name in ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check"):
             stack.enter_context(patch.object(torch.optim.Optimizer, name, lambda _: None, create=True))
         stack.enter_context(patch.object(torch.nn.RNNBase, "flatten_parameters", lambda _: None))  # cuDNN's layout
-        stack.enter_context(patch.object(course.engine, "ahead", _in_turn))
-        stack.enter_context(patch.object(course.features, "ahead", _in_turn))
-        stack.enter_context(patch.object(course.engine.Engine, "_receive", lambda _, batch: batch))
+        stack.enter_context(patch.object(course.training.engine, "ahead", _in_turn))
+        stack.enter_context(patch.object(course.training.features, "ahead", _in_turn))
+        stack.enter_context(patch.object(course.training.engine.Engine, "_receive", lambda _, batch: batch))
         stack.enter_context(Operations(on_gpu))
         stack.enter_context(Calls(on_gpu))
         yield

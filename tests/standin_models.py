@@ -18,7 +18,7 @@ from torchvision.models import get_model
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from course.data import sentences
-from course.weights import minilm_folder
+from course.models.weights import minilm_folder
 
 SIZE = 32  # pixels of the pictures that a classifier's statistics fit, unless another size is given
 
@@ -58,7 +58,7 @@ def classifier(name: str, size: int = SIZE) -> nn.Module:
 
 def keras_file(folder: Path, name: str, file: str) -> str:
     """A model of keras.applications without its head, in the HDF5 layout of Keras 2 as published; returns its md5."""
-    from course.keras_zoo import import_keras
+    from course.zoo.keras_models import import_keras
 
     keras = import_keras()
     import h5py

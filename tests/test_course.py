@@ -34,8 +34,8 @@ def test_what_judging_offers_can_be_imported():
 
 def test_importing_the_course_and_its_command_loads_no_torch():
     code = (
-        "import sys, course, course.errors, course.runtime, course.record\n"
-        "import course.judging, course.authoring, course.cli\n"
+        "import sys, course, course.errors, course.runtime, course.notebook.record\n"
+        "import course.judging, course.authoring, course.cli.app\n"
         "print([name for name in ('torch', 'numpy', 'matplotlib', 'transformers', 'IPython') if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,138 +1,69 @@
-"""Each module imports only from modules that stand before it."""
+"""Imports run one way: each folder imports only from folders above it in this table.
+
+The table is read from top to bottom, like a building from the foundation up. Within a folder, modules may import one
+another but never in a circle. `grading`, which is the largest, has a table of its own.
+"""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
 from tests.conftest import ROOT
 
-# A name with a dot at its end stands for every module of that package.
-LIBRARY = [
-    "errors",
-    "whole_file",
-    "runtime",
-    "record",
-    "recall",
-    "bars",
-    "claims",
-    "data.",
-    "weights",
-    "full_profile",
-    "zoo",
-    "models",
-    "footprint",
-    "lora",
-    "attribution",
-    "calibration",
-    "corruptions",
-    "averaging",
-    "compression",
-    "feeding",
-    "features",
-    "engine",
-    "measures",
-    "schedules",
-    "history",
-    "checkpoints",
-    "training",
-    "pretraining",
-    "distillation",
-    "experiments",
-    "overlap",
-    "segmentation",
-    "plots",
-    "spans",
-    "text",
-    "widgets",
-    "overlays",
-    "detection",
-    "boxes",
-    "preprocessing",
-    "onnx_file",
-    "foreign_onnx",
-    "tensor_header",
-    "foreign_weights",
-    "keras_zoo",
-    "from_keras",
-    "predictor",
-    "model_card",
-    "capstone",
-    "uploads",
-]
-JUDGING = [
-    "judging.wire",
-    "judging.expectations",
-    "judging.timelimit",
-    "judging.surroundings",
-    "judging.results",
-    "judging.contents",
-    "judging.exercise",
-    "judging.student",
-    "judging.verdict",
-    "judging.card",
-    "judging.answers",
-    "judging.definitions",
-    "judging.checking",
-    "judging.overview",
-    "judging",
-]
-ABOVE = [
-    "exercises.narrow",
-    "exercises.",
-    "authoring.",
-    "grading.records",
-    "grading.capstone.",
-    "grading.submissions.",
-    "grading.gradebook.",
-    "grading.similarity",
-    "grading.exports.",
-    "grading.reports.",
-    "grading.limits",
-    "grading.seccomp",
-    "grading.confine",
-    "grading.talk",
-    "grading.probes",
-    "grading.bubblewrap",
-    "grading.warm",
-    "grading.sandbox",
-    "grading.proof",
-    "grading.tasks",
-    "grading.worker",
-    "grading.capstones",
-    "grading.pools",
-    "grading.mistyped",
-    "grading.settings",
-    "grading.renamed",
-    "grading.grade",
-    "grading.mistyped",
-    "grading.run",
-    "grading.release.",
-    "grading.",
-    "workspace",
-    "doctor",
-    "cli_fetch",
-    "cli_grading",
-    "cli",
-]
-ORDER = [*LIBRARY, *JUDGING, *ABOVE]
-# Within functions: a Result as text is its card, and a card is made from a Result; a task's work is a worker's.
-BACKWARDS = {("judging.results", "judging.card"), ("grading.tasks", "grading.worker")}
+LAYERS = """
+errors        every exception of the course
+legible       untrusted text, made legible
+files         files written whole or not at all
+runtime       where am I, which device
+notebook      what a learner sees
+data          pictures, scenes, texts, sounds; downloads
+models        backbones, heads, freezing, weights
+zoo           what others publish
+training      the loop
+inspection    questions to a trained model
+applications  pretrained models put to use
+capstone      the hand-in
+judging       exercises judged away from the answer
+exercises     the exercises themselves
+authoring     solutions/ to notebooks/
+grading       submissions to grades
+cli           the command `course`
+"""
+
+GRADING_LAYERS = """
+grades        a submission, and the grade of one exercise
+work          what is handed to workers, as plain data
+digests       what decides a grade, as a hash
+capstone      weights and a model card, graded
+submissions   files to submissions; whose is which
+gradebook     where grades are kept
+exports       the formats of other systems
+reports       pages for the instructor and for each learner
+sandbox       an answer, run where it can reach nothing
+run           from submissions to grades
+release       what leaves the repository
+"""
+
+# judging finds exercises by name, so that others can bring their own; nothing of it imports one.
+BY_NAME = {"judging.exercise": "course.exercises"}
+
+
+def table(text):
+    return [line.split()[0] for line in text.strip().splitlines()]
+
+
+FOLDERS, GRADING = table(LAYERS), table(GRADING_LAYERS)
 
 MODULES = {
     path.relative_to(ROOT / "course").with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): path
     for path in (ROOT / "course").rglob("*.py")
-    if "assets" not in path.parts and path != ROOT / "course" / "__init__.py"
+    if "assets" not in path.parts and path.name != "__main__.py" and path != ROOT / "course" / "__init__.py"
 }
 
 
-def layer(module):
-    """Where a module stands in ORDER."""
-    names = [module, *(module.rsplit(".", dots)[0] + "." for dots in range(module.count(".") + 1)), module + "."]
-    return next((ORDER.index(name) for name in names if name in ORDER), None)
-
-
 def imported(path):
-    """The modules of the course that a file imports, anywhere in it."""
+    """The modules of the course that a file imports, anywhere in it, functions included."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -149,34 +80,48 @@ def imported(path):
                 yield next((module for module in found if module in MODULES), found[-1])
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_imports_only_from_layers_before_it(module):
-    own = layer(module)
-    assert own is not None, f"{module} has no place in ORDER"
-    is_package = ORDER[own].endswith(".")
-    for other in imported(MODULES[module]):
-        if (module, other) in BACKWARDS:
-            continue
-        place = layer(other)
-        assert place is not None, f"course.{other} has no place in ORDER"
-        assert place < own or (is_package and place == own), f"{module} imports {other}, which stands above it"
+IMPORTS = {module: set(imported(path)) for module, path in MODULES.items()}
 
 
-def test_every_name_in_the_order_is_a_module():
-    assert {name for name in ORDER if not any(layer(module) == ORDER.index(name) for module in MODULES)} == set()
+def forbidden(module, others):
+    """Those of the imports that stand on the module's own floor's ceiling or above it."""
+    floor = FOLDERS.index(module.split(".")[0])
+    found = [other for other in others if FOLDERS.index(other.split(".")[0]) > floor]
+    if module.startswith("grading.") and (own := module.split(".")[1]) in GRADING:
+        inside = [other.split(".")[1] for other in others if other.startswith("grading.")]
+        found += [f"grading.{other}" for other in inside if GRADING.index(other) > GRADING.index(own)]
+    return found
 
 
-@pytest.mark.parametrize("module", sorted(name for name in MODULES if name.startswith("judging.")))
-def test_judging_reaches_exercises_only_by_name(module):
-    assert not [other for other in imported(MODULES[module]) if other.startswith("exercises")]
-    if "course.exercises" in MODULES[module].read_text(encoding="utf-8"):
-        assert module == "judging.exercise"
+def test_each_folder_has_a_place_in_the_table():
+    assert {module.split(".")[0] for module in MODULES} == set(FOLDERS)
+    assert {module.split(".")[1] for module in MODULES if module.startswith("grading.")} == set(GRADING)
 
 
-def test_a_wrong_import_would_be_found(tmp_path):
+def test_each_folder_imports_only_from_those_above_it_in_the_table():
+    wrong = {module: forbidden(module, others) for module, others in IMPORTS.items()}
+    assert {module: others for module, others in wrong.items() if others} == {}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {module: others - {module} for module, others in IMPORTS.items()}
+    TopologicalSorter(graph).prepare()
+
+
+def test_judging_reaches_exercises_only_by_name():
+    for module in (name for name in MODULES if name.startswith("judging.")):
+        assert not [other for other in IMPORTS[module] if other.startswith("exercises")]
+        if "course.exercises" in MODULES[module].read_text(encoding="utf-8"):
+            assert module in BY_NAME
+
+
+def test_a_wrong_import_and_a_circle_would_be_found(tmp_path):
     file = tmp_path / "x.py"
     file.write_text(
-        "def f():\n    from course.judging import check\n    import course.cli\n    from course import plots\n"
+        "def f():\n    from course.judging import check\n    import course.cli.app\n    from course import data\n"
     )
-    assert set(imported(file)) == {"judging", "cli", "plots"}
-    assert layer("models") < layer("judging") < layer("exercises.nb02_freeze_the_backbone") < layer("cli")
+    assert set(imported(file)) == {"judging", "cli.app", "data"}
+    assert forbidden("models.heads", ["judging", "errors", "models.weights"]) == ["judging"]
+    assert forbidden("grading.sandbox.runner", ["grading.run.queue", "grading.grades"]) == ["grading.run"]
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()

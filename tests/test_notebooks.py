@@ -23,7 +23,7 @@ from PIL import Image
 import course
 from course import authoring
 from course.authoring.cells import checked_by, exercise_of
-from course.claims import FAILS, HOLDS
+from course.notebook.claims import FAILS, HOLDS
 
 REPOSITORY = Path(__file__).parents[1]
 PATHS = sorted(path for folder in ("notebooks", "solutions") for path in (REPOSITORY / folder).glob("*.ipynb"))
@@ -198,7 +198,7 @@ def printed(cell: nbformat.NotebookNode) -> str:
 
 
 def claims(nb: nbformat.NotebookNode) -> list[str]:
-    """The lines that `course.claims.claim` printed."""
+    """The lines that `course.notebook.claims.claim` printed."""
     lines = [line for cell in nb.cells for line in printed(cell).splitlines()]
     return [line for line in lines if line.startswith((HOLDS, FAILS))]
 
@@ -439,7 +439,7 @@ def test_nbval_fails_on_an_output_that_changed_and_shows_it(tmp_path, variables)
 
 
 def test_a_claim_that_needs_the_seed_is_found_with_another(tmp_path, run_with_another_seed):
-    source = "from course.claims import claim\nclaim('the seed is even', SEED % 2 == 0)"
+    source = "from course.notebook.claims import claim\nclaim('the seed is even', SEED % 2 == 0)"
     path = toy(tmp_path / "notebooks" / "toy.ipynb", source, "holds: the seed is even\n")
     assert claims(nbformat.read(path, as_version=4)) == ["holds: the seed is even"]
     assert claims(run_with_another_seed(path)) == ["does not hold: the seed is even"]

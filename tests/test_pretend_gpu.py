@@ -6,14 +6,16 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from course import detection
+from course.applications import detection
+from course.applications.predictor import Predictor
 from course.data.emoji import Emoji
 from course.data.scenes import Scenes
-from course.features import extract_features
-from course.models import find_head, freeze, image_transform, load_backbone, replace_head
-from course.predictor import Predictor
+from course.models.backbones import image_transform, load_backbone
+from course.models.freezing import freeze
+from course.models.heads import find_head, replace_head
 from course.runtime import choose_device
-from course.training import evaluate, fit
+from course.training.features import extract_features
+from course.training.loop import evaluate, fit
 from tests.pretend_gpu import GPU, pretended_gpu
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from course.errors import SetupError
-from course.keras_zoo import import_keras
+from course.zoo.keras_models import import_keras
 
 
 def keras_or_skip():

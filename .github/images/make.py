@@ -48,12 +48,12 @@ def verdict(target: Path) -> None:
     sys.path.insert(0, str(ROOT))
     from course.judging.card import as_html
     from course.judging.exercise import find_exercise
-    from course.judging.student import LocalStudent
+    from course.judging.runner import LocalRunner
     from course.judging.verdict import judge
     from tests.wrong.nb02_freeze_the_backbone import eval_then_train
 
     exercise = find_exercise("02-set-train-mode")
-    card = as_html(judge(exercise, LocalStudent({exercise.answer: eval_then_train})))
+    card = as_html(judge(exercise, LocalRunner({exercise.answer: eval_then_train})))
     page = f'<meta charset="utf-8"><body style="font-family: sans-serif; background: white; margin: 12px">{card}'
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:

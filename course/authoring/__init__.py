@@ -10,10 +10,10 @@ files       read and write notebooks, the same notebook always as the same bytes
 
 from course.authoring.building import build, drift, find_root
 from course.authoring.cells import normalise
-from course.authoring.files import METADATA, content, read, text
 from course.authoring.regions import release
 from course.authoring.running import environment, run
 from course.authoring.setup_cell import setup_source
+from course.notebook.notebook_files import METADATA, content, read, text
 
 __all__ = [
     "METADATA",

@@ -10,12 +10,12 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from course.authoring import files
 from course.authoring.cells import normalise
 from course.authoring.regions import release
 from course.authoring.running import environment, run
 from course.authoring.setup_cell import wheel_address
 from course.errors import AuthoringError, UnknownName
+from course.notebook import notebook_files
 
 Points = Callable[[str], float] | None
 
@@ -45,7 +45,7 @@ def build(
             results.append(_executed(nb, root / folder, f"{folder}/{name}.ipynb", home, strict))
             tell(f"{folder}/{name}.ipynb ran in {time.perf_counter() - started:.0f} s")
         for (folder, _, _), nb in zip(targets, results, strict=True):
-            files.write(nb, root / folder / f"{name}.ipynb")
+            notebook_files.write(nb, root / folder / f"{name}.ipynb")
             written.append(root / folder / f"{name}.ipynb")
     return written
 
@@ -61,13 +61,13 @@ def drift(root: Path | None = None, *, points: Points = None) -> list[str]:
     for name in names:
         mend = f"run `course build {name}`"
         solution = _source(root, name, points)
-        found = _differences(files.read(root / "solutions" / f"{name}.ipynb"), solution)
+        found = _differences(notebook_files.read(root / "solutions" / f"{name}.ipynb"), solution)
         findings += [f"solutions/{name}.ipynb, {cell}; {mend}" for cell in found]
         notebook = root / "notebooks" / f"{name}.ipynb"
         if not notebook.exists():
             findings.append(f"notebooks/{name}.ipynb is missing; {mend}")
             continue
-        found = _differences(files.read(notebook), release(solution, name))
+        found = _differences(notebook_files.read(notebook), release(solution, name))
         findings += [f"notebooks/{name}.ipynb, {cell}; {mend}" for cell in found]
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         if path.stem not in names:
@@ -104,7 +104,7 @@ def _chosen(names: Iterable[str] | None, root: Path) -> list[str]:
 
 
 def _source(root: Path, name: str, points: Points) -> NotebookNode:
-    nb = files.read(root / "solutions" / f"{name}.ipynb")
+    nb = notebook_files.read(root / "solutions" / f"{name}.ipynb")
     return normalise(nb, name, points=points, address=wheel_address(root))
 
 
@@ -117,7 +117,7 @@ def _executed(nb: NotebookNode, folder: Path, label: str, home: Path | None, str
 
 def _differences(actual: NotebookNode, expected: NotebookNode) -> list[str]:
     """What differs, cell by cell, named by the ids of `expected`, and by those of `actual` for cells too many."""
-    have, want = files.content(actual), files.content(expected)
+    have, want = notebook_files.content(actual), notebook_files.content(expected)
     found = [] if have["metadata"] == want["metadata"] else ["metadata: differs from what a build writes"]
     have_cells = {cell["id"]: cell for cell in have["cells"]}
     want_ids = [cell["id"] for cell in want["cells"]]

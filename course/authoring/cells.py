@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from course.authoring.files import METADATA
 from course.authoring.setup_cell import PARAMETERS, setup_source
 from course.errors import AuthoringError
+from course.notebook.notebook_files import METADATA
 
 _NAME = re.compile(r"(\d\d)_[a-z0-9]+(_[a-z0-9]+)*")
 _EXERCISE = re.compile(r"(\d\d)-[a-z0-9]+(-[a-z0-9]+)*")

@@ -11,8 +11,8 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from course.authoring.files import METADATA
 from course.errors import AuthoringError
+from course.notebook.notebook_files import METADATA
 
 CELL_LIMIT_S = 600
 

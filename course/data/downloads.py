@@ -24,8 +24,8 @@ from urllib.request import Request, getproxies, proxy_bypass, urlopen
 
 from filelock import FileLock
 
-from course.bars import byte_bar
 from course.errors import DownloadFailed, NoNetwork, SetupError
+from course.notebook.progress_bars import byte_bar
 from course.runtime import home
 
 CONNECT_TIMEOUT_S, TIMEOUT_S = 4.0, 20.0  # until somebody answers at all; of silence later on

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from course.bars import is_watched
 from course.data import downloads
 from course.data.sentences import SPLITS, TaggedTexts, Texts
 from course.errors import DataError, DownloadFailed, NoNetwork, SetupError, UnknownName
+from course.notebook.progress_bars import is_watched
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import ExerciseError
-from course.judging.contents import described
 from course.judging.exercise import Exercise, exercises_of, notebook_numbers
+from course.judging.file_signatures import described
 
 COMMENT = re.compile(r"^#\s*exercise:\s*(\d\d-[a-z0-9-]+)", re.MULTILINE)
 _MAX_BYTES = 50 * 2**20

@@ -1,14 +1,14 @@
-"""A result as a card in a notebook: HTML that follows the light or dark theme, or plain text."""
+"""A result as a card in a notebook: HTML that follows the light or dark theme. As plain text it is its `str`."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from html import escape
 
 from course import runtime
 from course.judging.results import Outcome, Result
+from course.legible import legible
 
 # Colours only for edges and marks, in Okabe and Ito's palette; all text has the notebook's own colour.
 # JupyterLab styles lists, code and tables by longer selectors than these: what must hold there too is !important.
@@ -40,7 +40,7 @@ _STYLE = """<style>
 
 def show(html: str, text: str) -> None:
     """Display the card in a notebook that a person watches; else print the text, the same on every machine."""
-    text = _legible(text)
+    text = legible(text)
     if not runtime.can_answer():
         print(text)
         return
@@ -49,31 +49,12 @@ def show(html: str, text: str) -> None:
     display({"text/html": html, "text/plain": text}, raw=True)
 
 
-def as_text(result: Result) -> str:
-    """The result in plain text, a line for each judge and its reasons below it."""
-    lines = [_headline(result)]
-    if result.status != "not attempted":
-        if message := _message(result):
-            lines.append(f"  {message}")
-        for outcome in result.outcomes:
-            lines.append(f"  {_mark(outcome)} {outcome.claim} ({outcome.earned} of {_points(outcome.points)})")
-            lines += [f"      {name}: {text}" for name, text in _details(outcome, result)]
-    lines += [f"  note: {note}" for note in result.notes]
-    if result.failure and result.failure.traceback:
-        lines += ["  where it happened:", *("  " + line for line in result.failure.traceback.rstrip().splitlines())]
-    if result.printed:
-        lines += ["  your code printed:", *("    " + line for line in result.printed.splitlines())]
-    if _is_wrong(result):
-        lines.append(f"  stuck? Run {_ask(result)} in a cell of its own")
-    return "\n".join(map(_legible, lines))
-
-
 def as_html(result: Result) -> str:
     """The same as an HTML fragment; everything that comes from the answer is escaped."""
-    look = "right" if result.passed else "wrong" if _is_wrong(result) else "open"
-    body = [f'{_STYLE}<div class="course-card {look}" role="status"><h4>{_safe(_headline(result))}</h4>']
+    look = "right" if result.passed else "wrong" if result.is_wrong else "open"
+    body = [f'{_STYLE}<div class="course-card {look}" role="status"><h4>{_safe(result.headline)}</h4>']
     if result.status != "not attempted":
-        if message := _message(result):
+        if message := result.message:
             body.append(f'<div class="why">{_prose(message)}</div>')
         body.append("<ul>" + "".join(_judge_html(outcome, result) for outcome in result.outcomes) + "</ul>")
     body += [f"<p>{_prose(note)}</p>" for note in result.notes]
@@ -81,8 +62,8 @@ def as_html(result: Result) -> str:
         body.append(_folded("Where it happened", result.failure.traceback, open_=True))
     if result.printed:
         body.append(_folded("What your code printed", result.printed))
-    if _is_wrong(result):
-        body.append(f"<div>Stuck? Run <code>{_safe(_ask(result))}</code> in a cell of its own.</div>")
+    if result.is_wrong:
+        body.append(f"<div>Stuck? Run <code>{_safe(result.ask)}</code> in a cell of its own.</div>")
     return "".join(body) + "</div>"
 
 
@@ -107,51 +88,12 @@ def progress_as_html(rows: Sequence[Sequence[str]], notes: Sequence[str], parts:
     return f'{_STYLE}<div class="course-card open" role="status">{body}</div>'
 
 
-def _is_wrong(result: Result) -> bool:
-    return not result.passed and result.status != "not attempted"
-
-
-def _headline(result: Result) -> str:
-    if result.status == "not attempted":
-        return f"○ {result.id}: not attempted yet ({_points(result.points)})"
-    mark = "✓" if result.passed else "✗"
-    return f"{mark} {result.id}: {result.score} of {_points(result.points)}"
-
-
-def _message(result: Result) -> str:
-    """Why nothing came back to be judged, if that is so; said once for all judges."""
-    return result.failure.message if result.failure else ""
-
-
-def _ask(result: Result) -> str:
-    return f'hint("{result.id}")'
-
-
-def _points(points: int) -> str:
-    return f"{points} point" + ("s" if points != 1 else "")
-
-
-def _mark(outcome: Outcome) -> str:
-    return "✓" if outcome.passed else "✗"
-
-
-def _details(outcome: Outcome, result: Result) -> list[tuple[str, str]]:
-    """What to say below a judge that failed; a reason that stands above already is not said again."""
-    if outcome.passed:
-        return []
-    because = "" if outcome.because == _message(result) else outcome.because
-    told = {earlier.because for earlier in result.outcomes[: result.outcomes.index(outcome)]}
-    because = "as above" if because and because in told else because
-    rows = [("tried", outcome.tried), ("got", outcome.got), ("expected", outcome.expected), ("why", because)]
-    return [(name, text) for name, text in rows if text]
-
-
 def _judge_html(outcome: Outcome, result: Result) -> str:
-    details = _details(outcome, result)
+    details = result.details(outcome)
     rows = "".join(f"<dt>{name}</dt><dd>{_value(name, text)}</dd>" for name, text in details if name != "why")
     why = "".join(f'<div class="why">→ {_prose(text)}</div>' for name, text in details if name == "why")
-    points = f"<small>({outcome.earned} of {_points(outcome.points)})</small>"
-    mark = f'<span class="mark {"yes" if outcome.passed else "no"}">{_mark(outcome)}</span>'
+    points = f"<small>({outcome.earned} of {outcome.worth})</small>"
+    mark = f'<span class="mark {"yes" if outcome.passed else "no"}">{outcome.mark}</span>'
     return f"<li>{mark}{_prose(outcome.claim)} {points}{f'<dl>{rows}</dl>' if rows else ''}{why}</li>"
 
 
@@ -165,17 +107,9 @@ def _folded(title: str, text: str, *, open_: bool = False) -> str:
 
 
 def _safe(text: str) -> str:
-    return escape(_legible(text))
+    return escape(legible(text))
 
 
 def _prose(text: str) -> str:
     """Escaped, with `names` in backticks set as code."""
     return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", _safe(text))
-
-
-def _legible(text: str) -> str:
-    """The text without what a terminal, or a browser, would obey or choke on: control characters, lone surrogates."""
-    return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs") else "\N{REPLACEMENT CHARACTER}"
-        for char in text
-    )

@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from course import record
 from course.errors import CheckFailed, CourseError, ExerciseError
 from course.judging.answers import COMMENT, Answer, find_answers, is_untouched, read_notebook, source_of, syntax_error
-from course.judging.card import as_html, as_text, hints_as_html, show
+from course.judging.card import as_html, hints_as_html, show
 from course.judging.definitions import namespace_of
 from course.judging.exercise import Exercise, find_exercise
+from course.judging.isolation import captured
 from course.judging.results import Result
-from course.judging.student import LocalStudent
-from course.judging.surroundings import captured
+from course.judging.runner import LocalRunner
 from course.judging.verdict import judge, unattempted, unreadable
+from course.notebook import record
 
 
 def check(exercise_id: str) -> float | None:
@@ -34,7 +34,7 @@ def check(exercise_id: str) -> float | None:
             exercise = find_exercise(exercise_id)
             result = _judge_in(namespace, exercise)
         _remember(result, _latest_source(namespace, exercise) or source_of(namespace.get(exercise.answer)))
-        show(as_html(result), as_text(result))
+        show(as_html(result), str(result))
     except CourseError as error:
         _refuse(error, str(error))
         return None
@@ -55,7 +55,7 @@ def _judge_in(namespace: dict[str, Any], exercise: Exercise) -> Result:
         return unattempted(exercise, missing, *_earlier(exercise))
     if is_untouched(source_of(answer), exercise.answer):
         return unattempted(exercise, *_earlier(exercise))
-    return judge(exercise, LocalStudent(namespace))
+    return judge(exercise, LocalRunner(namespace))
 
 
 def _earlier(exercise: Exercise) -> list[str]:
@@ -105,7 +105,7 @@ def _strict(result: Result) -> float | None:
         return None
     if result.score and _is_autograded():
         return float(result.score)
-    raise CheckFailed(as_text(result))
+    raise CheckFailed(str(result))
 
 
 def hint(exercise_id: str) -> None:
@@ -148,7 +148,7 @@ def _judge_answer(answer: Answer, namespace: dict[str, Any]) -> Result:
     if message := syntax_error(answer.source):
         result = unreadable(answer.exercise, f"{message}; run the cell in Jupyter to see the place")
     elif answer.attempted:
-        result = judge(answer.exercise, LocalStudent(namespace))
+        result = judge(answer.exercise, LocalRunner(namespace))
     else:
         result = unattempted(answer.exercise)
     return replace(result, notes=(*result.notes, *answer.notes))

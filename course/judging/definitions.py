@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from course.judging.answers import Answer, names_bound, parse
-from course.judging.surroundings import captured, own_generators, plain_torch
+from course.judging.isolation import captured, own_generators, plain_torch
 from course.judging.timelimit import time_limit
 
 STATEMENT_LIMIT_S = 10.0

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from course import recall, record
 from course.judging.card import progress_as_html, show
 from course.judging.exercise import exercises_of, notebook_numbers, notebook_title
+from course.notebook import record, spaced_repetition
 
 Event = dict[str, Any]
 
@@ -55,7 +55,7 @@ class Summary:
     chapters: tuple[Chapter, ...]
     hints: int
     recalled: dict[str, bool]
-    due: tuple[recall.Item, ...]
+    due: tuple[spaced_repetition.Item, ...]
     later: int
     next_in: timedelta | None
 
@@ -79,11 +79,11 @@ def summarise(events: Sequence[Event], now: datetime) -> Summary:
     """The events as they stand at `now`. Those of exercises that no longer exist count nowhere."""
     best, predictions = best_scores(events), predictions_of(events)
     chapters = tuple(_chapter(number, best, predictions) for number in notebook_numbers())
-    asked = [item for item in recall.items(events) if _exists(item)]
+    asked = [item for item in spaced_repetition.items(events) if _exists(item)]
     waits = [wait for item in asked if (wait := item.wait(now)) is not None and wait > timedelta(0)]
-    due = tuple(item for item in recall.due(events, now) if item in asked)
+    due = tuple(item for item in spaced_repetition.due(events, now) if item in asked)
     hints = sum(event.get("kind") == "hint" for event in events)
-    recalled = {id: right for id, right in recall.last_answers(events).items() if exercises_of(id[:2])}
+    recalled = {id: right for id, right in spaced_repetition.last_answers(events).items() if exercises_of(id[:2])}
     return Summary(chapters, hints, recalled, due, len(waits), min(waits, default=None))
 
 
@@ -119,7 +119,7 @@ def _chapter(number: str, best: dict[str, int], predictions: list[Prediction]) -
     )
 
 
-def _exists(item: recall.Item) -> bool:
+def _exists(item: spaced_repetition.Item) -> bool:
     """False for an exercise that the course no longer has, and a question of such a chapter."""
     exercises = exercises_of(item.id[:2])
     return bool(exercises) if item.kind == "quiz" else item.id in [exercise.id for exercise in exercises]
@@ -147,7 +147,9 @@ def _repeat(summary: Summary) -> list[str]:
     lines = []
     for item in summary.due:
         what = f"answer `{item.id}` again" if item.kind == "quiz" else f"empty `{item.id}`, check it, write it again"
-        lines.append(f"{notebook_title(item.id[:2])}: {what} (repetition {item.box + 1} of {len(recall.DAYS)})")
+        lines.append(
+            f"{notebook_title(item.id[:2])}: {what} (repetition {item.box + 1} of {len(spaced_repetition.DAYS)})"
+        )
     if any(item.kind == "check" for item in summary.due):
         lines.append(
             "an emptied cell says `raise NotImplementedError`; after a check of that, the same answer counts again"

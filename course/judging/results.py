@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from course.legible import legible
+
 # Failures after which no other case is tried.
 FINAL = ("timeout", "interrupted", "missing", "crashed", "tampered")
 
@@ -48,6 +50,15 @@ class Outcome:
     def earned(self) -> int:
         return self.points if self.passed else 0
 
+    @property
+    def mark(self) -> str:
+        return "✓" if self.passed else "✗"
+
+    @property
+    def worth(self) -> str:
+        """Its points in words: "1 point"."""
+        return _in_words(self.points)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -73,7 +84,56 @@ class Result:
     def passed(self) -> bool:
         return self.status == "graded" and self.score == self.points
 
-    def __str__(self) -> str:
-        from course.judging.card import as_text
+    @property
+    def is_wrong(self) -> bool:
+        """True where an answer was tried and is not right yet."""
+        return not self.passed and self.status != "not attempted"
 
-        return as_text(self)
+    @property
+    def headline(self) -> str:
+        """The line that says how it ended: "✗ 02-set-train-mode: 1 of 4 points"."""
+        if self.status == "not attempted":
+            return f"○ {self.id}: not attempted yet ({_in_words(self.points)})"
+        return f"{'✓' if self.passed else '✗'} {self.id}: {self.score} of {_in_words(self.points)}"
+
+    @property
+    def message(self) -> str:
+        """Why nothing came back to be judged, if that is so; said once for all judges."""
+        return self.failure.message if self.failure else ""
+
+    @property
+    def ask(self) -> str:
+        """The call that asks for a hint."""
+        return f'hint("{self.id}")'
+
+    def details(self, outcome: Outcome) -> list[tuple[str, str]]:
+        """What to say below a judge that failed; a reason that stands above already is not said again."""
+        if outcome.passed:
+            return []
+        because = "" if outcome.because == self.message else outcome.because
+        told = {earlier.because for earlier in self.outcomes[: self.outcomes.index(outcome)]}
+        because = "as above" if because and because in told else because
+        rows = [("tried", outcome.tried), ("got", outcome.got), ("expected", outcome.expected), ("why", because)]
+        return [(name, text) for name, text in rows if text]
+
+    def __str__(self) -> str:
+        """The result in plain text: one line for each judge, its reasons below it."""
+        lines = [self.headline]
+        if self.status != "not attempted":
+            if self.message:
+                lines.append(f"  {self.message}")
+            for outcome in self.outcomes:
+                lines.append(f"  {outcome.mark} {outcome.claim} ({outcome.earned} of {outcome.worth})")
+                lines += [f"      {name}: {text}" for name, text in self.details(outcome)]
+        lines += [f"  note: {note}" for note in self.notes]
+        if self.failure and self.failure.traceback:
+            lines += ["  where it happened:", *("  " + line for line in self.failure.traceback.rstrip().splitlines())]
+        if self.printed:
+            lines += ["  your code printed:", *("    " + line for line in self.printed.splitlines())]
+        if self.is_wrong:
+            lines.append(f"  stuck? Run {self.ask} in a cell of its own")
+        return "\n".join(map(legible, lines))
+
+
+def _in_words(points: int) -> str:
+    return f"{points} point" + ("s" if points != 1 else "")

@@ -1,4 +1,4 @@
-"""An exercise and a student to a result: the probe runs once a case, every judge decides on what came back."""
+"""An exercise and a runner to a result: the probe runs once a case, every judge decides on what came back."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from course.errors import TimeLimitReached, WireError
 from course.judging import wire
 from course.judging.exercise import Case, Exercise, Judge
 from course.judging.expectations import Wrong, show
+from course.judging.isolation import plain_torch
 from course.judging.results import Failure, Outcome, Reply, Result
-from course.judging.student import Student
-from course.judging.surroundings import plain_torch
+from course.judging.runner import Runner
 from course.judging.timelimit import time_limit
 
 OPEN_SECRET = "open"  # draws the cases that a learner sees
@@ -21,7 +21,7 @@ _KEPT_BUSY = f"what came back keeps a judge busy for over {JUDGE_LIMIT_S:g} s"
 
 def judge(
     exercise: Exercise,
-    student: Student,
+    runner: Runner,
     *,
     judges: Sequence[Judge] | None = None,
     secret: str = OPEN_SECRET,
@@ -37,7 +37,7 @@ def judge(
         # The visible ones first: what an answer has seen of a hidden case must not be printed in a visible one.
         cases = [judge.case for judge in sorted(judges, key=lambda judge: judge.hidden)]
         sent = {case: wire.encode(case.inputs(exercise.id, secret)) for case in dict.fromkeys(cases)}
-        replies = student.run(exercise, list(sent.values()), seed)
+        replies = runner.run(exercise, list(sent.values()), seed)
         replies += [replies[-1]] * (len(sent) - len(replies))  # the last one's failure ended the run
         given = dict(zip(sent, replies, strict=True))
         outcomes = _decisions(judges, sent, given)

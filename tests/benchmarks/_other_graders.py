@@ -23,10 +23,10 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course import authoring
-from course.authoring import files
 from course.judging.exercise import find_exercise
+from course.notebook import notebook_files
+from tests.authoring.test_nbgrader import kernel_of_this_interpreter, succeed
 from tests.benchmarks._submissions import solutions
-from tests.test_nbgrader import kernel_of_this_interpreter, succeed
 
 EXERCISE = "02-freeze-backbone"
 NAME = "02_freeze_things"
@@ -38,8 +38,8 @@ test = {{
     "points": 1,
     "suites": [{{
         "cases": [{{"code": '''
->>> from course.judging import LocalStudent, find_exercise, judge
->>> judge(find_exercise("{EXERCISE}"), LocalStudent(globals())).passed
+>>> from course.judging import LocalRunner, find_exercise, judge
+>>> judge(find_exercise("{EXERCISE}"), LocalRunner(globals())).passed
 True
 ''', "hidden": False, "locked": False}}],
         "scored": True,
@@ -75,14 +75,14 @@ def nbgrader(root: Path, answers: Mapping[str, str]) -> tuple[float, Marks, dict
     config.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
     config.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
     config.Execute.timeout = 300
-    files.write(one_exercise(), root / "source" / "chapter" / f"{NAME}.ipynb")
+    notebook_files.write(one_exercise(), root / "source" / "chapter" / f"{NAME}.ipynb")
     with _environment(root):
         api = NbGraderAPI(config=config)
         succeed(api.generate_assignment("chapter"))
-        released = files.read(root / "release" / "chapter" / f"{NAME}.ipynb")
+        released = notebook_files.read(root / "release" / "chapter" / f"{NAME}.ipynb")
         handed_in = {learner: root / "submitted" / learner / "chapter" / f"{NAME}.ipynb" for learner in answers}
         for learner, source in answers.items():
-            files.write(_answered(released, source, learner), handed_in[learner])
+            notebook_files.write(_answered(released, source, learner), handed_in[learner])
         started = time.perf_counter()
         succeed(api.autograde("chapter", "*"))
         seconds = time.perf_counter() - started

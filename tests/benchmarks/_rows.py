@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from course.experiments import Comparison, write_table
 from course.runtime import home
+from course.training.experiments import Comparison, write_table
 
 Row = dict[str, Any]
 

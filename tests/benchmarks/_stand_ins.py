@@ -10,7 +10,7 @@ from course.data import hub
 from tests.standin_models import distilbert
 from tests.standins import BREEDS, any_entities, any_reviews, lay_out_pets, lay_out_repository
 
-LAID_OUT = ("pets", "reviews", "entities", "encoder")  # of `course.full_profile.ITEMS`
+LAID_OUT = ("pets", "reviews", "entities", "encoder")  # of `course.zoo.full_profile.ITEMS`
 CATS, DOGS = 12, 25
 
 

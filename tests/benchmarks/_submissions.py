@@ -93,7 +93,7 @@ def sleeping(exercise: str, seconds: float) -> str:
 
 
 def grade_command(sources: Path, out: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "course.cli", "grade", str(sources), "--out", str(out), *options]
+    return [sys.executable, "-m", "course", "grade", str(sources), "--out", str(out), *options]
 
 
 def grade_process(

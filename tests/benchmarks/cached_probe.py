@@ -18,9 +18,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from course.data.emoji import CLASSES, Emoji
-from course.features import extract_features
-from course.models import find_head, freeze, image_transform, load_backbone, replace_head, set_train, unfreeze
-from course.training import evaluate, fit
+from course.models.backbones import image_transform, load_backbone
+from course.models.freezing import freeze, set_train, unfreeze
+from course.models.heads import find_head, replace_head
+from course.training.features import extract_features
+from course.training.loop import evaluate, fit
 from tests.benchmarks import Figure
 
 EPOCHS, BATCH_SIZE, LEARNING_RATE, SIZE = 10, 64, 3e-3, 96

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from course.models import freeze
-from course.training import fit
+from course.models.freezing import freeze
+from course.training.loop import fit
 from tests.benchmarks import Figure
 
 ROOT = Path(__file__).resolve().parents[2]

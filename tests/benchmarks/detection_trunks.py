@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from course.data.scenes import Scenes
-from course.detection import (
+from course.applications.detection import (
     OnMaps,
     Target,
     average_precision,
@@ -26,9 +25,10 @@ from course.detection import (
     train_levels,
     with_maps,
 )
-from course.models import trainable_parameters
+from course.data.scenes import Scenes
+from course.models.freezing import trainable_parameters
 from course.runtime import seed_everything
-from course.training import fit
+from course.training.loop import fit
 from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
 

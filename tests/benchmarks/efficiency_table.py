@@ -21,16 +21,17 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from course.compression import packed_mib, prune_smallest, quantize, run_onnx
+from course.applications.onnx_export import export_onnx
 from course.data.emoji import CLASSES
-from course.distillation import imitation_loss
-from course.features import extract_features
-from course.lora import add_lora, merge_lora
-from course.models import find_head, freeze, trainable_parameters, unfreeze
-from course.onnx_file import export_onnx
-from course.pretraining import small_encoder
+from course.models.compression import packed_mib, prune_smallest, quantize, run_onnx
+from course.models.freezing import freeze, trainable_parameters, unfreeze
+from course.models.heads import find_head
+from course.models.lora import add_lora, merge_lora
+from course.models.pretraining import small_encoder
 from course.runtime import seed_everything
-from course.training import fit
+from course.training.distillation import imitation_loss
+from course.training.features import extract_features
+from course.training.loop import fit
 from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
 from tests.benchmarks.fine_tuning import PER_CLASS, PROBE_EPOCHS, PROBE_LR, SIZE, fresh, pictures, probed, shuffled

@@ -17,13 +17,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from course.applications.onnx_export import export_onnx, largest_difference
 from course.data.emoji import Emoji
 from course.errors import SetupError
-from course.foreign_onnx import open_onnx
-from course.from_keras import FromKeras
-from course.keras_zoo import import_keras
-from course.models import find_head, image_transform, load_backbone, replace_head
-from course.onnx_file import export_onnx, largest_difference
+from course.models.backbones import image_transform, load_backbone
+from course.models.heads import find_head, replace_head
+from course.zoo.from_keras import FromKeras
+from course.zoo.keras_models import import_keras
+from course.zoo.untrusted_onnx import open_onnx
 from tests.benchmarks import Figure
 
 PICTURES, BATCH, BAR, SIZE, LARGEST = 100, 20, 1e-4, 64, 10.0

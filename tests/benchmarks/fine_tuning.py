@@ -17,19 +17,13 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from course.data.emoji import CLASSES, STYLES, Emoji
-from course.features import extract_features
-from course.models import (
-    find_head,
-    freeze,
-    image_transform,
-    load_backbone,
-    param_groups,
-    replace_head,
-    trainable_parameters,
-    unfreeze,
-)
+from course.models.backbones import image_transform, load_backbone
+from course.models.freezing import freeze, trainable_parameters, unfreeze
+from course.models.heads import find_head, replace_head
+from course.models.parameter_groups import param_groups
 from course.runtime import seed_everything
-from course.training import evaluate, fit
+from course.training.features import extract_features
+from course.training.loop import evaluate, fit
 from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
 

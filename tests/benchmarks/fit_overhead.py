@@ -13,8 +13,9 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from course.models import load_backbone, set_train
-from course.training import fit
+from course.models.backbones import load_backbone
+from course.models.freezing import set_train
+from course.training.loop import fit
 from tests.benchmarks import Figure
 
 

@@ -114,7 +114,7 @@ def bare(data: Pairs) -> None:
 
 
 def course(data: Pairs) -> None:
-    from course.training import fit
+    from course.training.loop import fit
 
     fit(tiny(), loader(data), epochs=1, device="cpu", verbose=False)
 

@@ -25,9 +25,9 @@ from course import authoring
 from course.data.loading import loader
 from course.data.pets import Pets
 from course.errors import CourseError
-from course.features import extract_features
-from course.models import image_transform, load_backbone
-from course.training import evaluate, fit
+from course.models.backbones import image_transform, load_backbone
+from course.training.features import extract_features
+from course.training.loop import evaluate, fit
 from tests import full_profile, standin_models
 from tests.benchmarks import Figure, _stand_ins, ddp_equal, gpu_throughput
 

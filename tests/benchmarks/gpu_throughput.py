@@ -28,10 +28,11 @@ from torchvision.datasets import ImageFolder
 
 from course.data.loading import MOST_THREADS, loader
 from course.data.pictures import PictureFolder
-from course.engine import PRECISIONS, Engine
-from course.models import image_transform, load_backbone, set_train
+from course.models.backbones import image_transform, load_backbone
+from course.models.freezing import set_train
 from course.runtime import choose_precision
-from course.training import fit
+from course.training.engine import PRECISIONS, Engine
+from course.training.loop import fit
 from tests.benchmarks import Figure
 
 BAR, JPEG_BAR = 0.97, 0.9

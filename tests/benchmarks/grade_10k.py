@@ -17,17 +17,18 @@ from pathlib import Path
 
 import torch
 
+from course.grading.digests import judges_digest, seed_digest
 from course.grading.exports import export
-from course.grading.grade import grade
 from course.grading.gradebook import Gradebook
-from course.grading.pools import Pool
-from course.grading.records import Grade, digest
-from course.grading.run import report
-from course.grading.settings import settings_for
+from course.grading.grades import Grade, digest
+from course.grading.run.class_run import report
+from course.grading.run.pools import Pool
+from course.grading.run.queue import grade_submissions
+from course.grading.run.settings import settings_for
 from course.grading.submissions import collect
-from course.grading.tasks import Settings, judges_digest, seed_digest
+from course.grading.work import Settings
 from course.judging.exercise import exercises_of, find_exercise, hidden_judges
-from course.judging.student import LocalStudent
+from course.judging.runner import LocalRunner
 from course.judging.verdict import judge, unattempted
 from tests.benchmarks import Figure
 from tests.benchmarks._submissions import ROOT, answers, notebook_with
@@ -71,7 +72,7 @@ class _NoPool:
 
 def _resume(book: Gradebook, settings: Settings, folder: Path) -> None:
     pool: Pool = _NoPool()  # type: ignore[assignment]
-    summary = grade(collect([folder], tell=lambda line: None), book, pool, settings)
+    summary = grade_submissions(collect([folder], tell=lambda line: None), book, pool, settings)
     if summary.already != 4 * summary.submissions:
         raise RuntimeError(f"only {summary.already} results were found again")
 
@@ -115,7 +116,7 @@ def _graded(name: str) -> list[Grade]:
     for source in ["", *answers(NOTEBOOK)[name]]:
         namespace = {"__name__": "__main__", "torch": torch, "nn": torch.nn}
         exec(source, namespace)
-        student = LocalStudent(namespace)
+        student = LocalRunner(namespace)
         result = judge(exercise, student, judges=judges) if source else unattempted(exercise, judges=judges)
         about = {"outcomes": result.outcomes, "failure": result.failure, "printed": result.printed, "source": source}
         grades.append(Grade("", name, "", "", result.status, result.score, result.points, **about))

@@ -51,9 +51,9 @@ def _held_mib(first: int) -> dict[str, float]:
 
 def _part(command: str) -> str:
     for words, part in (
-        ("course.grading.warm", "behind the sandbox"),
+        ("course.grading.sandbox.zygote", "behind the sandbox"),
         ("multiprocessing", "workers"),
-        ("course.cli", "course grade"),
+        ("course.cli.app", "course grade"),
     ):
         if words in command:
             return part

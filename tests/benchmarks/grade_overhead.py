@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from course.grading import sandbox
-from course.grading.sandbox import Sandbox, SandboxedStudent
+from course.grading.sandbox import runner
+from course.grading.sandbox.runner import Sandbox, SandboxedRunner
 from course.judging import wire
 from course.judging.definitions import Statement
 from course.judging.exercise import Exercise
@@ -34,14 +34,14 @@ ANSWER = "def nothing():\n    return 1"
 def measure(count: str = "100") -> Figure:
     exercise = Exercise("99-nothing", answer="nothing", call="nothing()", title="Nothing")
     with _one_probe_more(), Sandbox() as box:
-        student = SandboxedStudent(box, [Statement(ANSWER, 0)])
+        student = SandboxedRunner(box, [Statement(ANSWER, 0)])
         milliseconds = [_once(student, exercise) for _ in range(int(count) + 5)][5:]
     low, middle, high = statistics.quantiles(milliseconds, n=4)
     note = f"{count} times: {middle:.1f} ms ({low:.1f} to {high:.1f}), at most {max(milliseconds):.1f}"
     return Figure(middle, "ms", "40", (note,))
 
 
-def _once(student: SandboxedStudent, exercise: Exercise) -> float:
+def _once(student: SandboxedRunner, exercise: Exercise) -> float:
     started = time.perf_counter()
     (reply,) = student.run(exercise, [wire.encode({})])
     seconds = time.perf_counter() - started
@@ -53,7 +53,7 @@ def _once(student: SandboxedStudent, exercise: Exercise) -> float:
 @contextlib.contextmanager
 def _one_probe_more() -> Iterator[None]:
     """The exercise that does nothing, among those that the sandbox sees."""
-    original = sandbox.write_probes
+    original = runner.write_probes
 
     def write(folder: Path) -> None:
         original(folder)
@@ -61,8 +61,8 @@ def _one_probe_more() -> Iterator[None]:
         (folder / PACKAGE / "__init__.py").write_text(f"from course.exercises.{PACKAGE}.nothing import exercise\n")
         (folder / PACKAGE / "nothing.py").write_text(PROBE)
 
-    sandbox.write_probes = write
+    runner.write_probes = write
     try:
         yield
     finally:
-        sandbox.write_probes = original
+        runner.write_probes = original

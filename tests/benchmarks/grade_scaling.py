@@ -12,12 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from course.grading.grade import grade
+from course.grading.digests import judges_digest
 from course.grading.gradebook import Gradebook
-from course.grading.pools import DaskPool
-from course.grading.settings import settings_for
+from course.grading.run.pools import DaskPool
+from course.grading.run.queue import grade_submissions
+from course.grading.run.settings import settings_for
 from course.grading.submissions import collect
-from course.grading.tasks import Settings
+from course.grading.work import Settings
 from tests.benchmarks import Figure
 from tests.benchmarks._submissions import notebook_with, sleeping, solutions
 
@@ -53,7 +54,7 @@ def _seconds(submissions: int, sleep_s: float, workers: int) -> float:
             for number in range(submissions):
                 _write(folder / f"learner{number:04d}.ipynb", sleep_s)
             started = time.perf_counter()
-            summary = grade(collect([folder], tell=lambda line: None), book, pool, settings)
+            summary = grade_submissions(collect([folder], tell=lambda line: None), book, pool, settings)
             seconds = time.perf_counter() - started
         finally:
             pool.close()
@@ -73,11 +74,11 @@ def _warm_up(address: str, settings: Settings) -> None:
 
 
 def _prove(settings: Settings) -> None:
-    from course.grading import tasks, worker
+    from course.grading.run import tasks, worker
 
     content = notebook_with(NOTEBOOK, solutions(NOTEBOOK))
     attempt = worker.read(content, NOTEBOOK).attempts[0]
-    tasks.grade(settings, "warm-up", attempt, tasks.judges_digest(NOTEBOOK, settings.hidden))
+    tasks.grade_attempt(settings, "warm-up", attempt, judges_digest(NOTEBOOK, settings.hidden))
 
 
 def _write(path: Path, sleep_s: float) -> None:

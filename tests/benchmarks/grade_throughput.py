@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from itertools import cycle, islice
 from pathlib import Path
 
-from course.grading.grade import Summary, grade
 from course.grading.gradebook import Gradebook
-from course.grading.pools import LocalPool
-from course.grading.run import report
-from course.grading.settings import settings_for
+from course.grading.run.class_run import report
+from course.grading.run.pools import LocalPool
+from course.grading.run.queue import Summary, grade_submissions
+from course.grading.run.settings import settings_for
 from course.grading.submissions import collect
 from tests.benchmarks import Figure, _other_graders
 from tests.benchmarks._submissions import answers, write_class
@@ -57,7 +57,7 @@ class _Grader:
 
     def seconds(self, *sources: Path) -> tuple[float, Summary]:
         started = time.perf_counter()
-        summary = grade(collect(sources, tell=lambda line: None), self.book, self.pool, self.settings)
+        summary = grade_submissions(collect(sources, tell=lambda line: None), self.book, self.pool, self.settings)
         seconds = time.perf_counter() - started
         if summary.problems or summary.failures:
             raise RuntimeError("\n".join((*summary.problems, *summary.failures)))
@@ -88,7 +88,7 @@ def _beside(grader: _Grader, root: Path, others: Mapping[str, float]) -> list[st
     """A line on ourselves, with the files that the peers had, and one that compares."""
     seconds, summary = grader.seconds(root / "submitted")
     marks = {
-        row.learner: grade.score == grade.points
+        row.learner: grade_submissions.score == grade_submissions.points
         for row in grader.book.submissions()
         if str(root) in row.path
         for grade in grader.book.grades(submission=row.digest, exercise=_other_graders.EXERCISE)

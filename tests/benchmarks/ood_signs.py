@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from course.experiments import Comparison, stored_table
+from course.training.experiments import Comparison, stored_table
 from tests.benchmarks import Figure, fine_tuning
 from tests.benchmarks._rows import compare_kept
 

@@ -20,8 +20,8 @@ from torch.utils.data import Dataset, Subset
 
 from course.data.pictures import PictureFolder
 from course.errors import EmptyData
-from course.features import extract_features
-from course.models import image_transform, load_backbone
+from course.models.backbones import image_transform, load_backbone
+from course.training.features import extract_features
 from tests.benchmarks import Figure
 
 USAGE = (

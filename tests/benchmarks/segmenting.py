@@ -15,12 +15,13 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from course.applications.iou import Overlap, measure_overlap
+from course.applications.segmentation import Maps, SceneTensors, Trunk, Upper, group_labels, seg_loss
 from course.data.scenes import Scenes
-from course.models import image_transform, load_backbone, trainable_parameters
-from course.overlap import Overlap, measure_overlap
+from course.models.backbones import image_transform, load_backbone
+from course.models.freezing import trainable_parameters
 from course.runtime import seed_everything
-from course.segmentation import Maps, SceneTensors, Trunk, Upper, group_labels, seg_loss
-from course.training import fit
+from course.training.loop import fit
 from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
 

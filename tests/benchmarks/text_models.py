@@ -15,9 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from course.data.sentences import Texts, sentiments
-from course.runtime import seed_everything
-from course.text import (
+from course.applications.text import (
     RecurrentClassifier,
     TextClassifier,
     TextData,
@@ -27,7 +25,9 @@ from course.text import (
     sentence_features,
     with_lora,
 )
-from course.training import fit
+from course.data.sentences import Texts, sentiments
+from course.runtime import seed_everything
+from course.training.loop import fit
 from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass, field
 
-from course.grading.records import CRASHED, ERROR, GRADED, NOT_ATTEMPTED, TAMPERED, TIMEOUT
+from course.grading.grades import CRASHED, ERROR, GRADED, NOT_ATTEMPTED, TAMPERED, TIMEOUT
 
 FREEZE, LISTING, CACHING = "02-freeze-backbone", "02-list-trainable", "02-cache-features"
 ENDED = (CRASHED, TIMEOUT, TAMPERED)

@@ -93,7 +93,7 @@ ATTACKS = (
         ANY,
         before=(
             "__builtins__ = {}",
-            "__name__ = 'course.judging.student'",
+            "__name__ = 'course.judging.runner'",
             "__build_class__ = print = isinstance = None",
         ),
         spares_the_rest=False,

@@ -75,9 +75,9 @@ ATTACKS = (
     Attack(
         "the bytes that a patched encoder sends are what is judged",
         freeze("""
-            from course.judging import student, wire
+            from course.judging import runner, wire
             encode = wire.encode
-            wire.encode = student.wire.encode = lambda value: encode({
+            wire.encode = runner.wire.encode = lambda value: encode({
                 "requires_grad": {}, "state": {}, "typo": False, "on_module": False, "passed": True, "score": 4,
             })
         """),
@@ -94,9 +94,9 @@ ATTACKS = (
         freeze(
             "pass",
             top="""
-            import course.judging.student as student
-            from course.judging.student import LocalStudent, Reply, wire
-            LocalStudent.run_case = lambda self, *a: Reply(wire.encode({"passed": True, "score": 99, "points": 4}))
+            import course.judging.runner as runner
+            from course.judging.runner import LocalRunner, Reply, wire
+            LocalRunner.run_case = lambda self, *a: Reply(wire.encode({"passed": True, "score": 99, "points": 4}))
             """,
         ),
     ),

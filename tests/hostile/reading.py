@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from course.grading.records import CRASHED, ERROR, GRADED, TIMEOUT
+from course.grading.grades import CRASHED, ERROR, GRADED, TIMEOUT
 from tests.hostile.attacks import Attack, freeze
 from tests.hostile.trial import REACHED, ROOT
 

@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 
 from course.errors import SandboxMissing
-from course.grading import bubblewrap, sandbox, worker
+from course.grading.digests import judges_digest
 from course.grading.gradebook import Gradebook
-from course.grading.records import MACHINERY, STATUSES, Grade
-from course.grading.settings import settings_for
-from course.grading.tasks import Settings, judges_digest
+from course.grading.grades import MACHINERY, STATUSES, Grade
+from course.grading.run import worker
+from course.grading.run.settings import settings_for
+from course.grading.sandbox import bubblewrap, runner
+from course.grading.work import Settings
 from course.judging.answers import find_answers, read_notebook
 from course.judging.exercise import exercises_of
 
@@ -69,7 +71,7 @@ class Machine:
         name = hashlib.sha256(content).hexdigest()
         judges = judges_digest(reading.notebook, self.settings.hidden)
         wanted = [attempt for attempt in reading.attempts if not exercises or attempt.exercise in exercises]
-        return {attempt.exercise: self.machine.grade(name, attempt, judges) for attempt in wanted}
+        return {attempt.exercise: self.machine.grade_attempt(name, attempt, judges) for attempt in wanted}
 
     def processes(self) -> dict[int, str]:
         """The processes below the sandbox's own, and any outside of sandboxes whose command line bears the mark."""
@@ -121,20 +123,20 @@ def _stamp(path: Path) -> str:
 def _short_limits(limit_s: float) -> Iterator[None]:
     exercises = exercises_of("02")
     before = [exercise.time_limit_s for exercise in exercises]
-    original, definitions_s, grace_s = sandbox.write_probes, sandbox.DEFINITIONS_S, sandbox.GRACE_S
+    original, definitions_s, grace_s = runner.write_probes, runner.DEFINITIONS_S, runner.GRACE_S
 
     def write_probes(folder: Path) -> None:
         original(folder)
         for path in folder.glob("nb02_*/*.py"):
             path.write_text(_limited(path.read_text(encoding="utf-8"), limit_s), encoding="utf-8")
 
-    sandbox.write_probes, sandbox.DEFINITIONS_S, sandbox.GRACE_S = write_probes, 2.0, 1.0
+    runner.write_probes, runner.DEFINITIONS_S, runner.GRACE_S = write_probes, 2.0, 1.0
     for exercise in exercises:
         exercise.time_limit_s = limit_s
     try:
         yield
     finally:
-        sandbox.write_probes, sandbox.DEFINITIONS_S, sandbox.GRACE_S = original, definitions_s, grace_s
+        runner.write_probes, runner.DEFINITIONS_S, runner.GRACE_S = original, definitions_s, grace_s
         for exercise, seconds in zip(exercises, before, strict=True):
             exercise.time_limit_s = seconds
 

@@ -10,7 +10,7 @@ from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 from torchvision.transforms import v2
 from torchvision.transforms.functional import InterpolationMode, hflip, resized_crop, vflip
 
-from course import segmentation
+from course.applications import segmentation
 
 VOID = 255
 

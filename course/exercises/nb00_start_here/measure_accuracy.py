@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from course.exercises import narrow
-from course.exercises.following import astray
+from course.exercises import small_models
+from course.exercises.tensor_comparison import astray
 from course.judging import Exercise, Unusable, Wrong, expect, expect_close, need
 
 exercise = Exercise(
@@ -18,7 +18,7 @@ exercise = Exercise(
     answer="accuracy",
     call="accuracy(model, loader)",
     title="Measure accuracy, and leave the model as it was",
-    withholds=("course.training.evaluate",),
+    withholds=("course.training.loop.evaluate",),
     hints=(
         "Count: how many pictures were right, how many were there? Divide once, at the end.",
         "`model(x).argmax(1) == y` says which of a batch are right. Measure in eval mode: dropout is for training.",
@@ -42,14 +42,14 @@ def partly_asleep(rng: torch.Generator) -> dict[str, Any]:
 
 def accuracy_case(rng: torch.Generator, *, asleep: list[str], loaders: int = 3) -> dict[str, Any]:
     """Pictures for a few loaders, and some to watch the model with afterwards. `asleep` are modules in eval mode."""
-    state = narrow.drawn_state("cnn", rng)
-    model = narrow.restore("cnn", state).eval()
+    state = small_models.drawn_state("cnn", rng)
+    model = small_models.restore("cnn", state).eval()
     return {
         "architecture": "cnn",
         "state": state,
         "loaders": [_drawn_loader(model, rng) for _ in range(loaders)],
         "asleep": asleep,
-        "watched": narrow.pictures(rng, 6),
+        "watched": small_models.pictures(rng, 6),
     }
 
 
@@ -58,7 +58,7 @@ def _drawn_loader(model: nn.Module, rng: torch.Generator) -> dict[str, Any]:
     batch = int(torch.randint(5, 10, (), generator=rng))
     last = int(torch.randint(2, batch, (), generator=rng))
     count = batch * int(torch.randint(2, 5, (), generator=rng)) + last
-    x = narrow.pictures(rng, count)
+    x = small_models.pictures(rng, count)
     with torch.no_grad():
         guesses = model(x).argmax(1)
     hit = torch.rand(count, generator=rng) < 0.4
@@ -94,7 +94,7 @@ def probe_accuracy(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _handed_over(case: dict[str, Any]) -> nn.Module:
-    model = narrow.restore(case["architecture"], case["state"]).train()
+    model = small_models.restore(case["architecture"], case["state"]).train()
     for name in case["asleep"]:
         model.get_submodule(name).eval()
     return model
@@ -103,7 +103,7 @@ def _handed_over(case: dict[str, Any]) -> nn.Module:
 def _watched(model: nn.Module, case: dict[str, Any]) -> dict[str, torch.Tensor]:
     """What a few more pictures bring about in the modes that the model has now: outputs, and statistics that move."""
     with torch.no_grad():
-        outputs = narrow.show_modes(model)(case["watched"])
+        outputs = small_models.show_modes(model)(case["watched"])
     return {"outputs": outputs, **model.state_dict()}
 
 
@@ -150,7 +150,7 @@ def _count(batches: list[torch.Tensor]) -> float:
 
 def _right(case: dict[str, Any]) -> list[list[torch.Tensor]]:
     """For each loader its batches: 1.0 where the model in eval mode is right, else 0.0."""
-    model = narrow.restore(case["architecture"], case["state"]).eval()
+    model = small_models.restore(case["architecture"], case["state"]).eval()
     with torch.no_grad():
         return [
             list((model(part["x"]).argmax(1) == part["y"]).double().split(part["batch"])) for part in case["loaders"]

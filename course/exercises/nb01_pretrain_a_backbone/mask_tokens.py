@@ -14,7 +14,7 @@ exercise = Exercise(
     answer="mask_tokens",
     call="mask_tokens(ids, special, p, rng)",
     title="Hide words to be guessed",
-    withholds=("course.pretraining.mask_tokens",),
+    withholds=("course.models.pretraining.mask_tokens",),
     hints=(
         "First choose: a random number below p, and not one of special['ids']. torch.isin finds the special ones.",
         "labels is a copy of ids with -100 where nothing was chosen; inputs is another copy. Never write into ids.",

@@ -14,7 +14,7 @@ exercise = Exercise(
     answer="collapse_score",
     call="collapse_score(z)",
     title="See that embeddings collapsed",
-    withholds=("course.pretraining.collapse_score",),
+    withholds=("course.models.pretraining.collapse_score",),
     hints=(
         "Collapsed means: every picture gets the same direction. So make each row of length 1 first.",
         "If all rows are alike, each column hardly varies: take the standard deviation over the rows, dim=0.",

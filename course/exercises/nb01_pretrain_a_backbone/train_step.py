@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course.exercises import narrow
+from course.exercises import small_models
 from course.judging import Exercise, expect, expect_close
 
 exercise = Exercise(
@@ -16,7 +16,7 @@ exercise = Exercise(
     answer="train_step",
     call="train_step(model, batch, optimizer)",
     title="Take one training step",
-    withholds=("course.training.train_one_epoch", "course.training.fit"),
+    withholds=("course.training.loop.train_one_epoch", "course.training.loop.fit"),
     hints=(
         "A step does four things: forget old gradients, compute the loss, compute its gradients, move the weights.",
         "backward() adds to what `.grad` already holds. cross_entropy takes logits: it contains the softmax.",
@@ -36,16 +36,16 @@ def step_case(architecture: str, rng: torch.Generator, *, part: str = "", batche
     """Batches for a model of which the optimiser holds `part` ("" for all of it)."""
     return {
         "architecture": architecture,
-        "state": narrow.drawn_state(architecture, rng),
+        "state": small_models.drawn_state(architecture, rng),
         "part": part,
         "lr": 0.05 + 0.05 * float(torch.rand((), generator=rng)),
-        "batches": [[narrow.pictures(rng, 8), narrow.labels(rng, 8)] for _ in range(batches)],
+        "batches": [[small_models.pictures(rng, 8), small_models.labels(rng, 8)] for _ in range(batches)],
     }
 
 
 def _start(case: dict[str, Any]) -> tuple[nn.Module, torch.optim.Optimizer]:
     """The model in train mode, without randomness, and its optimiser."""
-    model = narrow.restore(case["architecture"], case["state"])
+    model = small_models.restore(case["architecture"], case["state"])
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0

@@ -13,7 +13,7 @@ exercise = Exercise(
     answer="nt_xent",
     call="nt_xent(z, temperature)",
     title="Write the contrastive loss",
-    withholds=("course.pretraining.nt_xent",),
+    withholds=("course.models.pretraining.nt_xent",),
     hints=(
         "Cosine similarity is a dot product of rows of length 1: normalise z first. Then z @ z.T holds all pairs.",
         "Row i is a classification: among all other rows, which one is the second view of the same picture?",

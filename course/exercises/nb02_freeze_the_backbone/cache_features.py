@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from course.exercises import narrow
+from course.exercises import small_models
 from course.judging import Exercise, Unusable, expect, expect_close, need
 
 exercise = Exercise(
@@ -15,7 +15,7 @@ exercise = Exercise(
     answer="cache_features",
     call="cache_features(model, loader)",
     title="Run the frozen backbone once",
-    withholds=("course.features.extract_features",),
+    withholds=("course.training.features.extract_features",),
     hints=(
         "A frozen backbone gives the same features every time only if nothing in it is random or moving: which mode?",
         "Collect features and labels in the same loop: a shuffling loader gives another order the second time.",
@@ -39,8 +39,8 @@ def features_case(rng: torch.Generator, *, shuffle: bool) -> dict[str, Any]:
     # Every picture has its own label, so that a pair of features and label says which picture it was.
     return {
         "architecture": "cnn",
-        "state": narrow.drawn_state("cnn", rng),
-        "x": narrow.pictures(rng, 11),
+        "state": small_models.drawn_state("cnn", rng),
+        "x": small_models.pictures(rng, 11),
         "y": torch.randperm(100, generator=rng)[:11],
         "shuffle": shuffle,
     }
@@ -48,7 +48,7 @@ def features_case(rng: torch.Generator, *, shuffle: bool) -> dict[str, Any]:
 
 @exercise.probe
 def probe_cache_features(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = narrow.restore(case["architecture"], case["state"]).get_submodule("backbone")
+    model = small_models.restore(case["architecture"], case["state"]).get_submodule("backbone")
     modes: list[bool] = []
     model.register_forward_pre_hook(lambda module, _: modes.append(any(part.training for part in module.modules())))
     loader = DataLoader(TensorDataset(case["x"], case["y"]), batch_size=4, shuffle=case["shuffle"])
@@ -135,6 +135,6 @@ def _expect_eval_mode(result: dict[str, Any], because: str) -> None:
 
 
 def _live_features(case: dict[str, Any]) -> torch.Tensor:
-    model = narrow.restore(case["architecture"], case["state"]).get_submodule("backbone").eval()
+    model = small_models.restore(case["architecture"], case["state"]).get_submodule("backbone").eval()
     with torch.no_grad():
         return model(case["x"])

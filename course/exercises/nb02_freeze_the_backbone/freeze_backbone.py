@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow
-from course.exercises.following import astray
+from course.exercises import small_models
 from course.exercises.nb02_freeze_the_backbone.training_cases import training_case
+from course.exercises.tensor_comparison import astray
 from course.judging import Exercise, expect
 
 exercise = Exercise(
@@ -43,7 +43,7 @@ def a_part_of_it(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.probe
 def probe_freeze(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = narrow.restore(case["architecture"], case["state"])
+    model = small_models.restore(case["architecture"], case["state"])
     module = model.get_submodule(case["frozen"])
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)  # as after a step, so that it shows who only clears gradients
@@ -132,7 +132,7 @@ def _why_they_moved(result: dict[str, Any], *, everything: bool) -> str:
 
 
 def _parameters(case: dict[str, Any]) -> list[str]:
-    return [name for name, _ in narrow.build(case["architecture"]).named_parameters()]
+    return [name for name, _ in small_models.build(case["architecture"]).named_parameters()]
 
 
 def _expect_the_values_kept(case: dict[str, Any], result: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ def _expect_the_values_kept(case: dict[str, Any], result: dict[str, Any]) -> Non
 
 def _expect_the_rest_to_train(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless every parameter is where training leads with this module, and no other, standing still."""
-    model = narrow.restore(case["architecture"], case["state"])
+    model = small_models.restore(case["architecture"], case["state"])
     model.get_submodule(case["frozen"]).requires_grad_(False)
     _train(model, case)
     outside = [name for name, parameter in model.named_parameters() if parameter.requires_grad]

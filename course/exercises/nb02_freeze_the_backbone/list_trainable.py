@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from course.exercises import narrow
+from course.exercises import small_models
 from course.judging import Exercise, Unusable, Wrong, need
 
 exercise = Exercise(
@@ -32,19 +32,19 @@ def one_stage_frozen(rng: torch.Generator) -> dict[str, Any]:
 
 def flags_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
     """Each parameter is frozen or not by itself, so that a list of names fits no other case."""
-    names = [name for name, _ in narrow.build(architecture).named_parameters()]
+    names = [name for name, _ in small_models.build(architecture).named_parameters()]
     flags = (torch.rand(len(names), generator=rng) < 0.6).tolist()
     flags[:2], flags[-2:] = [False, True], [False, True]  # of weights and of the rest, some are trainable, some not
     return {
         "architecture": architecture,
-        "state": narrow.drawn_state(architecture, rng),
+        "state": small_models.drawn_state(architecture, rng),
         "requires_grad": dict(zip(names, flags, strict=True)),
     }
 
 
 @exercise.probe
 def probe_list_trainable(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = narrow.restore(case["architecture"], case["state"])
+    model = small_models.restore(case["architecture"], case["state"])
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(case["requires_grad"][name])
     if case.get("tie"):

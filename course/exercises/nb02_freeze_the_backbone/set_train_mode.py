@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow
-from course.exercises.following import astray
+from course.exercises import small_models
 from course.exercises.nb02_freeze_the_backbone.training_cases import training_case
+from course.exercises.tensor_comparison import astray
 from course.judging import Exercise, expect
 
 exercise = Exercise(
@@ -39,7 +39,7 @@ def half_frozen(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.probe
 def probe_set_train(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = narrow.restore(case["architecture"], case["state"])
+    model = small_models.restore(case["architecture"], case["state"])
     model.get_submodule(case["frozen"]).requires_grad_(False)
     model.eval()
     answer(model)
@@ -51,7 +51,7 @@ def probe_set_train(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 def _after_a_pass(model: nn.Module, case: dict[str, Any]) -> dict[str, torch.Tensor]:
     """Outputs for pictures that are brighter than the pretraining ones, and what state they leave."""
     # A Dropout of the frozen module has nothing that could be frozen, so either mode is right for it.
-    narrow.show_modes(model, silent=case["frozen"])
+    small_models.show_modes(model, silent=case["frozen"])
     with torch.no_grad():
         outputs = model(case["x"] + 2.0)
     return {"outputs": outputs, **model.state_dict()}
@@ -174,7 +174,7 @@ def _why_it_sleeps(training: dict[str, bool], stage: str) -> str:
 
 
 def _statistics(case: dict[str, Any]) -> list[str]:
-    return [name for name, _ in narrow.build(case["architecture"]).named_buffers()]
+    return [name for name, _ in small_models.build(case["architecture"]).named_buffers()]
 
 
 def _learning(case: dict[str, Any]) -> list[str]:
@@ -183,7 +183,7 @@ def _learning(case: dict[str, Any]) -> list[str]:
 
 def _expected(case: dict[str, Any]) -> dict[str, torch.Tensor]:
     """What the pass leaves when the frozen module sleeps and nothing else does."""
-    model = narrow.restore(case["architecture"], case["state"]).train()
+    model = small_models.restore(case["architecture"], case["state"]).train()
     model.get_submodule(case["frozen"]).eval()
     return _after_a_pass(model, case)
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import torch
 
-from course.exercises import narrow
+from course.exercises import small_models
 
 
 def training_case(architecture: str, rng: torch.Generator, frozen: str = "") -> dict[str, Any]:
     """`frozen` is the submodule to freeze: what plays the backbone, unless another is named."""
     return {
         "architecture": architecture,
-        "state": narrow.drawn_state(architecture, rng),
+        "state": small_models.drawn_state(architecture, rng),
         "frozen": frozen or _trunk(architecture),
-        "x": narrow.pictures(rng, 8),
-        "y": narrow.labels(rng, 8),
+        "x": small_models.pictures(rng, 8),
+        "y": small_models.labels(rng, 8),
     }
 
 

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from course.exercises import narrow
-from course.exercises.following import follows
+from course.exercises import small_models
 from course.exercises.nb03_replace_the_head.old_head import (
     has_tensor,
     head_case,
@@ -18,6 +17,7 @@ from course.exercises.nb03_replace_the_head.old_head import (
     lost_and_new,
     slope,
 )
+from course.exercises.tensor_comparison import follows
 from course.judging import Exercise, Unusable, Wrong, expect, expect_equal, need
 
 exercise = Exercise(
@@ -42,7 +42,7 @@ def a_resnet(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.probe
 def probe_build(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = narrow.restore(case["architecture"], case["state"])
+    model = small_models.restore(case["architecture"], case["state"])
     returned = need(answer(model, case["num_classes"]), (tuple, list), "the model and the optimiser, in this order")
     if len(returned) != 2 or not isinstance(returned[0], nn.Module) or not hasattr(returned[1], "param_groups"):
         raise Unusable(

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow
+from course.exercises import small_models
 
 
 def head_case(architecture: str, rng: torch.Generator, num_classes: int | None = None) -> dict[str, Any]:
-    state = narrow.drawn_state(architecture, rng)
+    state = small_models.drawn_state(architecture, rng)
     for name, value in state.items():
         if value.is_floating_point() and (value == value.flatten()[0]).all():
             # No two tensors are alike then, so each is known by its value wherever an answer keeps it.
@@ -22,14 +22,14 @@ def head_case(architecture: str, rng: torch.Generator, num_classes: int | None =
         "architecture": architecture,
         "state": state,
         "num_classes": num_classes,
-        "x": narrow.pictures(rng, 48),
-        "y": narrow.labels(rng, 48, num_classes),
+        "x": small_models.pictures(rng, 48),
+        "y": small_models.labels(rng, 48, num_classes),
     }
 
 
 def head_inputs(case: dict[str, Any]) -> torch.Tensor:
     """(N, D), what the old head of a fresh model sees."""
-    model = narrow.restore(case["architecture"], case["state"]).eval()
+    model = small_models.restore(case["architecture"], case["state"]).eval()
     seen: list[torch.Tensor] = []
     head = model.get_submodule(head_name(case["architecture"]))
     head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -40,7 +40,7 @@ def head_inputs(case: dict[str, Any]) -> torch.Tensor:
 
 def head_name(architecture: str) -> str:
     """The name of the last layer of a narrow architecture."""
-    return [name for name, part in narrow.build(architecture).named_modules() if isinstance(part, nn.Linear)][-1]
+    return [name for name, part in small_models.build(architecture).named_modules() if isinstance(part, nn.Linear)][-1]
 
 
 def slope(case: dict[str, Any], outputs: torch.Tensor) -> torch.Tensor:

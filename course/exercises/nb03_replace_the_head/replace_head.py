@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow
-from course.exercises.following import follows
+from course.exercises import small_models
 from course.exercises.nb03_replace_the_head.old_head import head_case, head_inputs, lost_and_new, slope
+from course.exercises.tensor_comparison import follows
 from course.judging import Exercise, Wrong, expect, need
 
 OLD_CLASSES = 5  # what the narrow architectures tell apart before the head is replaced
@@ -55,7 +55,7 @@ def vit(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.probe
 def probe_replace_head(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = narrow.restore(case["architecture"], case["state"]).requires_grad_(False)
+    model = small_models.restore(case["architecture"], case["state"]).requires_grad_(False)
     model = need(answer(model, case["num_classes"]), nn.Module, "the model: `return model`").eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     requires_grad = {name: parameter.requires_grad for name, parameter in model.named_parameters()}

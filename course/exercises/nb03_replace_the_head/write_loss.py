@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from course.exercises import narrow
+from course.exercises import small_models
 from course.exercises.nb03_replace_the_head.old_head import head_name
 from course.judging import Exercise, Unusable, expect, expect_close, need
 
@@ -41,14 +41,14 @@ def sure_logits(rng: torch.Generator) -> dict[str, Any]:
 def loss_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
     return {
         "architecture": architecture,
-        "state": narrow.drawn_state(architecture, rng),
-        "batches": [[narrow.pictures(rng, 10) * 2, narrow.labels(rng, 10)] for _ in range(3)],
+        "state": small_models.drawn_state(architecture, rng),
+        "batches": [[small_models.pictures(rng, 10) * 2, small_models.labels(rng, 10)] for _ in range(3)],
     }
 
 
 @exercise.probe
 def probe_loss(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = narrow.restore(case["architecture"], case["state"]).eval()
+    model = small_models.restore(case["architecture"], case["state"]).eval()
     values: list[Any] = []
     gradients: list[Any] = []
     for x, y in case["batches"]:
@@ -63,7 +63,7 @@ def probe_loss(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         values.append(value)
     train_mode = any(part.training for part in model.modules())
     with torch.no_grad():
-        outputs = narrow.show_modes(model)(case["batches"][0][0])
+        outputs = small_models.show_modes(model)(case["batches"][0][0])
     return {
         "values": values,
         "graph": values[0].requires_grad,
@@ -135,7 +135,7 @@ def the_gradient_arrives(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="a gradient for every parameter",
         because="`.item()`, `.detach()` and no_grad cut the loss off from the model, so nothing can learn from it",
     )
-    model = narrow.restore(case["architecture"], case["state"]).eval()
+    model = small_models.restore(case["architecture"], case["state"]).eval()
     x, y = case["batches"][0]
     functional.cross_entropy(model(x), y).backward()
     expected = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
@@ -169,6 +169,6 @@ def stays_finite(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def _logits(case: dict[str, Any]) -> list[torch.Tensor]:
-    model = narrow.restore(case["architecture"], case["state"]).eval()
+    model = small_models.restore(case["architecture"], case["state"]).eval()
     with torch.no_grad():
         return [model(x) for x, _ in case["batches"]]

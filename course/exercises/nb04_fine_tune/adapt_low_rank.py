@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises.following import follows
+from course.exercises.tensor_comparison import follows
 from course.judging import Exercise, Wrong, expect, expect_close, need
 
 exercise = Exercise(
@@ -15,7 +15,7 @@ exercise = Exercise(
     answer="LoRALinear",
     call="LoRALinear(base, r, alpha)",
     title="A layer that learns in two small factors",
-    withholds=("course.lora.LoRALinear",),
+    withholds=("course.models.lora.LoRALinear",),
     hints=(
         "It computes base(x) + alpha / r * B(A(x)), A from inputs to r numbers, B from those to outputs.",
         "At the start the second part must be zero and still learn. What is A's gradient where B is zero, and B's?",

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow
-from course.exercises.following import astray
+from course.exercises import small_models
+from course.exercises.tensor_comparison import astray
 from course.judging import Exercise, Wrong, expect
 
 exercise = Exercise(
@@ -42,12 +42,12 @@ def refreeze_case(
 ) -> dict[str, Any]:
     return {
         "architecture": architecture,
-        "state": narrow.drawn_state(architecture, rng),
+        "state": small_models.drawn_state(architecture, rng),
         "optimizer": optimizer,
         "set_to_none": set_to_none,
         "k": k,
-        "x": narrow.pictures(rng, 8),
-        "y": narrow.labels(rng, 8),
+        "x": small_models.pictures(rng, 8),
+        "y": small_models.labels(rng, 8),
     }
 
 
@@ -75,7 +75,7 @@ def probe_refreeze(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 def _in_training(case: dict[str, Any]) -> tuple[Any, torch.optim.Optimizer]:
     """A model and its optimizer in the middle of training: gradients from the last step are still there."""
-    model: Any = narrow.restore(case["architecture"], case["state"]).eval()
+    model: Any = small_models.restore(case["architecture"], case["state"]).eval()
     if case["optimizer"] == "sgd":
         optimizer: Any = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=0.01)
     else:
@@ -106,14 +106,14 @@ def _trained(case: dict[str, Any], *, keep: bool = True) -> tuple[dict[str, torc
 
 def _inside(case: dict[str, Any]) -> list[str]:
     """The names of the module's parameters."""
-    model = narrow.build(case["architecture"])
+    model = small_models.build(case["architecture"])
     stage = [name for name, _ in model.named_children()][case["k"]]
     return [name for name, _ in model.named_parameters() if name.startswith(stage + ".")]
 
 
 def _outside(case: dict[str, Any]) -> list[str]:
     inside = _inside(case)
-    return [name for name, _ in narrow.build(case["architecture"]).named_parameters() if name not in inside]
+    return [name for name, _ in small_models.build(case["architecture"]).named_parameters() if name not in inside]
 
 
 def _still(case: dict[str, Any], result: dict[str, Any]) -> None:

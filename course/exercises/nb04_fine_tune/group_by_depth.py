@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow
-from course.exercises.following import astray
+from course.exercises import small_models
+from course.exercises.tensor_comparison import astray
 from course.judging import Exercise, Unusable, expect, expect_close, need
 
 exercise = Exercise(
@@ -36,12 +36,12 @@ def four_stages(rng: torch.Generator) -> dict[str, Any]:
 def rates_case(architecture: str, rng: torch.Generator, frozen: int = 0) -> dict[str, Any]:
     return {
         "architecture": architecture,
-        "state": narrow.drawn_state(architecture, rng),
+        "state": small_models.drawn_state(architecture, rng),
         "lr": 0.1 + 0.4 * float(torch.rand((), generator=rng)),
         "decay": 0.3 + 0.5 * float(torch.rand((), generator=rng)),
         "frozen": frozen,  # so many stages from the input on are frozen
-        "x": narrow.pictures(rng, 8),
-        "y": narrow.labels(rng, 8),
+        "x": small_models.pictures(rng, 8),
+        "y": small_models.labels(rng, 8),
     }
 
 
@@ -63,7 +63,7 @@ def probe_param_groups(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 def _partly_frozen(case: dict[str, Any]) -> Any:
     """A model in eval mode, so that one step changes nothing but parameters."""
-    model: Any = narrow.restore(case["architecture"], case["state"]).eval()
+    model: Any = small_models.restore(case["architecture"], case["state"]).eval()
     model[: case["frozen"]].requires_grad_(False)
     return model
 
@@ -144,7 +144,7 @@ def _expect_the_step(case: dict[str, Any], result: dict[str, Any]) -> None:
 @exercise.judge(four_stages, points=2)
 def rates_fall_with_depth(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The head learns at lr, and every stage before it at decay times the rate of the one after."""
-    children = [name for name, _ in narrow.build(case["architecture"]).named_children()]
+    children = [name for name, _ in small_models.build(case["architecture"]).named_children()]
     got = {name.split(".")[0]: group["lr"] for group in result["groups"] for name in group["names"]}
     lr, decay, depth = case["lr"], case["decay"], range(len(children) - 1, -1, -1)
     tuned = [child in got for child in children]

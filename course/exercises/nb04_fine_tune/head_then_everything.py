@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow
+from course.exercises import small_models
 from course.judging import Exercise, Wrong, expect, need
 
 exercise = Exercise(
@@ -37,15 +37,15 @@ def three_batches(rng: torch.Generator) -> dict[str, Any]:
 def two_steps_case(architecture: str, rng: torch.Generator, batches: int = 3) -> dict[str, Any]:
     return {
         "architecture": architecture,
-        "state": narrow.drawn_state(architecture, rng),
-        "x": [narrow.pictures(rng, 8) + 1.0 for _ in range(batches)],  # brighter than the BatchNorm statistics expect
-        "y": [narrow.labels(rng, 8) for _ in range(batches)],
+        "state": small_models.drawn_state(architecture, rng),
+        "x": [small_models.pictures(rng, 8) + 1.0 for _ in range(batches)],  # brighter than BatchNorm expects
+        "y": [small_models.labels(rng, 8) for _ in range(batches)],
     }
 
 
 @exercise.probe
 def probe_lp_ft(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = narrow.restore(case["architecture"], case["state"])
+    model = small_models.restore(case["architecture"], case["state"])
     handover = answer(model, list(zip(case["x"], case["y"], strict=True)))
     handover = need(handover, dict, "the state at the hand-over: a dict like model.state_dict()")
     return {"handover": dict(handover), "final": dict(model.state_dict())}
@@ -62,14 +62,14 @@ def _passes(model: Any, case: dict[str, Any], params: Any, lr: float, passes: in
 
 def _probed(case: dict[str, Any]) -> dict[str, torch.Tensor]:
     """The reference state at the hand-over."""
-    model: Any = narrow.restore(case["architecture"], case["state"]).eval()
+    model: Any = small_models.restore(case["architecture"], case["state"]).eval()
     _passes(model, case, model[-1].parameters(), PROBE_LR, PROBE_PASSES)
     return model.state_dict()
 
 
 def _tuned(case: dict[str, Any], handover: dict[str, torch.Tensor], *, train: bool = True, lr: float = TUNE_LR) -> Any:
     """The reference state after the second step from this hand-over."""
-    model = narrow.restore(case["architecture"], handover).train(train)
+    model = small_models.restore(case["architecture"], handover).train(train)
     _passes(model, case, model.parameters(), lr, TUNE_PASSES)
     return model.state_dict()
 
@@ -153,7 +153,7 @@ def then_everything_moves_on_from_there(case: dict[str, Any], result: dict[str, 
             because="clone the tensors of state_dict()" if clone else "the backbone was never let go: unfreeze it",
         )
     expected = _tuned(case, handover)
-    parameters = [name for name, _ in narrow.build(case["architecture"]).named_parameters()]
+    parameters = [name for name, _ in small_models.build(case["architecture"]).named_parameters()]
     wrong = [name for name in parameters if not _near(result["final"], expected, handover, name)]
     expect(
         not wrong,

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow
-from course.exercises.following import astray
+from course.exercises import small_models
+from course.exercises.tensor_comparison import astray
 from course.judging import Exercise, expect, expect_close
 
 exercise = Exercise(
@@ -34,10 +34,10 @@ def second_from_the_head(rng: torch.Generator) -> dict[str, Any]:
 def unfreeze_case(architecture: str, rng: torch.Generator, *, calls: list[int]) -> dict[str, Any]:
     return {
         "architecture": architecture,
-        "state": narrow.drawn_state(architecture, rng),
+        "state": small_models.drawn_state(architecture, rng),
         "calls": calls,
-        "x": narrow.pictures(rng, 8),
-        "y": narrow.labels(rng, 8),
+        "x": small_models.pictures(rng, 8),
+        "y": small_models.labels(rng, 8),
     }
 
 
@@ -71,7 +71,7 @@ def probe_unfreeze_stage(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 def _half_trained(case: dict[str, Any]) -> tuple[Any, torch.optim.Optimizer]:
     """A model whose head alone has been trained for a step, and the optimizer that holds the head."""
-    model: Any = narrow.restore(case["architecture"], case["state"]).eval()
+    model: Any = small_models.restore(case["architecture"], case["state"]).eval()
     model[:-1].requires_grad_(False)
     optimizer = torch.optim.SGD(model[-1].parameters(), lr=0.1, momentum=0.9)
     _step(model, optimizer, case)
@@ -85,12 +85,14 @@ def _step(model: nn.Module, optimizer: torch.optim.Optimizer, case: dict[str, An
 
 
 def _stages(case: dict[str, Any]) -> list[str]:
-    return [name for name, _ in narrow.build(case["architecture"]).named_children()]
+    return [name for name, _ in small_models.build(case["architecture"]).named_children()]
 
 
 def _of(stage: str, case: dict[str, Any]) -> list[str]:
     """The names of a stage's parameters."""
-    return [name for name, _ in narrow.build(case["architecture"]).named_parameters() if name.startswith(stage + ".")]
+    return [
+        name for name, _ in small_models.build(case["architecture"]).named_parameters() if name.startswith(stage + ".")
+    ]
 
 
 @exercise.judge(second_from_the_head, points=2)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from course.exercises import narrow
+from course.exercises import small_models
 from course.judging import Exercise, Unusable, Wrong, expect, expect_close, expect_equal, need
 
 MOST = 16  # pictures at once
@@ -20,7 +20,7 @@ exercise = Exercise(
     answer="predict",
     call="predict(model, images)",
     title="Predict many pictures",
-    withholds=("course.predictor.Predictor",),
+    withholds=("course.applications.predictor.Predictor",),
     hints=(
         "`images.split(16)` gives batches in order. Put the model into eval mode first, and switch gradients off.",
         "The model gives logits, (B, classes). `softmax(1)` goes along the classes of each picture, `argmax(1)` too.",
@@ -38,7 +38,7 @@ def in_train_mode(rng: torch.Generator) -> dict[str, Any]:
 
 def pictures_case(rng: torch.Generator, count: int) -> dict[str, Any]:
     """A model whose classes all occur among the pictures: the head's bias is set so that none is preferred."""
-    state, x = narrow.drawn_state("cnn", rng), narrow.pictures(rng, count)
+    state, x = small_models.drawn_state("cnn", rng), small_models.pictures(rng, count)
     logits = _eval_logits(state, x)
     last = list(state)[-1]
     state[last] = state[last] - logits.mean(0)
@@ -47,12 +47,12 @@ def pictures_case(rng: torch.Generator, count: int) -> dict[str, Any]:
 
 def _eval_logits(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
-        return narrow.restore("cnn", state).eval()(x)
+        return small_models.restore("cnn", state).eval()(x)
 
 
 @exercise.probe
 def probe_predict(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = narrow.show_modes(narrow.restore(case["architecture"], case["state"]))
+    model = small_models.show_modes(small_models.restore(case["architecture"], case["state"]))
     modes: list[bool] = []
     seen: list[torch.Tensor] = []
 
@@ -207,7 +207,7 @@ def a_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
 def _which_seen(case: dict[str, Any], result: dict[str, Any]) -> torch.Tensor:
     """For each picture that went through the model, in order, its number; for one that was not given, their count."""
     with torch.no_grad():
-        known = _thinned(_first_layer(narrow.restore("cnn", case["state"]))(case["x"])).double()
+        known = _thinned(_first_layer(small_models.restore("cnn", case["state"]))(case["x"])).double()
     seen = torch.cat(result["seen"]).double() if result["seen"] else known[:0]
     apart, number = torch.cdist(seen, known, p=float("inf")).min(1)
     return torch.where(apart < 1e-3, number, len(known))
@@ -250,7 +250,7 @@ def _train_logits(case: dict[str, Any], result: dict[str, Any]) -> tuple[torch.T
     sizes, number = [len(batch) for batch in result["seen"]], _which_seen(case, result)
     if not sizes or min(sizes) < 2 or bool((number == len(case["x"])).any()):
         return ()
-    model = narrow.show_modes(narrow.restore("cnn", case["state"]))
+    model = small_models.show_modes(small_models.restore("cnn", case["state"]))
     with torch.no_grad():
         return tuple(model(case["x"][batch]) for batch in number.split(sizes))
 

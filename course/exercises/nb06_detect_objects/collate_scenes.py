@@ -13,7 +13,7 @@ exercise = Exercise(
     answer="collate",
     call="collate(batch)",
     title="Put unequal pictures into a batch",
-    withholds=("course.detection.collate",),
+    withholds=("course.applications.detection.collate",),
     hints=(
         "Pictures of different sizes cannot be one tensor, and need not: a detector takes a list of them.",
         'Each target is a dict: "boxes" a float32 tensor (N, 4), "labels" an int64 tensor (N,). What shape does '

@@ -14,7 +14,7 @@ exercise = Exercise(
     answer="average_precision",
     call="average_precision(found, targets, threshold)",
     title="Score a detector",
-    withholds=("course.detection.average_precision", "torchmetrics.detection.MeanAveragePrecision"),
+    withholds=("course.applications.detection.average_precision", "torchmetrics.detection.MeanAveragePrecision"),
     hints=(
         "Put the boxes of all pictures into one list and sort it by score, highest first: who is asked first matters. "
         "A box may only take a thing on its own picture.",

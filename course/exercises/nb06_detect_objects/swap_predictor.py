@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course.exercises.following import astray, follows
+from course.exercises.tensor_comparison import astray, follows
 from course.judging import Exercise, Wrong, expect, need
 
 OLD_CLASSES = 6  # scores of the detector before the swap, background among them
@@ -20,7 +20,7 @@ exercise = Exercise(
     answer="swap_predictor",
     call="swap_predictor(model, n)",
     title="Teach a detector other things",
-    withholds=("course.detection.swap_predictor", "course.detection.load_detector"),
+    withholds=("course.applications.detection.swap_predictor", "course.applications.detection.load_detector"),
     hints=(
         "`model.roi_heads.box_predictor` holds two Linear layers, `cls_score` for scores and `bbox_pred` for boxes.",
         "Every proposal that is no thing at all must get a class as well: how many classes are n kinds of things then?",

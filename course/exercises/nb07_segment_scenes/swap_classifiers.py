@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow_segmenters
+from course.exercises import small_segmenters
 from course.judging import Exercise, Unusable, Wrong, expect, need
 
 exercise = Exercise(
@@ -15,7 +15,7 @@ exercise = Exercise(
     answer="swap_seg_head",
     call="swap_seg_head(model, n)",
     title="Swap every classifier",
-    withholds=("course.segmentation.swap_seg_head",),
+    withholds=("course.applications.segmentation.swap_seg_head",),
     hints=(
         "Print the model. How many layers give one number a class? DeepLab has an auxiliary head beside its main one, "
         "LR-ASPP adds the outputs of two.",
@@ -43,7 +43,7 @@ def swap_case(architecture: str, rng: torch.Generator, classes: int | None = Non
     """A model with drawn weights, pictures (6, 3, 32, 32), and from 4 to 7 new classes unless given."""
     return {
         "architecture": architecture,
-        "state": narrow_segmenters.drawn_state(architecture, rng),
+        "state": small_segmenters.drawn_state(architecture, rng),
         "x": torch.randn(6, 3, 32, 32, generator=rng),
         "classes": classes or int(torch.randint(4, 8, (), generator=rng)),
     }
@@ -52,7 +52,7 @@ def swap_case(architecture: str, rng: torch.Generator, classes: int | None = Non
 @exercise.probe
 def probe_swap_classifiers(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     works_for_21 = _works_for_21(answer, case)
-    model = narrow_segmenters.restore(case["architecture"], case["state"])
+    model = small_segmenters.restore(case["architecture"], case["state"])
     try:
         model = answer(model, case["classes"])
     except (LookupError, NameError, StopIteration, ValueError):  # nothing found, and then the first of it asked for
@@ -71,12 +71,12 @@ def probe_swap_classifiers(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
                 f"after your function the model no longer runs: {error}. LR-ASPP adds what its low and its high "
                 "classifier give, so both must give n; a new layer takes as many channels as the old one"
             ) from error
-    old = any(_channels(part) == narrow_segmenters.OLD_CLASSES != case["classes"] for part in outputs.values())
+    old = any(_channels(part) == small_segmenters.OLD_CLASSES != case["classes"] for part in outputs.values())
     return {"outputs": dict(outputs), "renamed": renamed, "by_number": old and works_for_21}
 
 
 BY_NUMBER = (
-    f"your code looks for layers with 21 outputs; this model has {narrow_segmenters.OLD_CLASSES}: go by the layer's "
+    f"your code looks for layers with 21 outputs; this model has {small_segmenters.OLD_CLASSES}: go by the layer's "
     "place (classifier[-1], aux_classifier[-1], low_classifier, high_classifier)"
 )
 
@@ -85,7 +85,7 @@ def _works_for_21(answer: Any, case: dict[str, Any]) -> bool:
     """True if the answer swaps every classifier of such a model with 21 classes, as the zoo's have."""
     try:
         with torch.no_grad():
-            model = answer(narrow_segmenters.build(case["architecture"], classes=21), case["classes"])
+            model = answer(small_segmenters.build(case["architecture"], classes=21), case["classes"])
             outputs = model.eval()(case["x"])
     except Exception:  # whatever is wrong is said of the model that is judged
         return False
@@ -127,7 +127,7 @@ def judge_output(case: dict[str, Any], result: dict[str, Any], name: str) -> Non
         because = "the auxiliary head was thrown away: its loss helps the deep layers to learn" if name == "aux" else ""
         raise Wrong(tried=tried, got="no such output", expected=f"shape {(len(x), n, *x.shape[2:])}", because=because)
     _expect_channels(case, result, name, got, tried)
-    seen = narrow_segmenters.inputs_of_last_layers(case["architecture"], case["state"], x)[name]
+    seen = small_segmenters.inputs_of_last_layers(case["architecture"], case["state"], x)[name]
     varies = got.double().std((0, 2, 3))
     expect(
         bool((varies > 1e-7).all()),
@@ -147,7 +147,7 @@ def judge_output(case: dict[str, Any], result: dict[str, Any], name: str) -> Non
 
 def _expect_channels(case: dict[str, Any], result: dict[str, Any], name: str, got: torch.Tensor, tried: str) -> None:
     expected = (len(case["x"]), case["classes"], *case["x"].shape[2:])
-    old = got.ndim == 4 and got.shape[1] == narrow_segmenters.OLD_CLASSES
+    old = got.ndim == 4 and got.shape[1] == small_segmenters.OLD_CLASSES
     because = ""
     if old and result["by_number"]:
         because = BY_NUMBER

@@ -19,7 +19,7 @@ exercise = Exercise(
     answer="joint_transform",
     call="joint_transform(image, mask, seed)",
     title="Move picture and mask together",
-    withholds=("course.segmentation.joint_transform",),
+    withholds=("course.applications.segmentation.joint_transform",),
     hints=(
         "Draw the window and the flip once, from `torch.Generator().manual_seed(seed)`; then apply the same numbers to "
         "both.",

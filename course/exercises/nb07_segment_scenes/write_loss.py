@@ -16,7 +16,7 @@ exercise = Exercise(
     answer="seg_loss",
     call="seg_loss(out, masks)",
     title="Learn nothing from void",
-    withholds=("course.segmentation.seg_loss",),
+    withholds=("course.applications.segmentation.seg_loss",),
     hints=(
         "`cross_entropy` takes logits (B, C, H, W) and labels (B, H, W) as they are. Which of its options leaves a "
         "label out?",

@@ -16,7 +16,7 @@ exercise = Exercise(
     answer="align_labels",
     call="align_labels(word_ids, tags)",
     title="Tags of words onto tokens",
-    withholds=("course.spans.align_labels",),
+    withholds=("course.applications.spans.align_labels",),
     hints=(
         "Go token by token. `word_ids[i]` says which word token i belongs to; None says that it belongs to none.",
         "A token continues a word if the token before it has the same word id.",

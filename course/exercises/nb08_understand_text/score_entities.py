@@ -16,7 +16,7 @@ exercise = Exercise(
     answer="entity_f1",
     call="entity_f1(pred, gold)",
     title="Score whole entities",
-    withholds=("course.spans.entity_f1", "course.spans.find_spans"),
+    withholds=("course.applications.spans.entity_f1", "course.applications.spans.find_spans"),
     hints=(
         "First a function that gives the spans of one sentence as a set of (start, end, kind); then count.",
         "A span begins at every B, and ends before the next tag that is not an I of its kind. Keep the sentence's "

@@ -14,7 +14,7 @@ exercise = Exercise(
     answer="keras_to_torch",
     call="keras_to_torch(weight, kind)",
     title="Carry a kernel from Keras to PyTorch",
-    withholds=("course.from_keras.torch_weight",),
+    withholds=("course.zoo.from_keras.torch_weight",),
     hints=(
         "Write down what each axis is, in Keras and in PyTorch. `permute(3, 2, 0, 1)` puts the old axis 3 first.",
         "A transposed convolution's kernel is (h, w, out, in) in Keras and (in, out, h, w) in PyTorch; a Dense one is "

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from course.judging import Exercise, Unusable, Wrong, expect
-from course.zoo import UNSTATED, Budget, Entry
+from course.zoo.published import UNSTATED, Budget, Entry
 
 TASKS = ("classify", "detect", "segment")
 FREE, CLOSED = ("BSD-3-Clause", "MIT", "Apache-2.0"), ("CC-BY-NC-4.0", "AGPL-3.0")

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from course.exercises import narrow
+from course.exercises import small_models
 from course.judging import Exercise, Unusable, Wrong, expect, need
 
 TOLERANCE = 1e-4
@@ -18,7 +18,7 @@ exercise = Exercise(
     answer="same_output",
     call="same_output(model, session, x)",
     title="Does the exported model compute the same?",
-    withholds=("course.onnx_file.largest_difference",),
+    withholds=("course.applications.onnx_export.largest_difference",),
     hints=(
         "Put the model into eval mode and switch gradients off. What the session wants is in "
         "`session.get_inputs()[0]`: its `.name` and its `.shape`.",
@@ -51,7 +51,7 @@ def broken(rng: torch.Generator) -> dict[str, Any]:
 
 def exports_case(rng: torch.Generator, kinds: list[str], *, channels_last: bool = False) -> dict[str, Any]:
     """A model, pictures, and ONNX files of it, each true to it or spoiled in its last bias; in an order drawn."""
-    state = narrow.drawn_state("cnn", rng)
+    state = small_models.drawn_state("cnn", rng)
     exports = []
     for place in torch.randperm(len(kinds), generator=rng).tolist():
         size = float(torch.rand((), generator=rng)) * 0.05 + 0.002
@@ -60,7 +60,7 @@ def exports_case(rng: torch.Generator, kinds: list[str], *, channels_last: bool 
         row = int(torch.randint(5, (), generator=rng))
         file = onnx_file(spoiled(state, row, change), name, channels_last=channels_last)
         exports.append({"file": torch.frombuffer(bytearray(file), dtype=torch.uint8), "change": change, "row": row})
-    return {"architecture": "cnn", "state": state, "x": narrow.pictures(rng, 4), "exports": exports}
+    return {"architecture": "cnn", "state": state, "x": small_models.pictures(rng, 4), "exports": exports}
 
 
 def spoiled(state: dict[str, torch.Tensor], row: int, change: float) -> dict[str, torch.Tensor]:
@@ -105,7 +105,9 @@ def onnx_file(state: dict[str, torch.Tensor], name: str, *, channels_last: bool)
     add("Relu", [])
     add("Gemm", ["head_4_weight", "head_4_bias"], transB=1)
     shape: list[Any] = (
-        ["batch", narrow.SIZE, narrow.SIZE, 3] if channels_last else ["batch", 3, narrow.SIZE, narrow.SIZE]
+        ["batch", small_models.SIZE, small_models.SIZE, 3]
+        if channels_last
+        else ["batch", 3, small_models.SIZE, small_models.SIZE]
     )
     graph = helper.make_graph(
         nodes,
@@ -123,7 +125,7 @@ def probe_same_output(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     same, differences, modes = [], [], []
     for export in case["exports"]:
-        model = narrow.show_modes(narrow.restore(case["architecture"], case["state"]))
+        model = small_models.show_modes(small_models.restore(case["architecture"], case["state"]))
         session = onnxruntime.InferenceSession(
             export["file"].numpy().tobytes(), options, providers=["CPUExecutionProvider"]
         )

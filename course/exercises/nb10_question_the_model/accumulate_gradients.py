@@ -15,7 +15,7 @@ exercise = Exercise(
     answer="accumulate",
     call="accumulate(model, batches)",
     title="A large batch in parts",
-    withholds=("course.training.train_one_epoch", "course.training.fit"),
+    withholds=("course.training.loop.train_one_epoch", "course.training.loop.fit"),
     hints=(
         "`backward()` *adds* to `.grad`. So clear the gradients once, before the first batch, and call it per batch.",
         "The mean over all samples is not the sum of the batches' means: it is the sum of each batch's share times its "

@@ -15,7 +15,7 @@ exercise = Exercise(
     answer="grad_cam",
     call="grad_cam(model, layer, x, target)",
     title="Where does the model look?",
-    withholds=("course.attribution.grad_cam",),
+    withholds=("course.inspection.attribution.grad_cam",),
     hints=(
         "You need two things of one forward pass: the layer's output A, (N, C, h, w), and the gradient of the class's "
         "logit with respect to it. `layer.register_forward_hook(hook)` hands you A: keep it in a list.",

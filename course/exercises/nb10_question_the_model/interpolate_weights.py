@@ -16,7 +16,7 @@ exercise = Exercise(
     answer="interpolate",
     call="interpolate(a, b, alpha)",
     title="A model between two models",
-    withholds=("course.averaging.interpolate",),
+    withholds=("course.models.interpolation.interpolate",),
     hints=(
         "Go through the names: `{name: ... for name in a}`. A tensor in between is (1 - alpha) * a + alpha * b.",
         "`num_batches_tracked` counts batches: an int64 tensor. Between 120 and 341 there is no meaningful count, and "

@@ -15,7 +15,7 @@ exercise = Exercise(
     answer="ece",
     call="ece(probs, labels, bins)",
     title="Are 80 % right of those that are 80 % sure?",
-    withholds=("course.calibration.reliability",),
+    withholds=("course.inspection.calibration.reliability",),
     hints=(
         "`confidence, predicted = probs.max(1)`. A bin holds the pictures whose confidence lies in (b / bins, "
         "(b + 1) / bins]. Go through the bins; skip empty ones.",

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.exercises import narrow
+from course.exercises import small_models
 from course.judging import Exercise, Wrong, expect
 
 exercise = Exercise(
@@ -15,7 +15,7 @@ exercise = Exercise(
     answer="momentum_update",
     call="momentum_update(teacher, student, momentum)",
     title="Follow the student slowly",
-    withholds=("course.distillation.momentum_update",),
+    withholds=("course.training.distillation.momentum_update",),
     hints=(
         "zip(teacher.parameters(), student.parameters()) gives pairs. Change the teacher's in place, under "
         "torch.no_grad().",
@@ -35,7 +35,7 @@ def three_calls(rng: torch.Generator) -> dict[str, Any]:
 
 def follow_case(architecture: str, rng: torch.Generator, calls: int = 3) -> dict[str, Any]:
     """A teacher, and a student in `calls` states, one a call, and in one more after the last."""
-    states = [narrow.drawn_state(architecture, rng) for _ in range(calls + 2)]
+    states = [small_models.drawn_state(architecture, rng) for _ in range(calls + 2)]
     for state in states:
         for name, value in state.items():
             if name.endswith("num_batches_tracked"):
@@ -52,10 +52,10 @@ def follow_case(architecture: str, rng: torch.Generator, calls: int = 3) -> dict
 
 @exercise.probe
 def probe_follow(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    teacher = narrow.restore(case["architecture"], case["teacher"])
+    teacher = small_models.restore(case["architecture"], case["teacher"])
     for parameter in teacher.parameters():
         parameter.requires_grad = False
-    student = narrow.build(case["architecture"])
+    student = small_models.build(case["architecture"])
     teachers, students, with_graph = [], [], False
     for state in case["students"]:
         student.load_state_dict(state)
@@ -93,7 +93,7 @@ def path(case: dict[str, Any], momentum: float | None = None) -> list[dict[str, 
 
 
 def parameter_names(case: dict[str, Any]) -> list[str]:
-    return [name for name, _ in narrow.build(case["architecture"]).named_parameters()]
+    return [name for name, _ in small_models.build(case["architecture"]).named_parameters()]
 
 
 def _all_close(got: dict[str, torch.Tensor], expected: dict[str, torch.Tensor], names: list[str]) -> bool:

@@ -14,7 +14,7 @@ exercise = Exercise(
     answer="distillation_loss",
     call="distillation_loss(student_logits, teacher_logits, labels, temperature, alpha)",
     title="Learn from soft answers",
-    withholds=("course.distillation.distillation_loss",),
+    withholds=("course.training.distillation.distillation_loss",),
     hints=(
         "F.kl_div(input, target) wants log-probabilities of the student first, and probabilities of the teacher "
         'second: that is KL(teacher, student). reduction="batchmean" divides by the batch, not by the classes too.',

@@ -18,16 +18,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load as parse_tensors
 
-from course.capstone import CARD, WEIGHTS, hand_in_metadata, read_card_file, read_predictor
+from course.applications.predictor import Predictor
+from course.capstone.handing_in import CARD, WEIGHTS, hand_in_metadata, read_card_file, read_predictor
 from course.errors import CanaryFailed, CourseError
 from course.grading.capstone import EXERCISE, ISOLATION, POINTS
 from course.grading.capstone.pictures import HiddenSet, Picture
-from course.grading.records import GRADED, MACHINERY, Grade
+from course.grading.grades import GRADED, MACHINERY, Grade
 from course.judging.results import Outcome
 from course.judging.timelimit import time_limit
-from course.models import find_head, load_backbone
-from course.predictor import Predictor
-from course.tensor_header import read_header
+from course.models.backbones import load_backbone
+from course.models.heads import find_head
+from course.zoo.safetensors_header import read_header
 
 _HOW = "graded with the instructor's own, course grade --capstone-pictures FOLDER"
 LIMIT_S = 300.0  # a hand-in takes seconds; only a machine that is very busy comes near
@@ -56,7 +57,7 @@ class Score:
         return min(self.styles, key=lambda style: (_share(self.styles[style]), style))
 
 
-def grade(
+def grade_capstone(
     submission: str, judges: str, sets: Sequence[HiddenSet], content: bytes, card: bytes | None, problem: str
 ) -> Grade:
     """The grade of one hand-in; of one whose classes no hidden pictures are of it has no score, only the reason.

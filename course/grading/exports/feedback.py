@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from course.errors import ExportError
 from course.grading.gradebook import Standing
 from course.grading.gradebook.rows import plain
-from course.grading.records import GRADED, Grade
+from course.grading.grades import GRADED, Grade
 from course.judging.results import Outcome
 
 MAX_TEXT = 4_000  # characters of one message

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course.errors import ExportError
+from course.files import replacing
 from course.grading.gradebook.rows import plain
-from course.whole_file import replacing
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what makes a spreadsheet compute a cell; the wide forms do so in some
 

@@ -19,7 +19,7 @@ from typing import Any
 from course.grading.exports.feedback import Check, about, checks, judged, readable
 from course.grading.exports.report import Exported
 from course.grading.gradebook import Standing
-from course.grading.records import GRADED, NOT_ATTEMPTED
+from course.grading.grades import GRADED, NOT_ATTEMPTED
 
 
 def classroom(standings: list[Standing]) -> tuple[str, Exported]:

@@ -13,7 +13,7 @@ from typing import Any
 from course.grading.exports.feedback import about, checks, judged, readable
 from course.grading.exports.report import Exported
 from course.grading.gradebook import Standing
-from course.grading.records import GRADED
+from course.grading.grades import GRADED
 
 
 def results(standings: list[Standing]) -> tuple[str, Exported]:

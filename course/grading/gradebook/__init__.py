@@ -39,7 +39,7 @@ from course.grading.gradebook.rows import (
     submission_values,
 )
 from course.grading.gradebook.standings import Policy, Standing, choose, newest
-from course.grading.records import Grade, Submission
+from course.grading.grades import Grade, Submission
 
 __all__ = ["Gradebook", "HandedIn", "Policy", "Standing"]
 

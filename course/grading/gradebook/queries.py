@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from course.grading.gradebook.rows import learner_name
 from course.grading.gradebook.schema import grades, submissions
-from course.grading.records import MACHINERY
+from course.grading.grades import MACHINERY
 
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _GRADE = ["submission", "exercise", "judges", "seed"]

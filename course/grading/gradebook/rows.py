@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from course.errors import GradebookError
-from course.grading.records import MACHINERY, STATUSES, Grade, Submission
+from course.grading.grades import MACHINERY, STATUSES, Grade, Submission
 from course.judging.results import Failure, Outcome
 
 MAX_NAME = 200  # characters of a learner's name: an index of PostgreSQL holds no more than 2,700 bytes

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from course.grading.gradebook.rows import HandedIn
-from course.grading.records import MACHINERY, Grade
+from course.grading.grades import MACHINERY, Grade
 
 Policy = Literal["last", "best"]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

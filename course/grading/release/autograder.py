@@ -2,7 +2,7 @@
 
 https://gradescope-autograders.readthedocs.io/en/latest/specs/: unpacked to /autograder/source; setup.sh runs once, when
 the image is built, run_autograder for each submission, both as root. The zip holds answers: it is for the instructor
-alone. What one submission's run protects against is in course/grading/gradescope.py.
+alone. What one submission's run protects against is in course/grading/release/gradescope_run.py.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ fi
 /opt/course/bin/python -m pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu torch torchvision
 /opt/course/bin/python -m pip install --no-cache-dir "/autograder/source/@WHEEL@[grade]"
 chmod -R go= /autograder/source
-/opt/course/bin/python -I -m course.grading.gradescope --prove
+/opt/course/bin/python -I -m course.grading.release.gradescope_run --prove
 """
 
 _RUN = """\
@@ -50,7 +50,7 @@ _RUN = """\
 cd /
 rm -f /autograder/results/results.json
 chmod go= /autograder || exit 1
-exec timeout --kill-after=10 @LIMIT@ /opt/course/bin/python -I -m course.grading.gradescope
+exec timeout --kill-after=10 @LIMIT@ /opt/course/bin/python -I -m course.grading.release.gradescope_run
 """
 
 _README = """\

@@ -11,7 +11,7 @@ from course.errors import UnknownName
 from course.grading import capstone
 from course.grading.gradebook import Gradebook, HandedIn, Policy, Standing
 from course.grading.gradebook.standings import newest
-from course.grading.records import Grade
+from course.grading.grades import Grade
 from course.grading.reports.files import file_name
 from course.judging.exercise import Exercise, exercises_of, find_exercise, notebook_title
 

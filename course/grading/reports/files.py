@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from course.errors import GradingError
-from course.whole_file import replacing
+from course.files import replacing
 
 _PLAIN = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d|index")  # devices of Windows, and the page of the class

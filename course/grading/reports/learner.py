@@ -13,7 +13,7 @@ from pathlib import PurePath
 from markupsafe import Markup
 
 from course.grading.gradebook import Policy, Standing
-from course.grading.records import MACHINERY, NOT_ATTEMPTED, Grade
+from course.grading.grades import MACHINERY, NOT_ATTEMPTED, Grade
 from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, exercise_title, title_of
 from course.grading.reports.pages import render
 from course.grading.reports.places import without_places

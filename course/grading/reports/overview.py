@@ -10,15 +10,15 @@ from statistics import mean, median
 from urllib.parse import quote
 
 from course.grading.capstone import EXERCISE, NOTEBOOK
-from course.grading.records import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
+from course.grading.grades import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
 from course.grading.reports.classroom import Classroom, Learner, exercise_title, title_of
 from course.grading.reports.leaderboard import leaderboards
-from course.grading.reports.legible import shortened
 from course.grading.reports.pages import number, render
 from course.grading.reports.pictures import WITHOUT, Histogram, histogram
+from course.grading.reports.similarity import Similar, similar_answers
 from course.grading.reports.words import SOLVED, STATUS, WAITING, standing_of
-from course.grading.similarity import Similar, similar_answers
 from course.judging.results import Outcome
+from course.legible import shortened
 
 _RAISED = re.compile(r"(?:^`[^`]+` raised |\braised (?=TypeError: )|^what came back cannot be judged \()(\w{1,80})")
 MOST_MISTAKES, MOST_LISTED, MOST_GROUPS, MOST_SOURCES = 30, 100, 40, 3

@@ -16,8 +16,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from course.grading.reports.legible import MAX_MESSAGE, MAX_TEXT, legible, login, prose, shortened
+from course.grading.reports.markup import MAX_MESSAGE, MAX_TEXT, login, prose
 from course.grading.reports.words import STATUS
+from course.legible import legible, shortened
 
 
 def render(template: str, *, script: bool = False, **values: Any) -> str:

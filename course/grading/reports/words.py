@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from course.grading.records import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
+from course.grading.grades import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
 
 SOLVED, PARTLY, WRONG, WAITING = "solved", "partly", "wrong", "waiting"
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from course.grading.records import MAX_NOTEBOOK
+from course.grading.grades import MAX_NOTEBOOK
 
 WEIGHTS_ENDING = ".safetensors"
 NOTEBOOK_ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json")  # the last two: as some browsers save it

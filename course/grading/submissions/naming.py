@@ -8,10 +8,8 @@ people      jdoe.ipynb, jdoe_02.ipynb, 02_freeze_the_backbone_jdoe (1).ipynb
 
 from __future__ import annotations
 
-import hashlib
 import pkgutil
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -44,7 +42,6 @@ _HARMLESS = re.compile(
 )
 _ENDING = re.compile(r"(?:\.ipynb(?:\.txt|\.json)?|\.safetensors|\.[a-z0-9]{1,5})$", re.IGNORECASE)
 _EDGES = " _.,-"  # the hyphen last, where it stands for itself in a pattern
-_LONGEST = 120  # characters of a learner's name
 
 
 @dataclass(frozen=True)
@@ -144,22 +141,3 @@ def _title_words() -> frozenset[str]:
 def stem_of(name: str) -> str:
     """A file's name without its ending."""
     return _ENDING.sub("", name)
-
-
-def presentable(text: str) -> str:
-    """A learner's name as plain text: composed, on one line, without control characters, of bearable length.
-
-    What cannot be shown becomes �; such a name and one that is cut end in a digest, so that two of them stay two.
-    """
-    shown = " ".join(unicodedata.normalize("NFC", text).split())
-    shown = "".join("�" if _is_unshown(char) else char for char in shown)
-    if "�" in shown or len(shown) > _LONGEST:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        shown = f"{shown[:_LONGEST]}…{digest}"
-    return shown or "(no name)"
-
-
-def _is_unshown(char: str) -> bool:
-    """Control characters, lone surrogates, and the marks that turn the direction of the text after them."""
-    turns = "\u200e\u200f\u061c" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
-    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in turns

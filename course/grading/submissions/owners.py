@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from course.errors import SubmissionError
-from course.grading.records import Submission
+from course.grading.grades import Submission
 from course.grading.submissions.found import Found, Source
 from course.grading.submissions.naming import Owner, by_export, by_file_name, may_be_somebody, stem_of
 from course.grading.submissions.roster import Roster

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from course.errors import SubmissionError
-from course.grading.submissions.naming import presentable, without_harmless
-from course.judging.contents import described
+from course.grading.submissions.naming import without_harmless
+from course.judging.file_signatures import described
+from course.legible import presentable
 
 # What a column may be called, in lower case. The first of a row that is there counts.
 _COLUMNS = {

@@ -20,10 +20,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
 
-from course.capstone import FORMAT
+from course.applications.preprocessing import Preprocessing
+from course.capstone.handing_in import FORMAT
 from course.data.emoji import CLASSES, STYLES, Emoji
-from course.models import find_head, image_transform, load_backbone
-from course.preprocessing import Preprocessing
+from course.models.backbones import image_transform, load_backbone
+from course.models.heads import find_head
 
 SIZE = 96
 

@@ -15,19 +15,13 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from course.data.emoji import CLASSES, Emoji
-from course.features import extract_features
-from course.models import (
-    find_head,
-    freeze,
-    image_transform,
-    load_backbone,
-    replace_head,
-    stages,
-    trainable_parameters,
-    unfreeze,
-)
+from course.models.backbones import image_transform, load_backbone
+from course.models.freezing import freeze, trainable_parameters, unfreeze
+from course.models.heads import find_head, replace_head
+from course.models.parameter_groups import stages
 from course.runtime import seed_everything
-from course.training import fit
+from course.training.features import extract_features
+from course.training.loop import fit
 
 SIZE, PER_CLASS, BATCH_SIZE = 96, 10, 25
 HEAD = {"epochs": 20, "lr": 3e-3}

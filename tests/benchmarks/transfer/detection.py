@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torchvision.ops import box_iou
 
+from course.applications.detection import Target
 from course.data.scenes import Scenes
-from course.detection import Target
 from tests.benchmarks.detection_trunks import SETTINGS, TEST, found_by
 
 RECALLS = np.array(torch.linspace(0, 1, 101).tolist())  # as torchmetrics rounds them

@@ -14,9 +14,9 @@ from scipy import ndimage
 from torch import nn
 from torch.utils.data import DataLoader
 
-from course.overlap import Overlap, count_pixels
+from course.applications.iou import Overlap, count_pixels
+from course.applications.segmentation import Maps, resized
 from course.runtime import seed_everything
-from course.segmentation import Maps, resized
 from tests.benchmarks.segmenting import CLASSES, SIZE, TEST, TRAIN, scenes, trained
 
 PIXELS = 300  # of each training scene for the forest

@@ -1,0 +1,84 @@
+"""A model of pictures as an ONNX file, tried out in ONNX Runtime before it is handed on."""
+
+from __future__ import annotations
+
+import copy
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from course.errors import ModelError
+from course.models.freezing import evaluating
+
+MAX_DIFFERENCE = 1e-4  # between torch's logits and ONNX Runtime's, as a fraction of the largest logit
+
+
+def export_onnx(model: nn.Module, path: str | Path, size: Sequence[int], metadata: Mapping[str, Any]) -> float:
+    """Writes an ONNX file and gives the largest difference that a logit had in ONNX Runtime, at most 1e-4.
+
+    The difference is a fraction of the largest logit, or of 1 where all logits are smaller: rounding grows with what
+    is added up. `size` is (height, width) of a picture. The file's input is "pictures" (any batch, 3, height, width),
+    its output "logits" (batch, classes); `metadata` goes into it as JSON, key by key. Raises ModelError, and leaves no
+    file, if ONNX Runtime does not compute the same.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model = copy.deepcopy(model).cpu().float().eval()
+    for module in model.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False  # type: ignore[assignment]  # the same numbers, translated in half of the time
+    x = torch.randn(3, 3, *size, generator=torch.Generator().manual_seed(0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch 2.11 warns of its own code
+        program: Any = torch.onnx.export(
+            model,
+            (x,),
+            dynamo=True,
+            verbose=False,
+            input_names=["pictures"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )
+    program.model.metadata_props.update({key: json.dumps(value) for key, value in metadata.items()})
+    program.save(str(path))
+    difference, same_labels = _compared(path, model, x)
+    if not (difference <= MAX_DIFFERENCE and same_labels):
+        path.unlink()
+        raise ModelError(
+            f"in ONNX Runtime a logit differs from torch's by {difference:.2g} of the largest one, above "
+            f"{MAX_DIFFERENCE:g}; the file was taken away again; update onnx, onnxscript and onnxruntime, or hand on "
+            "the weights themselves"
+        )
+    return difference
+
+
+def _compared(path: Path, model: nn.Module, x: torch.Tensor) -> tuple[float, bool]:
+    """The difference that `export_onnx` gives, for a batch and for one picture, and whether all labels are the same."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found = [largest_difference(model, session, batch) for batch in (x, x[:1])]
+    with torch.inference_mode():
+        scale = model(x).abs().max().clamp_min(1)
+    worst = torch.tensor([difference for difference, _ in found]).max()  # NaN if one is
+    return float(worst / scale), all(same for _, same in found)
+
+
+def largest_difference(model: nn.Module, session: Any, x: torch.Tensor) -> tuple[float, bool]:
+    """The largest difference of a logit between a model and an ONNX Runtime session, and whether all labels are equal.
+
+    `x` is (B, 3, H, W); a session whose input is (B, H, W, 3) gets it so. The model runs in eval mode and gets its
+    mode back. The difference is NaN where an output is.
+    """
+    wanted = session.get_inputs()[0]
+    channels_last = wanted.shape[-1] == x.shape[1] != wanted.shape[1]
+    feed = x.permute(0, 2, 3, 1).contiguous() if channels_last else x
+    with evaluating(model), torch.inference_mode():
+        ours = model(x)
+    theirs = torch.from_numpy(session.run(None, {wanted.name: feed.numpy()})[0])
+    return float((ours - theirs).abs().max()), bool((ours.argmax(1) == theirs.argmax(1)).all())

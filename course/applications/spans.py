@@ -1,0 +1,105 @@
+"""Named entities as spans: tags on tokens, spans out of tags, F1 over whole spans, and text with its spans coloured."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from course.errors import DataError
+
+IGNORED = -100  # cross-entropy's ignore_index: no loss at this place
+
+
+class Span(NamedTuple):
+    """Words `start` up to, not including, `stop`, of the kind "PER", "ORG", ..."""
+
+    start: int
+    stop: int
+    kind: str
+
+
+def align_labels(word_ids: Sequence[int | None], tags: Sequence[int]) -> list[int]:
+    """One label a token from one tag a word: the tag at a word's first token, -100 at its further and special tokens.
+
+    `word_ids` holds each token's word, or None for a special token, as a transformers tokenizer gives it.
+    """
+    before = [None, *word_ids]
+    return [
+        IGNORED if word is None or word == previous else tags[word]
+        for word, previous in zip(word_ids, before, strict=False)
+    ]
+
+
+def find_spans(tags: Sequence[str]) -> list[Span]:
+    """The entities of one sentence, from its tags ("O", "B-PER", "I-PER", ...).
+
+    A span begins at a B, or at an I that continues nothing of its kind (as conlleval reads it), and goes on over the
+    I tags of its kind.
+    """
+    spans: list[Span] = []
+    for place, tag in enumerate(tags):
+        position, _, kind = tag.partition("-")
+        if position == "O":
+            continue
+        last = spans[-1] if spans else None
+        if position == "I" and last and last.stop == place and last.kind == kind:
+            spans[-1] = last._replace(stop=place + 1)
+        else:
+            spans.append(Span(place, place + 1, kind))
+    return spans
+
+
+def entity_f1(predicted: Sequence[Sequence[str]], gold: Sequence[Sequence[str]]) -> float:
+    """F1 over the spans of all sentences, in [0, 1]: right is a span whose start, end and kind are all right.
+
+    Each sentence is a list of tags. 2 right / (spans predicted + spans in gold), as in CoNLL-2003; 0 if there is
+    neither. Raises DataError where the lengths differ.
+    """
+    if [len(tags) for tags in predicted] != [len(tags) for tags in gold]:
+        raise DataError("predicted and gold tags differ in length; give one tag a word for the same sentences")
+    right = found = wanted = 0
+    for tags, truth in zip(predicted, gold, strict=True):
+        mine, true = set(find_spans(tags)), set(find_spans(truth))
+        right, found, wanted = right + len(mine & true), found + len(mine), wanted + len(true)
+    return 2 * right / (found + wanted) if found + wanted else 0.0
+
+
+class MarkedText:
+    """Sentences with their entities marked: coloured in a notebook, "[Anna Rossi PER]" as text."""
+
+    def __init__(self, words: Iterable[Sequence[str]], tags: Iterable[Sequence[str]]) -> None:
+        self._sentences = [(list(sentence), find_spans(row)) for sentence, row in zip(words, tags, strict=True)]
+        self._kinds = sorted({span.kind for _, spans in self._sentences for span in spans})
+
+    def __repr__(self) -> str:
+        return "\n".join(" ".join(_marked(words, spans, _in_brackets)) for words, spans in self._sentences)
+
+    def _repr_html_(self) -> str:
+        lines = (" ".join(_marked(words, spans, self._in_colour)) for words, spans in self._sentences)
+        return "".join(f'<p dir="auto" style="line-height:2.2;margin:0">{line}</p>' for line in lines)
+
+    def _in_colour(self, text: str, kind: str | None) -> str:
+        from course.notebook.plots import COLOURS
+
+        if kind is None:
+            return html.escape(text)
+        colour = COLOURS[self._kinds.index(kind) % len(COLOURS)]
+        return (
+            f'<bdi style="border:2px solid {colour};border-radius:4px;padding:1px 4px">{html.escape(text)} '
+            f'<b style="color:{colour};font-size:80%">{html.escape(kind)}</b></bdi>'
+        )
+
+
+def _in_brackets(text: str, kind: str | None) -> str:
+    return text if kind is None else f"[{text} {kind}]"
+
+
+def _marked(words: list[str], spans: list[Span], mark: Callable[[str, str | None], str]) -> list[str]:
+    """The words outside and the spans, in order, each as `mark` shows it."""
+    parts, place = [], 0
+    for span in spans:
+        parts += [mark(word, None) for word in words[place : span.start]]
+        parts.append(mark(" ".join(words[span.start : span.stop]), span.kind))
+        place = span.stop
+    return parts + [mark(word, None) for word in words[place:]]

@@ -1,0 +1,147 @@
+"""A picture of your own, uploaded or taken by the camera, and what a predictor makes of it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from typing import Any
+
+from PIL import Image
+
+from course.applications.predictor import Predictor
+from course.data.pictures import open_picture
+from course.errors import CourseError
+from course.notebook.questions import NEUTRAL, WRONG, callout, show_widget
+from course.runtime import can_answer, place
+
+SHOWN = 5  # classes with a bar each
+THUMBNAIL = 224  # pixels
+STATIC = "Run this cell in Jupyter or Colab to upload a picture, or to take one with the camera."
+PHONES = "On a phone or a tablet the button offers the camera too. With a laptop's, take a picture and upload its file."
+COLAB = "For the camera, run <code>try_out(predictor, camera=True)</code> in a cell of its own."
+
+# What google.colab runs in the browser: the camera's picture as a data address, or the reason why there is none.
+_CAMERA = """(async () => {
+  const [box, video, button] = ['div', 'video', 'button'].map(kind => document.createElement(kind));
+  button.textContent = 'Take the picture';
+  box.append(video, document.createElement('br'), button);
+  document.body.appendChild(box);
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}});
+    video.srcObject = stream;
+    video.style.maxWidth = '480px';
+    await video.play();
+    google.colab.output.setIframeHeight(document.documentElement.scrollHeight, true);
+    await new Promise(resolve => button.onclick = resolve);
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+    canvas.getContext('2d').drawImage(video, 0, 0);
+    stream.getTracks().forEach(track => track.stop());
+    return canvas.toDataURL('image/jpeg', 0.9);
+  } catch (error) { return 'error: ' + error.message; } finally { box.remove(); }
+})()"""
+
+
+def try_out(predictor: Predictor, *, camera: bool = False) -> None:
+    """Show a button for uploading a picture, and below it what the predictor says: the label, and a bar a class.
+
+    With `camera`, Colab asks for a picture of the camera at once. Elsewhere the button is the way: a phone or a tablet
+    offers its camera there. Pictures stay in this kernel's memory. When nobody watches (see `runtime.is_live`), one
+    line says what would be here.
+    """
+    if not can_answer():
+        print(STATIC)
+    elif camera and place() == "Colab":
+        _show_html(describe_camera(predictor))
+    else:
+        show_widget(upload_box(predictor), STATIC)
+
+
+def upload_box(predictor: Predictor) -> Any:
+    """The button, with room for the answer below."""
+    import ipywidgets
+
+    upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Upload a picture")
+    upload.layout.width = "auto"
+    answer = ipywidgets.HTML()
+
+    def uploaded(_: Any) -> None:
+        pictures = read_uploads(upload.value)
+        if pictures:
+            answer.value = describe(predictor, *pictures[-1])
+
+    upload.observe(uploaded, names="value")
+    note = COLAB if place() == "Colab" else PHONES
+    return ipywidgets.VBox([ipywidgets.HBox([upload]), ipywidgets.HTML(f"<small>{note}</small>"), answer])
+
+
+def describe_camera(predictor: Predictor) -> str:
+    """HTML: what the predictor says of a picture that Colab's camera takes now."""
+    try:
+        return describe(predictor, "the camera's picture", take_picture())
+    except CourseError as error:
+        return callout(WRONG, html.escape(str(error)))
+
+
+def take_picture() -> bytes:
+    """The bytes of a JPEG file from the camera, in Colab alone; CourseError without a camera or the permission."""
+    from google.colab import output  # there in Colab, and nowhere else
+
+    address = str(output.eval_js(_CAMERA))
+    if not address.startswith("data:image/jpeg;base64,"):
+        raise CourseError(f"the camera gave no picture ({address[:200]}); allow it in the browser, or upload a picture")
+    return base64.b64decode(address.partition(",")[2])
+
+
+def read_uploads(value: Any) -> list[tuple[str, bytes]]:
+    """(name, content) of each uploaded file, from the `.value` of an ipywidgets FileUpload.
+
+    ipywidgets 7 gives a dict, name -> {"metadata": {...}, "content": bytes}; ipywidgets 8 a tuple of dicts with "name"
+    and "content", which is a memoryview.
+    """
+    if isinstance(value, dict):
+        return [(name, bytes(file["content"])) for name, file in value.items()]
+    return [(file["name"], bytes(file["content"])) for file in value]
+
+
+def describe(predictor: Predictor, name: str, content: bytes) -> str:
+    """HTML: the picture, its label and a bar a class; or in plain words why it can't be read."""
+    try:
+        picture = open_picture(io.BytesIO(content))
+        predicted = predictor.predict([picture])
+    except CourseError as error:
+        return callout(WRONG, html.escape(str(error).replace("this file", name, 1)))
+    probabilities = dict(zip(predictor.classes, predicted.probabilities[0].tolist(), strict=True))
+    return callout(NEUTRAL, _thumbnail(picture, name) + bars(probabilities))
+
+
+def bars(probabilities: dict[str, float]) -> str:
+    """The most likely classes as HTML, each with its probability in words and as a bar."""
+    likely = sorted(probabilities, key=lambda name: -probabilities[name])[:SHOWN]
+    rows = [f"<b>{html.escape(likely[0])}</b>"]
+    for name in likely:
+        percent = 100 * probabilities[name]
+        bar = f'<div style="background: {NEUTRAL}; width: {percent:.1f}%; min-width: 1px; height: 0.8em"></div>'
+        rows.append(
+            f'<div role="img" aria-label="{html.escape(name)}: {percent:.0f} percent" '
+            'style="display: flex; align-items: center; gap: 8px">'
+            f'<span style="width: 9em">{html.escape(name)}</span><span style="width: 3em; text-align: right">'
+            f'{percent:.0f} %</span><div style="flex: 1">{bar}</div></div>'
+        )
+    return "".join(rows)
+
+
+def _show_html(page: str) -> None:
+    from IPython.display import HTML, display
+
+    display(HTML(page))
+
+
+def _thumbnail(picture: Image.Image, name: str) -> str:
+    small = picture.copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{html.escape(name)}" src="data:image/jpeg;base64,{data}" style="display: block; margin: 4px 0">'

@@ -1,0 +1,220 @@
+"""The capstone's hand-in: a classifier of pictures as one file of plain numbers, and a model card.
+
+`capstone.safetensors` holds the weights, and in its metadata what is needed to use them, as texts: "format", "model"
+(a name of `ARCHITECTURES`), "classes" (JSON, a list) and "preprocessing" (JSON, as in a predictor's config.json).
+`capstone.md` is the card. Nothing in either is ever run, by you or by the grader: the architecture is built by its
+name, and the file is looked at as numbers. `read_hand_in` refuses what the grader refuses, with the same words.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_tensors
+from safetensors.torch import save as format_tensors
+
+from course.applications.predictor import Predictor, check_classes, fresh_model, read_preprocessing
+from course.applications.preprocessing import Preprocessing
+from course.capstone.model_card import MAX_CARD, ModelCard, read_card
+from course.errors import ModelError, UnknownName, WeightsCorrupt, WeightsError, WeightsMissing
+from course.files import replacing
+from course.models.freezing import evaluating
+from course.zoo.safetensors_header import AGAIN, misfit, read_header
+
+FORMAT = "pretrained-course capstone 1"
+WEIGHTS, CARD = "capstone.safetensors", "capstone.md"
+ARCHITECTURES = ("efficientnet_lite0", "mobilenet_v3_large", "resnet18", "convnext_atto", "vit_tiny_patch16_224")
+MAX_BYTES = 50 * 2**20  # of the file: the largest architecture takes 43 MiB, and systems to hand in take 50 and more
+MAX_CLASSES, MAX_NAME = 200, 80  # class names, characters of each
+MAX_CROP, MAX_RESIZE = 224, 512  # pixels of a side: what the grader's time is planned for
+_KINDS = {torch.float32: "F32", torch.int64: "I64"}
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """What a hand-in says: the classifier, and the card; `gaps` are what the card lacks, one line each."""
+
+    predictor: Predictor
+    card: ModelCard
+    gaps: tuple[str, ...]
+
+    def __str__(self) -> str:
+        about = self.predictor
+        height, width = about.preprocessing.crop
+        first = (
+            f"{WEIGHTS}: {about.origin.name}, {len(about.classes)} classes, pictures of {width} x {height}: it loads"
+        )
+        return "\n".join(
+            [first, *(f"{CARD}: {gap}" for gap in self.gaps)] if self.gaps else [first, f"{CARD}: complete"]
+        )
+
+
+def hand_in(predictor: Predictor, folder: str | Path, card: ModelCard) -> HandIn:
+    """Writes `capstone.safetensors` and `capstone.md` into the folder, and gives what the grader will read there.
+
+    The model is one of ARCHITECTURES with another head, on any device, in any precision. Weights that were there before
+    are replaced; another card is kept as `capstone-earlier-1.md`, which is said. Raises UnknownName for another
+    architecture, ModelError for what is no Predictor or no card, or if more than the head was changed (merge LoRA,
+    take wrappers off), WeightsError for weights that are not finite, all before anything is written.
+    """
+    if not isinstance(predictor, Predictor) or not isinstance(card, ModelCard):
+        raise ModelError(
+            "hand_in(predictor, folder, card) takes a Predictor(model, classes, transform) and a ModelCard(...); "
+            f"it got {type(predictor).__name__} and {type(card).__name__}"
+        )
+    name, preprocessing = predictor.origin.name, predictor.preprocessing
+    check_architecture(name)
+    state = {key: _plain(tensor) for key, tensor in predictor.model.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "model": name,
+        "classes": json.dumps(predictor.classes, ensure_ascii=False),
+        "preprocessing": json.dumps(asdict(preprocessing)),
+    }
+    content = format_tensors(state, metadata=metadata)
+    read_predictor(content, "this model")
+    height, width = preprocessing.crop
+    facts = {
+        "Architecture": name,
+        "Classes": ", ".join(predictor.classes),
+        "Pictures": f"{width} x {height} pixels",
+        "Weights": f"{WEIGHTS}, plain numbers without code",
+    }
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = card.markdown(f"Model card: {name} for {len(predictor.classes)} classes of pictures", facts)
+    _keep_other_card(folder, text)
+    for file, written in ((WEIGHTS, content), (CARD, text.encode())):
+        with replacing(folder / file) as unfinished:
+            unfinished.write_bytes(written)
+    return read_hand_in(folder)
+
+
+def _keep_other_card(folder: Path, text: str) -> None:
+    """Move a card that says something else out of the way: it may have been written by hand."""
+    card = folder / CARD
+    if card.is_file() and card.read_bytes() != text.encode():
+        names = (folder / f"capstone-earlier-{number}.md" for number in count(1))
+        kept = next(name for name in names if not name.exists())
+        card.rename(kept)
+        print(f"another card was there: it is now {kept.name}")
+
+
+def read_hand_in(path: str | Path) -> HandIn:
+    """What is in a folder with both files, or in a weight file with the card beside it, as the grader reads it.
+
+    Raises WeightsMissing without the weight file, and what `read_predictor` raises. A card that is not there, or says
+    too little, is no error but in `gaps`.
+    """
+    path = Path(path)
+    weights = path / WEIGHTS if path.is_dir() else path
+    try:
+        with weights.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise WeightsMissing(f"{weights} cannot be read ({error.strerror}); is it the right name?") from error
+    predictor = read_predictor(content, weights.name)
+    beside = weights.with_suffix(".md")
+    try:
+        with beside.open("rb") as file:
+            return HandIn(predictor, *read_card_file(file.read(MAX_CARD + 1)))
+    except OSError:
+        return HandIn(predictor, ModelCard(), (f"there is no model card {beside.name} beside {weights.name}",))
+
+
+def read_card_file(content: bytes) -> tuple[ModelCard, tuple[str, ...]]:
+    """The card in a file's bytes, and what it lacks."""
+    if len(content) > MAX_CARD:
+        return ModelCard(), (f"the card takes over {MAX_CARD // 2**10} KiB; a page or two is enough",)
+    card = read_card(content.decode("utf-8", errors="replace"))
+    return card, tuple(card.gaps())
+
+
+def read_predictor(content: bytes, name: str) -> Predictor:
+    """The classifier in the bytes of a weight file, on the CPU; `name` is what to call the file in messages.
+
+    The header is checked before a tensor is made, and each tensor against the architecture before it is used. Raises
+    WeightsCorrupt for what is no such file, UnknownName for another architecture, and WeightsError for weights that
+    don't fit it, are not finite, or don't take the pictures that the metadata promise.
+    """
+    if len(content) > MAX_BYTES:
+        raise WeightsCorrupt(
+            f"{name} is over {MAX_BYTES // 2**20} MiB, which no architecture of the capstone takes; {AGAIN}"
+        )
+    header = read_header(io.BytesIO(content), name)
+    architecture, classes, preprocessing = hand_in_metadata(header.metadata, name)
+    model: Any = fresh_model(architecture, len(classes))
+    wanted = {key: f"{_KINDS[tensor.dtype]} {tuple(tensor.shape)}" for key, tensor in model.state_dict().items()}
+    problem = misfit({key: f"{kind} {shape}" for key, (kind, shape) in header.tensors.items()}, wanted)
+    if problem:
+        raise WeightsError(
+            f"{name} holds no weights of {architecture} with {len(classes)} classes: {problem}; only the head may "
+            "differ from what load_backbone gives (merge LoRA, take wrappers off)"
+        )
+    try:
+        state = parse_tensors(content)
+    except SafetensorError as error:
+        raise WeightsCorrupt(f"{name} is damaged ({error}); {AGAIN}") from error
+    broken = [key for key, tensor in state.items() if not bool(tensor.isfinite().all())]
+    if broken:
+        raise WeightsError(
+            f"{name} holds NaN or infinity in {len(broken)} of its {len(state)} tensors, first in {broken[0]}: the "
+            "training went wrong; train again with a lower rate"
+        )
+    model.load_state_dict(state)
+    predictor = Predictor(model, classes, preprocessing)
+    _try(predictor, name)
+    return predictor
+
+
+def check_architecture(name: str) -> str:
+    """The name itself; UnknownName unless it is one of ARCHITECTURES."""
+    if name not in ARCHITECTURES:
+        raise UnknownName(f"a capstone is one of {', '.join(ARCHITECTURES)}, not {name[:80]!r}; fine-tune one of these")
+    return name
+
+
+def hand_in_metadata(metadata: Mapping[str, str], name: str) -> tuple[str, tuple[str, ...], Preprocessing]:
+    """(architecture, classes, preprocessing) from the checked metadata of the file `name`. Raises WeightsCorrupt."""
+    try:
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"its format is {metadata.get('format')!r:.80}, not {FORMAT!r}")
+        classes = check_classes(json.loads(metadata["classes"]))
+        if len(classes) > MAX_CLASSES or max(map(len, classes)) > MAX_NAME:
+            raise ValueError(f"over {MAX_CLASSES} classes, or a name of over {MAX_NAME} characters")
+        preprocessing = read_preprocessing(json.loads(metadata["preprocessing"]))
+        if max(preprocessing.crop) > MAX_CROP or max(preprocessing.resize) > MAX_RESIZE:
+            raise ValueError(f"pictures of {preprocessing.crop} pixels; {MAX_CROP} is the limit")
+        architecture = metadata["model"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ModelError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)[:300]
+        raise WeightsCorrupt(f"{name} is not what hand_in writes ({reason}); {AGAIN}") from error
+    return check_architecture(architecture), classes, preprocessing
+
+
+def _try(predictor: Predictor, name: str) -> None:
+    """WeightsError unless the model takes a picture of the promised size and answers with numbers."""
+    grey = torch.zeros(1, 3, *predictor.preprocessing.crop)
+    with evaluating(predictor.model), torch.inference_mode():
+        try:
+            answer = predictor.model(grey)
+        except (AssertionError, RuntimeError, ValueError) as error:  # a ViT takes one size
+            raise WeightsError(
+                f"{name}: {predictor.origin.name} takes no pictures of {predictor.preprocessing.crop} pixels "
+                f"({str(error)[:120]}); use image_transform(model) at the size that it was made for"
+            ) from error
+    if not bool(answer.isfinite().all()):
+        raise WeightsError(f"{name}: its answer to a grey picture holds NaN or infinity; train again with a lower rate")
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.is_floating_point() else tensor).contiguous().clone()

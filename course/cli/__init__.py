@@ -1,0 +1,11 @@
+"""The command `course`: each subcommand calls one function of the package and prints what comes back.
+
+app        the command itself, its error handling, and the list of its subcommands
+lab        course lab: open the learner's own notebooks
+doctor     course doctor: print what `diagnosis` found
+diagnosis  what this machine has, what is wrong with it, and the command that fixes it
+learning   course check, course progress
+building   course build, for authors
+fetch      course fetch: downloads for the full profile
+grading    course grade, report, export, release, for instructors
+"""

@@ -1,0 +1,268 @@
+"""What this machine has, what is wrong with it, and the command that mends it: `course doctor`."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import course
+from course.data import downloads
+from course.errors import CourseError
+from course.runtime import choose_device, choose_precision, home
+
+COURSE = Path(course.__file__).parent
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
+DISTRIBUTION = "pretrained-course"
+SHOWN = ("torch", "torchvision", "timm", "transformers", "ipywidgets", "jupyterlab")
+HUBS = ("huggingface.co", "download.pytorch.org")
+NETWORK_TIMEOUT_S = 3.0
+NEWEST_PYTHON = (3, 13)
+# The quick profile keeps about 200 MB of features and weights; pip's own packages are there already.
+_CONTAINER = "course doctor --print-dockerfile > Dockerfile"
+DISK_ENOUGH_MIB, DISK_LEAST_MIB = 2048, 200
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `status` is "ok", "warning" (the quick profile runs) or "problem" (it doesn't)."""
+
+    name: str
+    status: str
+    found: str
+    mend: str = ""
+
+
+def diagnose() -> list[Finding]:
+    """Everything `course doctor` looks at, in the order it is shown. Whatever is broken is found, never raised."""
+    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _python, _packages, _torch, _gpu, _weights, _kernel, _disk, _network, _full_profile, _sandbox,
+    )  # fmt: skip
+    return [finding for look in looks for finding in look()]
+
+
+def as_json(findings: list[Finding]) -> str:
+    """The findings as a JSON list, to be attached to a question for help."""
+    return json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False)
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    found = f"{version} at {sys.executable}"
+    if sys.version_info[:2] > NEWEST_PYTHON:
+        found += f"; the course is tested up to {'.'.join(map(str, NEWEST_PYTHON))}"
+        yield Finding("python", WARNING, found, "conda env create -f environment.yml")
+    else:
+        yield Finding("python", OK, found)
+
+
+def _packages() -> Iterator[Finding]:
+    """The packages everybody asks about, and any other that is missing or too old."""
+    from packaging.requirements import Requirement
+
+    try:
+        yield Finding("course", OK, f"{metadata.version(DISTRIBUTION)} at {COURSE}")
+        wanted = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
+    except metadata.PackageNotFoundError:
+        yield Finding(
+            "course",
+            WARNING,
+            f"at {COURSE}, not installed",
+            f"{_python_name()} -m pip install -e .",
+        )
+        wanted = [Requirement(name) for name in SHOWN]
+    for requirement in wanted:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        mend = f'{_python_name()} -m pip install "{requirement}"'
+        try:
+            version = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            yield Finding(requirement.name, PROBLEM, "not installed", mend)
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            yield Finding(requirement.name, PROBLEM, f"{version}, but the course needs {requirement.specifier}", mend)
+        elif requirement.name in SHOWN:
+            yield Finding(requirement.name, OK, version)
+
+
+def _torch() -> Iterator[Finding]:
+    """torch and torchvision are not only installed: they load, together."""
+    for name in ("torch", "torchvision"):
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a broken binary raises ImportError, OSError or RuntimeError
+            mend = f"{_python_name()} -m pip install --force-reinstall torch torchvision"
+            yield Finding(f"import {name}", PROBLEM, f"{type(error).__name__}: {error}", mend)
+            return
+
+
+def _gpu() -> Iterator[Finding]:
+    try:
+        import torch
+
+        device, why = choose_device()
+        precision, _ = choose_precision(device)
+        free, total = torch.cuda.mem_get_info() if device == "cuda" else (0, 0)
+    except Exception as error:  # torch that doesn't load is reported above; a driver may fail in any way
+        yield Finding("gpu", WARNING, f"cannot be asked: {error}", "nvidia-smi")
+        return
+    if device == "cuda":
+        memory = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+        yield Finding("gpu", OK, f"{why}, {memory}, trains in {precision}")
+    elif device == "cpu" and shutil.which("nvidia-smi"):
+        build = torch.version.cuda
+        found = f"there is nvidia-smi, but torch {torch.__version__} finds no GPU"
+        mend = "nvidia-smi" if build else "follow https://pytorch.org/get-started/locally for a CUDA build of torch"
+        yield Finding("gpu", WARNING, found, mend)
+    else:
+        yield Finding("gpu", OK, f"{why}: {device}, which the quick profile is made for")
+
+
+def _weights() -> Iterator[Finding]:
+    try:
+        from course.models import weights
+    except Exception as error:  # torch does not load
+        yield Finding("weights", PROBLEM, f"cannot be read without torch ({type(error).__name__})")
+        return
+    for name, bundled in weights.BUNDLED.items():
+        try:
+            path = weights.weights_path(name)
+        except (CourseError, OSError) as error:
+            yield Finding(f"weights {name}", PROBLEM, str(error).split("; run:")[0], bundled.repair)
+        else:
+            yield Finding(f"weights {name}", OK, f"sha256 {bundled.sha256[:8]}… as published, {path}")
+
+
+def _kernel() -> Iterator[Finding]:
+    """The kernel `python3`, which every notebook names, must be the Python that has the course."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    install = f"{_python_name()} -m ipykernel install --sys-prefix"
+    try:
+        spec = KernelSpecManager().get_kernel_spec("python3")
+    except NoSuchKernel:
+        yield Finding("kernel python3", PROBLEM, "there is none", install)
+        return
+    program = spec.argv[0]
+    # Jupyter itself replaces a bare name by the Python that it runs in.
+    bare = program in ("python", "python3", f"python3.{sys.version_info[1]}")
+    if bare or Path(program).absolute().parent == Path(sys.executable).absolute().parent:
+        yield Finding("kernel python3", OK, sys.executable)
+        return
+    mend = f"{_python_name()} -m jupyter kernelspec remove -f python3 && {install}"
+    yield Finding("kernel python3", PROBLEM, f"{spec.resource_dir} starts {program}, not {sys.executable}", mend)
+
+
+def _disk() -> Iterator[Finding]:
+    folder = home()
+    elsewhere = "export COURSE_HOME=/a/folder/you/can/write"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x" * 4096)
+        free_mib = shutil.disk_usage(folder).free // 2**20
+    except OSError as error:
+        found = f"{folder} cannot be written ({error.strerror}): features and progress are not kept"
+        yield Finding("disk", WARNING, found, elsewhere)
+        return
+    found = f"{free_mib / 1024:.1f} GiB free in {folder}"
+    if free_mib < DISK_LEAST_MIB:
+        yield Finding("disk", PROBLEM, found, elsewhere)
+    elif free_mib < DISK_ENOUGH_MIB:
+        yield Finding("disk", WARNING, f"{found}, little for the full profile", elsewhere)
+    else:
+        yield Finding("disk", OK, found)
+
+
+def _network() -> Iterator[Finding]:
+    """Whether the hubs answer, through a proxy if one is set. Only the full profile needs them."""
+    proxy = getproxies().get("https")
+    address = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}") if proxy else None
+    places = [(address.hostname or "", address.port or 3128)] if address else [(hub, 443) for hub in HUBS]
+    reached = downloads.reached(places, NETWORK_TIMEOUT_S)
+    silent = [host for host, _ in places if host not in reached]
+    names = ", ".join(host for host, _ in places)
+    if not silent:
+        yield Finding("network", OK, f"{'the proxy ' if proxy else ''}{names} answers")
+    else:
+        found = f"{', '.join(silent)} cannot be reached; the quick profile needs no network, the full one does"
+        mend = 'write PROFILE = "quick" into the first code cell of a notebook'
+        yield Finding("network", WARNING, found, mend)
+
+
+def _full_profile() -> Iterator[Finding]:
+    """What of the full profile's downloads is there. Nobody needs them for the quick one."""
+    try:
+        from course.zoo import full_profile
+
+        with redirect_stdout(io.StringIO()):  # what says which copy is damaged is no JSON
+            missing = [item for item in full_profile.ITEMS if not item.is_there()]
+    except Exception as error:  # torch that doesn't load is reported above; COURSE_DATA may be no folder
+        yield Finding("full profile", WARNING, f"{error}", "course fetch --list")
+        return
+    if not missing:
+        yield Finding("full profile", OK, "all that it needs was fetched")
+        return
+    size = sum(item.megabytes for item in missing)
+    found = f"{len(missing)} of {len(full_profile.ITEMS)} downloads missing ({size:,.0f} MB)"
+    if full_profile.mark().exists():
+        names = ", ".join(item.name for item in missing)
+        found = (
+            f"{found}: {names}, though it was fetched once; notebooks will fetch it again, or stop without a network"
+        )
+        yield Finding("full profile", WARNING, found, "course fetch --profile full")
+    else:
+        yield Finding("full profile", OK, f"{found}; only the full one needs them: course fetch --profile full")
+
+
+def _sandbox() -> Iterator[Finding]:
+    """Whether answers of others could be run safely. Only graders need it."""
+    if sys.platform != "linux":
+        yield Finding("sandbox", WARNING, "only graders need one, and it needs Linux")
+        return
+    program = shutil.which("bwrap")
+    if program is None:
+        yield Finding("sandbox", WARNING, "no bubblewrap; only graders need it", "sudo apt-get install bubblewrap")
+        return
+    command = [program, "--unshare-all", "--ro-bind", "/", "/", "true"]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
+        failure = run.stderr.strip() if run.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        failure = str(error)
+    if failure:
+        found = f"bubblewrap may not make namespaces ({failure.splitlines()[-1]}); only graders need it"
+        yield Finding("sandbox", WARNING, found, "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
+    else:
+        yield _proved(program)
+
+
+def _proved(program: str) -> Finding:
+    """Whether answers that attack the sandbox get anywhere."""
+    try:
+        from course.grading.sandbox.self_test import breaches
+
+        found = breaches()
+    except Exception as error:  # torch that doesn't load is reported above
+        return Finding("sandbox", WARNING, f"{program} runs, but {error}; only graders need it", _CONTAINER)
+    if found:
+        return Finding("sandbox", PROBLEM, f"an answer could {', '.join(found)}: grade nothing here", _CONTAINER)
+    return Finding("sandbox", OK, f"{program} runs, and the attacks on it got nowhere")
+
+
+def _python_name() -> str:
+    """This Python, as it is to be typed: `python` alone would be another one where no environment is active."""
+    return "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)

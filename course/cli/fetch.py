@@ -1,0 +1,60 @@
+"""The command `course fetch`: what the full profile needs, downloaded before the lesson."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from course.errors import UnknownName
+
+PROFILES = ("quick", "full")
+
+
+def fetch(
+    profile: Annotated[str, typer.Option(help="The profile to get ready for; quick needs no download.")] = "full",
+    only: Annotated[list[str] | None, typer.Option(help="A name that --list shows; may be repeated.")] = None,
+    show: Annotated[
+        bool, typer.Option("--list", help="Fetch nothing: show sizes, licences, and what is there.")
+    ] = False,
+) -> None:
+    """Download what the full profile needs, before a lesson say. Exit code 1: something could not be fetched.
+
+    What was cut off goes on where it stopped. COURSE_DATA names a folder that has it all already, copied from another
+    machine's COURSE_HOME/data.
+    """
+    from course.data import downloads
+    from course.zoo import full_profile
+
+    if profile not in PROFILES:
+        raise UnknownName.of("profile to fetch", profile, PROFILES)
+    items = full_profile.chosen(only or ()) if profile == "full" else []
+    if show:
+        Console(soft_wrap=True, highlight=False).print(_table(items))
+        return
+    if profile == "quick":
+        print("the quick profile needs no download")
+        return
+    failed = [(item, error) for item, error in full_profile.fetch(only or ()) if error]
+    for item, error in failed:
+        print(f"course: {item.name}: {error}", file=sys.stderr)
+    print(f"{len(items) - len(failed)} of {len(items)} ready; downloads are kept in {downloads.own_folder()}")
+    if full_profile.mark().exists():
+        print('everything is there: PROFILE = "auto" now means full on this machine')
+    raise typer.Exit(int(bool(failed)))
+
+
+def _table(items: list) -> Table:
+    """Names, sizes, licences and whether it is there, one row an item and one for the sum."""
+    columns = ("name", "what", "from", "chapters", "licence", "MB", "there")
+    table = Table(*columns, box=None, pad_edge=False, show_footer=True)
+    table.columns[5].justify = "right"
+    table.columns[5].footer = f"{sum(item.megabytes for item in items):,.0f}"
+    for item in items:
+        there = "yes" if item.is_there() else "no"
+        size = f"{item.megabytes:,.0f}"
+        table.add_row(item.name, item.what, item.source, item.chapters, item.licence, size, there)
+    return table

@@ -1,0 +1,286 @@
+"""The instructor's commands: grade, report, export, release. Each calls one function of course.grading."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from course.errors import GradingError
+
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d %H:%M"]
+
+
+class Policy(StrEnum):
+    """Which submission of a learner counts."""
+
+    last = "last"
+    best = "best"
+
+
+Out = Annotated[Path, typer.Option("--out", help="A folder for the reports, and for the gradebook unless named.")]
+Book = Annotated[str, typer.Option(help="A file, or a SQLAlchemy address such as postgresql+psycopg://…")]
+Counts = Annotated[Policy, typer.Option(help="Which submission of a learner counts in reports and exports.")]
+Solutions = Annotated[Path | None, typer.Option(help="The reference solutions; by default this clone's.")]
+
+
+def grade(
+    submissions: Annotated[
+        list[str], typer.Argument(help="Folders, globs, notebooks, or zips of Canvas or Moodle; capstones in them too.")
+    ],
+    out: Out,
+    gradebook: Book = "",
+    notebook: Annotated[str, typer.Option(help="The number of the notebook that all hand in, say 02.")] = "",
+    roster: Annotated[Path | None, typer.Option(help="A CSV of the class, to recognise learners by.")] = None,
+    due: Annotated[
+        datetime | None, typer.Option(formats=_TIMES, help="Later is marked late; no points are lost.")
+    ] = None,
+    hidden: Annotated[Path | None, typer.Option(help="Your own hidden judges, files like solutions/hidden/.")] = None,
+    capstone_pictures: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Hidden pictures of yours for capstones: FOLDER/class/picture or FOLDER/style/class/picture."
+        ),
+    ] = None,
+    solutions: Solutions = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0 for one a core.")] = 0,
+    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, to grade on its workers.")] = "",
+    policy: Counts = Policy.last,
+    trust: Annotated[
+        bool, typer.Option("--trust-submissions", help="No sandbox: for your own answers. Recorded in every grade.")
+    ] = False,
+) -> None:
+    """Grade notebooks in a sandbox and capstones as data, keep every grade as it is made, and write the reports.
+
+    Stopped at any moment and run again, it goes on where it was. Exit code 1: something could not be graded.
+    """
+    from course.grading.run.class_run import grade_class
+
+    _need_driver(gradebook)
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    lines = _Lines()
+    with bars, _ended_by_sigterm():
+        bar = bars.add_task("grading", total=None, rate="")
+
+        def on_begin(total: int) -> None:
+            bars.update(bar, total=total)
+            if not console.is_terminal:
+                lines.begin(total)
+
+        def on_progress(done: int, summary: object) -> None:
+            speed = bars.tasks[0].speed
+            bars.update(bar, completed=done, rate=f"{speed:.1f} a second" if speed else "")
+            if not console.is_terminal:
+                lines.go_on(done)
+
+        try:
+            summary = grade_class(
+                submissions,
+                out,
+                gradebook=gradebook,
+                notebook=_number(notebook),
+                hidden=_folder(hidden, "--hidden"),
+                solutions=_folder(solutions, "--solutions"),
+                roster=roster,
+                due=due,
+                jobs=jobs,
+                scheduler=scheduler,
+                level="trusted" if trust else "sandbox",
+                policy=policy.value,
+                hidden_pictures=[
+                    _folder(folder, "--capstone-pictures") or folder for folder in capstone_pictures or ()
+                ],
+                tell=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+                on_begin=on_begin,
+                on_progress=on_progress,
+            )
+        except KeyboardInterrupt as stopped:
+            print("\nstopped; what was graded is kept, and the same command goes on from there", file=sys.stderr)
+            raise typer.Exit(143 if isinstance(stopped, _Terminated) else 130) from None
+    for line in (*summary.problems, *(f"not graded, our fault: {failure}" for failure in summary.failures)):
+        print(_plain(line))
+    counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
+    print(
+        f"{summary.submissions} submissions in {summary.seconds:.0f} s; exercises: "
+        + (f"{summary.statuses.total()} new ({counts})" if counts else "none new")
+        + (f", {summary.already} graded before" if summary.already else "")
+        + (f"; {summary.copies} more are in copies of the same files" if summary.copies else "")
+    )
+    print(f"the class: {out / 'index.html'}; a page for each learner: {out / 'learners'}")
+    raise typer.Exit(int(bool(summary.problems or summary.failures)))
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came: to end as on Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Meanwhile SIGTERM raises, so that the workers are ended and what they share is cleaned up."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the cleaning up
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Lines:
+    """Progress for a log: a plain line a tenth of the way, and at most one every few seconds."""
+
+    def __init__(self, every_s: float = 5.0) -> None:
+        self._every_s, self._started, self._said, self._total, self._next = every_s, 0.0, 0.0, 0, 0.0
+
+    def begin(self, total: int) -> None:
+        self._started = self._said = time.monotonic()
+        self._total, self._next = total, total / 10
+        self._say(f"{total} submissions; what is new waits until the reference solutions have proven the machine")
+
+    def go_on(self, done: int) -> None:
+        now = time.monotonic()
+        if done < self._next or now - self._said < self._every_s:
+            return
+        self._said, self._next = now, done + self._total / 10
+        self._say(f"{done} of {self._total} submissions after {now - self._started:.0f} s")
+
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+def report(out: Out, gradebook: Book = "", policy: Counts = Policy.last, solutions: Solutions = None) -> None:
+    """Write the reports again, and print the class as a table."""
+    from course.grading.run.class_run import report as write
+
+    with _open(gradebook, out) as book:
+        page = write(book, out, policy=policy.value, solutions=_folder(solutions, "--solutions"))
+        table = Table("learner", "name", "notebook", "score", "of", "late")
+        for standing in book.standings(policy.value, details=False):
+            score = "–" if standing.score is None else f"{standing.score:g}"
+            late = "late" if standing.late else ""
+            notebook = standing.notebook or "unreadable"
+            points = f"{standing.points:g}" if standing.grades else "–"
+            name = _plain(standing.submission.full_name)
+            table.add_row(_plain(standing.learner), name, notebook, score, points, late)
+        for learner, name in book.absent().items():
+            table.add_row(_plain(learner), _plain(name), "nothing came", "–", "–", "")
+    Console().print(table)
+    print(page)
+
+
+def export(
+    path: Annotated[Path, typer.Argument(help="The file to write.")],
+    format: Annotated[str, typer.Option(help="canvas, moodle, gradescope, github-classroom, github-actions, csv, …")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="Where the grades come from: the --out of `course grade`, with its gradebook."),
+    ] = Path(),
+    gradebook: Book = "",
+    notebook: Annotated[str | None, typer.Option(help="Only this notebook, say 02.")] = None,
+    learner: Annotated[str | None, typer.Option(help="Only this learner.")] = None,
+    roster: Annotated[Path | None, typer.Option(help="The CSV that Canvas or Moodle exported.")] = None,
+    assignment: Annotated[str | None, typer.Option(help="Canvas's column, by its title or number.")] = None,
+    policy: Counts = Policy.last,
+) -> None:
+    """Write the grades that count in the format of another system."""
+    from course.grading.exports import export as write
+
+    with _open(gradebook, out) as book:
+        exported = write(
+            book,
+            format,
+            path,
+            policy=policy.value,
+            notebook=notebook,
+            learner=learner,
+            roster=roster,
+            assignment=assignment,
+        )
+    print(exported)
+    print(path)
+
+
+def release(
+    out: Annotated[Path, typer.Option("--out", help="A folder for the class, or with --gradescope the zip.")],
+    gradescope: Annotated[str, typer.Option(help="Build Gradescope's autograder for this notebook, say 02.")] = "",
+    hidden: Annotated[Path | None, typer.Option(help="Your own hidden judges, for --gradescope.")] = None,
+) -> None:
+    """Write what a class gets: notebooks and the library, no answers, with a manifest of hashes."""
+    from course.grading import release as module
+
+    if gradescope:
+        known = out.exists()
+        written = module.release_gradescope(out, _number(gradescope), hidden=_folder(hidden, "--hidden"))
+        print(f"{written}{' (replaced: it draws other inputs than the one before)' if known else ''}")
+        return
+    released = module.release(out)
+    print(f"{len(released.files)} files in {released.folder}")
+
+
+def _open(gradebook: str, out: Path):
+    """The gradebook that is named, or the one in the folder; it must be there."""
+    from course.grading.gradebook import Gradebook
+    from course.grading.run.class_run import GRADEBOOK
+
+    _need_driver(gradebook)
+    place = gradebook or out / GRADEBOOK
+    if "://" not in str(place) and not Path(place).exists():
+        raise GradingError(
+            f"there is no gradebook at {place}; name the folder that course grade wrote to: --out FOLDER"
+        )
+    return Gradebook.open(place)
+
+
+def _need_driver(gradebook: str) -> None:
+    """Raise GradingError for PostgreSQL without psycopg, which the course's extra brings."""
+    if gradebook.startswith(("postgres://", "postgresql://", "postgresql+psycopg://")) and not find_spec("psycopg"):
+        raise GradingError(
+            "a gradebook on PostgreSQL needs its driver, psycopg, which is not installed; run: "
+            'python -m pip install -e ".[grade,postgres]"'
+        )
+
+
+def _number(notebook: str) -> str:
+    """The notebook's number, from "2", "02" or its whole name."""
+    from course.grading.digests import graded_notebooks
+
+    number = Path(notebook).name[:2].rstrip("_.").zfill(2) if notebook else ""
+    if number and number not in (known := graded_notebooks()):
+        raise GradingError(f"there is no notebook {notebook} with exercises; use one of {', '.join(known)}")
+    return number
+
+
+def _folder(path: Path | None, option: str) -> Path | None:
+    if path is not None and not path.is_dir():
+        raise GradingError(f"{option} {path} is no folder")
+    return path
+
+
+def _plain(line: str) -> str:
+    """The line without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "·" for character in line)

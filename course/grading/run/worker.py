@@ -1,0 +1,178 @@
+"""What a worker process does: read a submission as data, judge one exercise of it outside the sandbox that ran it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from course.authoring.setup_cell import PARAMETERS, setup_source
+from course.errors import CanaryFailed, ExerciseError, TimeLimitReached
+from course.grading.digests import judges_digest, seed_digest
+from course.grading.grades import MACHINERY, Grade
+from course.grading.sandbox.runner import MachineryFailure, Sandbox, SandboxedRunner
+from course.grading.work import TRIES, Attempt, Reading, Settings
+from course.judging.answers import Answer, cells_of, find_answers, syntax_error
+from course.judging.definitions import Statement, execute, needed_statements
+from course.judging.exercise import Exercise, Judge, exercises_of, find_exercise, hidden_judges
+from course.judging.results import Result
+from course.judging.runner import LocalRunner
+from course.judging.timelimit import time_limit
+from course.judging.verdict import judge, unattempted, unreadable
+
+READ_LIMIT_S = 30.0
+
+
+def read(content: bytes, notebook: str = "") -> Reading:
+    """The attempts in a notebook, every exercise of it once; `notebook` is its number where the cells don't tell.
+
+    The setup cell is the released one, which a learner may have lost; what follows it, the learner's own.
+    """
+    try:
+        with time_limit(READ_LIMIT_S):
+            cells = cells_of(content, "the notebook")
+            answers = {answer.exercise.id: answer for answer in find_answers(cells)}
+            cells = [{"source": source} for source in (PARAMETERS, setup_source())] + cells
+            numbers = sorted({exercise_id[:2] for exercise_id in answers})
+            if notebook in numbers or (notebook and not numbers):  # else it is another chapter's, whatever was expected
+                numbers = [notebook]
+            attempts = tuple(
+                _attempt(exercise, answers.get(exercise.id), cells)
+                for number in numbers
+                for exercise in exercises_of(number)
+            )
+    except TimeLimitReached as error:
+        return Reading(notebook, problem=str(error))
+    except ExerciseError as error:
+        return Reading(notebook, problem=str(error), lasting=True)
+    except Exception as error:  # whatever a file made by hand brings about is the file's fault
+        return Reading(notebook, problem=f"the notebook cannot be read ({type(error).__name__}); ask for it again")
+    if not attempts:
+        problem = "the notebook holds no exercise of the course; ask for the one that was handed out"
+        return Reading(problem=problem, lasting=True)
+    return Reading(numbers[0], attempts)
+
+
+def _attempt(exercise: Exercise, answer: Answer | None, cells: list[dict]) -> Attempt:
+    about = exercise.id, exercise.points
+    if answer is None:
+        return Attempt(*about, notes=("no cell holds this exercise",))
+    if message := syntax_error(answer.source):
+        return Attempt(*about, answer.source, problem=message, notes=answer.notes)
+    if not answer.attempted:
+        return Attempt(*about, answer.source, notes=answer.notes)
+    statements = tuple((statement.cell, statement.index) for statement in needed_statements(cells, [answer]))
+    return Attempt(*about, answer.source, statements, notes=answer.notes)
+
+
+def grade_attempt(settings: Settings, submission: str, attempt: Attempt, judges: str) -> Grade:
+    """The grade of one exercise. Raises CanaryFailed or SandboxMissing where this machine cannot grade at all."""
+    return _machine(settings).grade_attempt(submission, attempt, judges)
+
+
+_here = threading.local()  # one machine for each thread that grades: a sandbox runs one exercise at a time
+
+
+def _machine(settings: Settings) -> Machine:
+    if getattr(_here, "settings", None) != settings:
+        if machine := getattr(_here, "machine", None):
+            machine.close()
+        _here.machine, _here.settings = Machine(settings), settings
+    return _here.machine
+
+
+class Machine:
+    """A sandbox on this machine, with the judges that decide outside it, and the proof that both work."""
+
+    def __init__(self, settings: Settings) -> None:
+        torch.set_num_threads(1)
+        self.settings = settings
+        self.name = socket.gethostname()
+        with tempfile.TemporaryDirectory(prefix="course-hidden-") as folder:  # only its owner can read it
+            for name, source in settings.hidden:
+                Path(folder, name).write_text(source, encoding="utf-8")
+            self._hidden = hidden_judges(Path(folder))
+        # Elsewhere than on Linux there is no sandbox, and an answer that is trusted runs in this process.
+        here = settings.level == "trusted" and sys.platform != "linux"
+        private = [Path(folder) for folder in settings.private]
+        self._sandbox = None if here else Sandbox(settings.level, private=private)
+        self._proved: set[str] = set()
+
+    def close(self) -> None:
+        if self._sandbox:
+            self._sandbox.close()
+
+    def grade_attempt(self, submission: str, attempt: Attempt, judges: str) -> Grade:
+        """The grade of one exercise; the reference solution of its notebook has full marks here, or CanaryFailed."""
+        started = time.monotonic()
+        notebook = attempt.exercise[:2]
+        if judges != judges_digest(notebook, self.settings.hidden):
+            raise CanaryFailed(f"{self.name} has other judges of notebook {notebook}; install the same course there")
+        self._prove(notebook)
+        seed = seed_digest(self.settings.secret, submission)
+        exercise = find_exercise(attempt.exercise)
+        deciding = self._judges(exercise)
+        result, trouble = self._judge(attempt, exercise, deciding, seed)
+        return Grade(
+            submission=submission,
+            exercise=exercise.id,
+            judges=judges,
+            seed=seed,
+            status=result.status if result else MACHINERY,
+            score=result.score if result else None,
+            points=sum(judge.points for judge in deciding),
+            outcomes=result.outcomes if result else (),
+            failure=result.failure if result else None,
+            printed=result.printed if result else "",
+            notes=(*attempt.notes, *trouble),
+            source=attempt.source,
+            isolation=self.settings.level,
+            seconds=time.monotonic() - started,
+            machine=self.name,
+            graded_at=datetime.now(UTC),
+        )
+
+    def _judges(self, exercise: Exercise) -> list[Judge]:
+        return [*exercise.judges, *(judge for judge in self._hidden if judge.exercise_id == exercise.id)]
+
+    def _judge(
+        self, attempt: Attempt, exercise: Exercise, judges: list[Judge], seed: str
+    ) -> tuple[Result | None, list[str]]:
+        """The result, or None with what went wrong on our side at each try."""
+        if attempt.problem:
+            return unreadable(exercise, attempt.problem, judges), []
+        if not attempt.statements:
+            return unattempted(exercise, judges=judges), []
+        statements = [Statement(*place) for place in attempt.statements]
+        runner = SandboxedRunner(self._sandbox, statements) if self._sandbox else LocalRunner(execute(statements))
+        trouble: list[str] = []
+        for _ in range(TRIES):
+            try:
+                return judge(exercise, runner, judges=judges, secret=seed, seed=int(seed[:7], 16)), []
+            except Exception as error:  # in a case, a judge or the sandbox: never the answer's fault
+                trouble.append(f"{type(error).__name__}: {error}"[:500])
+                if self._sandbox and isinstance(error, (MachineryFailure, OSError)):
+                    self._sandbox.restart()
+        return None, trouble
+
+    def _prove(self, notebook: str) -> None:
+        """Raise CanaryFailed unless the reference solution gets full marks on this machine."""
+        if notebook in self._proved:
+            return
+        content = dict(self.settings.canary).get(notebook)
+        for attempt in read(content, notebook).attempts if content else ():
+            exercise = find_exercise(attempt.exercise)
+            result, trouble = self._judge(attempt, exercise, self._judges(exercise), seed_digest("canary", notebook))
+            if result is None or not result.passed:
+                why = "; ".join(trouble) or str(result)
+                raise CanaryFailed(
+                    f"on {self.name} the reference solution of {exercise.id} does not get full marks, so nothing is "
+                    f"graded there; run `course doctor` on it, and mend what it finds:\n{why}"
+                )
+        self._proved.add(notebook)

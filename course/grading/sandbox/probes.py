@@ -1,0 +1,104 @@
+"""The exercises as the sandbox may see them: probes, and what those reach by name. No case, judge or expected value.
+
+An answer that runs beside a judge could call it, or read what it compares with.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+import course
+from course.judging.answers import names_bound
+
+PACKAGE = "course.exercises"
+
+
+@dataclass
+class _Module:
+    """One source file: its top-level statements, which of them bind which name, and which are kept."""
+
+    name: str
+    nodes: list[ast.stmt]
+    kept: set[int]
+
+    def binders(self, name: str) -> list[int]:
+        return [index for index, node in enumerate(self.nodes) if name in names_bound(node)]
+
+
+def write_probes(folder: Path, exercises: Path | None = None) -> None:
+    """Write the exercise packages of the course, without cases and judges, to a folder."""
+    source = exercises or Path(course.__file__).resolve().parent / "exercises"
+    for path, text in pruned(source).items():
+        target = folder / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+
+def pruned(folder: Path) -> dict[Path, str]:
+    """Each file of the exercise packages with what the probes need of it."""
+    paths = {_dotted(path, folder): path for path in sorted(folder.rglob("*.py"))}
+    modules = {
+        name: _Module(name, ast.parse(path.read_text(encoding="utf-8")).body, set()) for name, path in paths.items()
+    }
+    waiting = [
+        (module.name, index)
+        for module in modules.values()
+        for index, node in enumerate(module.nodes)
+        if paths[module.name].name == "__init__.py" or _is_probe(node) or _is_future(node)
+    ]
+    while waiting:
+        name, index = waiting.pop()
+        module = modules[name]
+        if index in module.kept:
+            continue
+        module.kept.add(index)
+        waiting += _needs(module, module.nodes[index], modules)
+    return {paths[module.name]: _source(module) for module in modules.values()}
+
+
+def _dotted(path: Path, folder: Path) -> str:
+    parts = path.relative_to(folder).with_suffix("").parts
+    return ".".join([PACKAGE, *(part for part in parts if part != "__init__")])
+
+
+def _is_probe(node: ast.stmt) -> bool:
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+    return any(isinstance(part, ast.Attribute) and part.attr == "probe" for part in decorators)
+
+
+def _is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def _needs(module: _Module, node: ast.stmt, modules: dict[str, _Module]) -> list[tuple[str, int]]:
+    """The statements, here and in other exercise modules, that this one refers to."""
+    if isinstance(node, ast.ImportFrom) and node.module in modules:
+        return [place for alias in node.names for place in _places(modules, str(node.module), alias.name)]
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    found = [(module.name, index) for name in names for index in module.binders(name)]
+    for part in ast.walk(node):
+        if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+            other = _imported_module(module, part.value.id)
+            found += _places(modules, other, part.attr)
+    return found
+
+
+def _places(modules: dict[str, _Module], module: str, name: str) -> list[tuple[str, int]]:
+    return [(module, index) for index in modules[module].binders(name)] if module in modules else []
+
+
+def _imported_module(module: _Module, alias: str) -> str:
+    """The module that this name stands for, if `from course.exercises... import module` bound it."""
+    for node in module.nodes:
+        if isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                if (name.asname or name.name) == alias:
+                    return f"{node.module}.{name.name}"
+    return ""
+
+
+def _source(module: _Module) -> str:
+    kept = [node for index, node in enumerate(module.nodes) if index in module.kept]
+    return ast.unparse(ast.Module(kept, [])) + "\n"

@@ -1,0 +1,15 @@
+from .checking import check as check
+from .checking import check_notebook as check_notebook
+from .checking import hint as hint
+from .exercise import Exercise as Exercise
+from .exercise import exercises_of as exercises_of
+from .exercise import find_exercise as find_exercise
+from .expectations import Unusable as Unusable
+from .expectations import Wrong as Wrong
+from .expectations import expect as expect
+from .expectations import expect_close as expect_close
+from .expectations import expect_equal as expect_equal
+from .expectations import need as need
+from .overview import progress as progress
+from .runner import LocalRunner as LocalRunner
+from .verdict import judge as judge

@@ -1,0 +1,15 @@
+from .backbones import categories as categories
+from .backbones import image_transform as image_transform
+from .backbones import load_backbone as load_backbone
+from .backbones import origin_of as origin_of
+from .freezing import evaluating as evaluating
+from .freezing import freeze as freeze
+from .freezing import is_frozen as is_frozen
+from .freezing import set_train as set_train
+from .freezing import trainable_parameters as trainable_parameters
+from .freezing import unfreeze as unfreeze
+from .heads import Head as Head
+from .heads import find_head as find_head
+from .heads import replace_head as replace_head
+from .parameter_groups import param_groups as param_groups
+from .parameter_groups import stages as stages

@@ -1,0 +1,205 @@
+"""One experiment over several settings and seeds, with intervals; and the stored tables of experiments run before."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import course
+from course.errors import EmptyData, UnknownName
+from course.notebook.progress_bars import bar
+from course.runtime import seed_everything
+
+TABLES = Path(course.__file__).parent / "data" / "assets" / "tables"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over `n` seeds with its 95 % t interval: mean ± half_width, which is infinite for one seed alone."""
+
+    mean: float
+    half_width: float
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Interval:
+        """The interval of these values, after Student (1908)."""
+        n = len(values)
+        if n < 2:
+            return cls(statistics.fmean(values), math.inf, n)
+        from scipy.special import stdtrit
+
+        half_width = float(stdtrit(n - 1, 0.975)) * statistics.stdev(values) / math.sqrt(n)
+        return cls(statistics.fmean(values), half_width, n)
+
+    @property
+    def low(self) -> float:
+        return self.mean - self.half_width
+
+    @property
+    def high(self) -> float:
+        return self.mean + self.half_width
+
+    @property
+    def excludes_zero(self) -> bool:
+        """True if the interval lies on one side of 0: for a difference, the one setting is ahead."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f}" + ("" if math.isinf(self.half_width) else f" ± {self.half_width:.2f}")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` measured: one dict a run in `rows`, with its setting, its seed and its metrics."""
+
+    rows: list[dict[str, Any]]
+
+    @property
+    def settings(self) -> list[str]:
+        """The names of the settings, in the order they were given."""
+        return list(dict.fromkeys(row["setting"] for row in self.rows))
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names of what was measured."""
+        return [name for name in self.rows[0] if name not in ("setting", "seed")]
+
+    def values(self, setting: str, metric: str | None = None) -> list[float]:
+        """One value a seed, in the order of the seeds. `metric` is the first one unless given."""
+        metric = metric or self.metrics[0]
+        if setting not in self.settings:
+            raise UnknownName.of("setting", setting, self.settings)
+        if metric not in self.metrics:
+            raise UnknownName.of("metric", metric, self.metrics)
+        return [row[metric] for row in self.rows if row["setting"] == setting]
+
+    def interval(self, setting: str, metric: str | None = None) -> Interval:
+        """The mean over seeds with its interval."""
+        return Interval.of(self.values(setting, metric))
+
+    def paired(self, a: str, b: str, metric: str | None = None) -> Interval:
+        """How far `a` is above `b`, seed by seed: what the seeds share (data, start) cancels out."""
+        pairs = zip(self.values(a, metric), self.values(b, metric), strict=True)
+        return Interval.of([first - second for first, second in pairs])
+
+    def table(self) -> str:
+        """Settings down, metrics across: mean ± half-width of the 95 % interval, as text."""
+        return _text_table(self._cells())
+
+    def _cells(self) -> list[list[str]]:
+        body = [[name, *(str(self.interval(name, metric)) for metric in self.metrics)] for name in self.settings]
+        return [["setting", *(metric.replace("_", " ") for metric in self.metrics)], *body]
+
+    def __repr__(self) -> str:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        return _html_table(self._cells())
+
+
+def compare(
+    run: Callable[[Any, int], float | dict[str, float]],
+    settings: Mapping[str, Any] | Iterable[Any],
+    seeds: Iterable[int] = (0, 1, 2),
+) -> Comparison:
+    """`run(setting, seed)` for every setting and seed, as a `Comparison`.
+
+    `run` returns a number, called "value", or a dict of numbers by name. Settings come as a dict from name to setting,
+    or as a list, whose entries are their own names. Python's, numpy's and torch's generators are seeded for each run.
+    """
+    named = dict(settings) if isinstance(settings, Mapping) else {str(setting): setting for setting in settings}
+    plan = [(name, seed) for seed in seeds for name in named]
+    if not plan:
+        raise EmptyData("there is nothing to compare; give at least one setting and one seed")
+    rows = []
+    for name, seed in bar(plan, "comparing", total=len(plan)):
+        seed_everything(seed)
+        result = run(named[name], seed)
+        measured = result if isinstance(result, Mapping) else {"value": result}
+        rows.append({"setting": name, "seed": seed, **{key: float(value) for key, value in measured.items()}})
+    order = list(named)
+    return Comparison(sorted(rows, key=lambda row: order.index(row["setting"])))
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """Rows that a benchmark measured earlier, with the command, the commit and the machine."""
+
+    name: str
+    command: str
+    commit: str
+    machine: str
+    rows: list[dict[str, Any]]
+
+    @property
+    def source(self) -> str:
+        """One line that says that these figures are stored, and where they come from."""
+        return f"stored, not measured now: `{self.command}` at {self.commit} on {self.machine}"
+
+    def _cells(self) -> list[list[str]]:
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        return [names, *([_plain(row.get(name)) for name in names] for row in self.rows)]
+
+    def __repr__(self) -> str:
+        return f"{_text_table(self._cells())}\n{self.source}"
+
+    def _repr_html_(self) -> str:
+        return f"{_html_table(self._cells())}<p>{html.escape(self.source)}</p>"
+
+
+def stored_table(name: str) -> StoredTable:
+    """The table of that name; UnknownName if no benchmark has written it."""
+    path = TABLES / f"{name}.json"
+    if not path.is_file():
+        raise UnknownName.of("stored table", name, (file.stem for file in TABLES.glob("*.json")))
+    return StoredTable(name, **json.loads(path.read_text(encoding="utf-8")))
+
+
+def write_table(name: str, rows: list[dict[str, Any]], *, command: str, folder: Path = TABLES) -> Path:
+    """Store what a benchmark measured with `command`, beside this commit and this machine; the file's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"command": command, "commit": _commit(), "machine": _machine(), "rows": rows}
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _commit() -> str:
+    try:
+        git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "no commit"
+
+
+def _machine() -> str:
+    import torch
+
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{gpu}, torch {torch.__version__}"
+
+
+def _text_table(cells: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _html_table(cells: list[list[str]]) -> str:
+    head, *body = [[html.escape(cell) for cell in row] for row in cells]
+    rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
+    return f"<table><thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr></thead><tbody>{rows}</tbody></table>"

@@ -1,0 +1,256 @@
+"""The training loop: `train_one_epoch`, `evaluate`, and `fit`, which repeats the two and looks after the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from course.errors import TrainingError
+from course.models.freezing import evaluating, set_train, trainable_parameters
+from course.notebook.progress_bars import bar
+from course.runtime import is_live, place
+from course.training.batches import Batch, Chunk
+from course.training.checkpoints import Run
+from course.training.engine import Engine
+from course.training.history import History
+from course.training.metrics import Measured, Tally, ignored_label, measure
+from course.training.schedules import cosine, make_schedule
+
+__all__ = ["History", "cosine", "evaluate", "fit", "train_one_epoch"]
+
+
+def fit(
+    model: nn.Module,
+    train_loader: Iterable,
+    val_loader: Iterable | None = None,
+    *,
+    epochs: int,
+    lr: float = 1e-3,
+    optimizer: torch.optim.Optimizer | None = None,
+    loss_fn: Callable | None = None,
+    schedule: Any = None,
+    clip_norm: float | None = None,
+    accumulate: int = 1,
+    patience: int | None = None,
+    checkpoint: str | Path | None = None,
+    device: str | Engine = "auto",
+    precision: str = "auto",
+    compile: bool = False,
+    verbose: bool = True,
+) -> History:
+    """The `History` of `epochs` epochs of training; `model` is changed in place, and left in eval mode.
+
+    A loader gives (inputs, labels). Frozen parts of the model stay as they are. The optimizer is AdamW over the
+    trainable parameters with rate `lr`, unless one is given (`lr` is then not used); the loss is cross-entropy.
+    `schedule` is "cosine" (with a warm-up over a tenth of the steps), a function from the step to a factor, or a torch
+    scheduler; it moves after every step. A step uses `accumulate` batches and gradients of norm `clip_norm` at most.
+    After `patience` epochs without a lower validation loss the best weights come back and training ends.
+    With `checkpoint`, each finished epoch is kept in that file; the same call made again goes on after the last one.
+    `compile` has torch.compile translate the model first: a minute or more, for faster steps from then on.
+    Raises EmptyData, BadLabels, NonFiniteLoss, OutOfMemory, BadCheckpoint, or TrainingError for impossible settings.
+
+    Several processes, one a GPU, share each step if `torchrun --nproc-per-node 2 script.py` or `accelerate launch
+    script.py` started them, on one machine or more. In a notebook restart the kernel, set up without touching a GPU,
+    and put all else into a function that loads model and data and calls `fit`:
+
+        course.setup(PROFILE, SEED, device="cpu")
+        accelerate.notebook_launcher(train, num_processes=2)
+
+    N processes with loaders of `batch_size` B do what one does with N x B. The main one alone prints, and writes the
+    checkpoint, to a folder that all can read. BatchNorm that isn't frozen sees the batch of its own process only.
+    """
+    engine = Engine.on(device, precision, compiles=compile)
+    engine.place(model)
+    if optimizer is None:
+        optimizer = torch.optim.AdamW(_trainable(model), lr=lr, fused=engine.device.type == "cuda" or None)
+    _check_settings(model, optimizer, epochs, accumulate, patience, val_loader)
+    history, loaders = History(), (train_loader, val_loader)
+    for loader in loaders:
+        engine.share(loader)  # before a checkpoint notes the generators: a shared loader has one of its own
+    run = Run(model, optimizer, engine.scaler, history, loaders, keep_best=patience is not None)
+    steps = engine.steps(train_loader, accumulate)
+    settings: dict[str, Any] = {"clip_norm": clip_norm, "accumulate": accumulate}
+    run.describe(epochs=epochs, schedule=schedule, steps=steps, **settings)
+    run.schedule = make_schedule(schedule, optimizer, steps and steps * epochs)
+    run.resume(checkpoint, engine)
+    show = _Display(verbose and engine.is_main)
+    engine.take_peak_memory()  # of what was before
+
+    left = range(len(history), epochs)
+    # Without the table an epoch may be too short for a bar of its own, and all of them long enough for one.
+    for _ in left if verbose or not engine.is_main else bar(left, "epochs"):
+        if _is_stale(history, patience):
+            break
+        started, epoch = time.perf_counter(), len(history) + 1
+        row: dict[str, Any] = {"epoch": epoch, "lr": optimizer.param_groups[-1]["lr"]}
+        means = train_one_epoch(
+            model,
+            train_loader,
+            optimizer,
+            loss_fn=loss_fn,
+            schedule=run.schedule,
+            device=engine,
+            epoch=epoch,
+            **settings,
+        )
+        row |= _named("train", means)
+        if val_loader is not None:
+            row |= _named("val", evaluate(model, val_loader, loss_fn=loss_fn, device=engine))
+        history.rows.append({**row, **engine.take_peak_memory(), "seconds": time.perf_counter() - started})
+        show(history)
+        run.end_epoch(checkpoint, engine)
+
+    if _is_stale(history, patience):
+        history.note = f"no lower val_loss for {patience} epochs: the weights of epoch {history.best['epoch']} are back"
+        show(history)
+    run.restore_best()
+    model.eval()
+    return history
+
+
+def train_one_epoch(
+    model: nn.Module,
+    loader: Iterable,
+    optimizer: torch.optim.Optimizer,
+    *,
+    loss_fn: Callable | None = None,
+    schedule: Any = None,
+    clip_norm: float | None = None,
+    accumulate: int = 1,
+    device: str | Engine = "auto",
+    epoch: int = 1,
+) -> dict[str, float]:
+    """The mean loss, the accuracy and the number of samples of one pass over `loader`; `model` learns in place.
+
+    Means are over labels (samples, or the pixels or words that the loss doesn't ignore), so a small last batch counts
+    for what it is. `epoch` is named if the loss goes wrong.
+    """
+    engine = Engine.on(device)
+    network = engine.place(model)
+    set_train(model)
+    tally = Tally(engine, epoch)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for step in _groups(engine.batches(loader, f"epoch {epoch}"), accumulate):
+        tally.add(_gradients(network, step, optimizer, loss_fn, engine), len(step), optimizer)
+        if clip_norm is not None:
+            engine.scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(parameters, clip_norm)
+        engine.scaler.step(optimizer)
+        engine.scaler.update()
+        if schedule is not None:
+            schedule.step()
+    engine.share_buffers(model)
+    return tally.means()
+
+
+def evaluate(
+    model: nn.Module, loader: Iterable, *, loss_fn: Callable | None = None, device: str | Engine = "auto"
+) -> dict[str, float]:
+    """The mean loss, the accuracy and the number of samples over `loader`, in eval mode; modes are restored."""
+    engine = Engine.on(device)
+    engine.place(model)
+    tally = Tally(engine)
+    with evaluating(model), torch.inference_mode():
+        for batch in engine.batches(loader, "evaluating"):
+            tally.add(_in_memory(engine, [batch], loss_fn, lambda chunk: measure(model, chunk, loss_fn, engine)[1]), 1)
+    return tally.means()
+
+
+def _gradients(
+    network: nn.Module, step: list[Batch], optimizer: torch.optim.Optimizer, loss_fn: Callable | None, engine: Engine
+) -> list[Measured]:
+    """Leaves the gradient of the mean loss over all batches of a step in the parameters, chunk by chunk."""
+
+    def backward(chunk: Chunk) -> Measured:
+        with engine.exchange(network, chunk):
+            loss, measured = measure(network, chunk, loss_fn, engine)
+            engine.scaler.scale(loss if chunk.weight == 1 else loss * chunk.weight).backward()
+        return measured
+
+    return _in_memory(engine, step, loss_fn, backward, before=optimizer.zero_grad)
+
+
+def _in_memory(
+    engine: Engine,
+    batches: list[Batch],
+    loss_fn: Callable | None,
+    work: Callable[[Chunk], Measured],
+    before: Callable | None = None,
+) -> list[Measured]:
+    """What `work` gives for each chunk of these batches; all is done again in smaller chunks where memory runs out."""
+    while True:
+        try:
+            if before is not None:
+                before()
+            return [work(chunk) for chunk in engine.chunks(batches, ignored_label(loss_fn))]
+        except RuntimeError as error:
+            engine.shrink(batches, error)
+        engine.free_memory()  # not before: the error held what the attempt had made
+
+
+def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    batches = iter(batches)
+    while group := list(islice(batches, size)):
+        yield group
+
+
+def _check_settings(
+    model: nn.Module, optimizer: Any, epochs: int, accumulate: int, patience: int | None, val_loader: Any
+) -> None:
+    """Raises TrainingError for settings under which nothing, or something else than meant, would be learned."""
+    trainable = {id(parameter) for parameter in _trainable(model)}
+    if not trainable & {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}:
+        raise TrainingError(
+            "the optimizer holds none of the model's trainable parameters; make it after the last change to the model "
+            "(a new head, unfreezing), from trainable_parameters(model)"
+        )
+    if epochs < 0 or accumulate < 1:
+        raise TrainingError(f"epochs={epochs}, accumulate={accumulate}: epochs start at 0, accumulate at 1")
+    if patience is not None and (patience < 1 or val_loader is None):
+        raise TrainingError(f"patience={patience} needs a val_loader to watch, and at least 1 epoch")
+
+
+def _trainable(model: nn.Module) -> list[nn.Parameter]:
+    parameters = trainable_parameters(model)
+    if not parameters:
+        raise TrainingError(
+            "the model is frozen from end to end; unfreeze a part, or replace the head: it comes trainable"
+        )
+    return parameters
+
+
+def _is_stale(history: History, patience: int | None) -> bool:
+    return patience is not None and history.epochs_since_best >= patience
+
+
+def _named(part: str, means: dict[str, float]) -> dict[str, float]:
+    return {f"{part}_{name}": value for name, value in means.items() if name != "samples"}
+
+
+class _Display:
+    """One table with curves that grows with every epoch where a person watches a notebook; else a line an epoch."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted, self._handle = wanted, None
+        self._live = wanted and is_live() and place() in ("Jupyter", "Colab", "Kaggle")
+
+    def __call__(self, history: History) -> None:
+        if self._live:
+            self._update(history)
+        elif self._wanted:
+            print(history.note or history.line())
+
+    def _update(self, history: History) -> None:
+        from IPython.display import HTML, display
+
+        table = HTML(history._repr_html_())
+        if self._handle is None:
+            self._handle = display(table, display_id=True)
+        else:
+            self._handle.update(table)

@@ -1,0 +1,80 @@
+"""Boxes on pictures: those above the threshold, with their names; a slider where somebody watches."""
+
+import itertools
+
+import pytest
+import torch
+
+from course.applications import box_viewer
+from course.applications.box_viewer import explore_threshold, show_boxes
+
+CLASSES = ("cat", "dog")
+PICTURES = [torch.rand(3, 32, 32), torch.rand(3, 32, 32)]
+FOUND = [
+    {
+        "boxes": torch.tensor([[2.0, 2, 20, 20], [10, 10, 30, 30]]),
+        "labels": torch.tensor([1, 2]),
+        "scores": torch.tensor([0.9, 0.3]),
+    },
+    {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64), "scores": torch.zeros(0)},
+]
+
+
+def texts(chart):
+    return [[text.get_text() for text in axes.texts] for axes in chart.axes]
+
+
+def test_boxes_above_the_threshold_are_drawn_with_class_and_score():
+    assert texts(show_boxes(PICTURES, FOUND, CLASSES, threshold=0.5)) == [["cat 90"], []]
+    assert texts(show_boxes(PICTURES, FOUND, CLASSES, threshold=0.2)) == [["dog 30", "cat 90"], []]
+    assert len(show_boxes(PICTURES, FOUND, CLASSES, threshold=0.2).axes[0].patches) == 2
+
+
+def test_a_name_near_the_right_edge_grows_to_the_left():
+    wide = {"boxes": torch.tensor([[1.0, 8, 12, 30], [22, 8, 31, 30]]), "labels": torch.tensor([1, 2])}
+    left, right = show_boxes(PICTURES[:1], [wide], ("a", "a long name")).axes[0].texts
+    assert (left.get_ha(), left.get_position()[0]) == ("left", 1)
+    assert (right.get_ha(), right.get_position()[0]) == ("right", 31)
+
+
+def test_names_of_boxes_at_the_same_place_do_not_cover_each_other():
+    twice = {"boxes": torch.tensor([[20.0, 40, 60, 80]] * 4), "labels": torch.tensor([1, 2, 1, 2])}
+    drawn = show_boxes([torch.rand(3, 128, 128)], [twice], CLASSES).axes[0].texts
+    assert len({text.get_position()[0] for text in drawn}) == 1
+    heights = sorted(text.get_position()[1] for text in drawn)
+    assert all(lower - upper > 8 for upper, lower in itertools.pairwise(heights))
+    assert drawn[-1].get_position()[1] == 39  # the one on top stands above its box
+
+
+def test_targets_are_drawn_whole_and_without_a_score():
+    targets = [{key: one[key] for key in ("boxes", "labels")} for one in FOUND]
+    assert texts(show_boxes(PICTURES, targets, CLASSES, threshold=0.99)) == [["cat", "dog"], []]
+
+
+def test_pictures_and_boxes_must_be_as_many():
+    with pytest.raises(ValueError, match="2 pictures and boxes for 1"):
+        show_boxes(PICTURES, FOUND[:1], CLASSES)
+    with pytest.raises(ValueError, match="0 pictures"):
+        show_boxes([], [], CLASSES)
+
+
+def test_when_nobody_watches_there_is_one_row_a_threshold(monkeypatch):
+    shown = []
+    monkeypatch.setattr(box_viewer, "show", lambda chart, alt: shown.append((chart, alt)))
+    explore_threshold(PICTURES, FOUND, CLASSES, thresholds=(0.2, 0.5), alt="two rows")
+    ((chart, alt),) = shown
+    assert alt == "two rows"
+    assert texts(chart) == [["dog 30", "cat 90"], [], ["cat 90"], []]
+    assert chart.axes[0].get_title(loc="left") == "score at least 0.2"
+
+
+def test_the_slider_draws_the_picture_anew_and_counts():
+    box = box_viewer._slider(PICTURES, FOUND, CLASSES, 0.5)
+    row, image = box.children
+    slider, count = row.children
+    before = bytes(image.value)
+    assert before.startswith(b"\x89PNG")
+    assert count.value == "1 of 2 boxes"
+    slider.value = 0.2
+    assert bytes(image.value) != before
+    assert count.value == "2 of 2 boxes"

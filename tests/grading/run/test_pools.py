@@ -1,0 +1,182 @@
+"""Workers that die, on this machine and on others: what they had is done again, and committed once."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from course.errors import GradingError
+from course.grading.gradebook import Gradebook
+from course.grading.run.pools import DaskPool, LocalPool
+from course.grading.run.queue import grade_submissions
+from course.grading.run.settings import settings_for
+from course.grading.submissions import collect
+from tests.benchmarks._submissions import descendants, notebook_with, parents, solutions
+from tests.conftest import needs_program
+
+POINTS = {"02-freeze-backbone": 4, "02-set-train-mode": 5, "02-list-trainable": 3, "02-cache-features": 5}
+SOON_S = 20.0
+
+
+@pytest.fixture
+def handed_in(tmp_path):
+    """Six notebooks that earn every point."""
+    folder = tmp_path / "class"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"learner{number}.ipynb").write_bytes(notebook_with("02", solutions("02"), f"learner {number}"))
+    return collect([folder], tell=print)
+
+
+@pytest.fixture
+def book(tmp_path):
+    with Gradebook.open(tmp_path / "gradebook.sqlite") as book:
+        yield book
+
+
+class Commits:
+    """A gradebook that calls a function once, when so many grades are in it."""
+
+    def __init__(self, book, count, function):
+        self._book, self._count, self._function = book, count, function
+
+    def __getattr__(self, name):
+        return getattr(self._book, name)
+
+    def add_grade(self, grade):
+        added = self._book.add_grade(grade_submissions)
+        self._count -= 1
+        if self._count == 0:
+            self._function()
+        return added
+
+
+def assert_all_there_once(book):
+    found = Counter((one.submission, one.exercise) for one in book.grades())
+    assert len(found) == 24 and set(found.values()) == {1}
+    assert all(one.status == "graded" and one.score == POINTS[one.exercise] for one in book.grades())
+
+
+def assert_all_end(pids):
+    until = time.monotonic() + SOON_S
+    while left := pids & parents().keys():
+        assert time.monotonic() < until, f"{left} still live"
+        time.sleep(0.05)
+
+
+def test_work_runs_in_another_process_and_errors_come_back():
+    pool = LocalPool(1)
+    try:
+        assert pool.width == 1
+        assert pool.submit(os.getpid).result() != os.getpid()
+        assert isinstance(pool.submit(int, "x").exception(), ValueError)
+        assert not pool.mend(ValueError())
+        broken = pool.submit(os._exit, 1).exception()
+        assert pool.mend(broken)
+        assert pool.submit(abs, -1).result() == 1
+    finally:
+        pool.close()
+
+
+def test_a_local_worker_that_is_killed_is_replaced_and_its_work_done_again(handed_in, book):
+    needs_program("bwrap")
+    pool, killed = LocalPool(1), set()
+
+    def kill():
+        (worker,) = pool._executor._processes
+        killed.update({worker}, descendants(worker))
+        os.kill(worker, signal.SIGKILL)
+
+    try:
+        summary = grade_submissions(handed_in, Commits(book, 6, kill), pool, settings_for(book))
+    finally:
+        pool.close()
+    assert len(killed) > 1, "the worker had a sandbox below it"
+    assert summary.statuses == {"graded": 24} and not summary.failures
+    assert_all_there_once(book)
+    assert_all_end(killed)
+
+
+def test_a_closed_pool_leaves_no_process_behind():
+    needs_program("bwrap")
+    before = descendants(os.getpid())
+    pool = LocalPool(1)
+    pool.submit(os.getpid).result()
+    workers = set(pool._executor._processes)
+    assert workers <= descendants(os.getpid()) - before
+    pool.close()
+    assert_all_end(workers)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """The address of a scheduler, and two workers by their process, each of one thread and without a nanny."""
+    scheduler_file = tmp_path / "scheduler.json"
+    log = (tmp_path / "dask.log").open("wb")
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--scheduler-file", str(scheduler_file)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        started.append(
+            subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=environment, start_new_session=True)
+        )
+        return started[-1]
+
+    try:
+        start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        for _ in range(2):
+            start("worker", "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path))
+        yield address(scheduler_file), started[1:]
+    finally:
+        for process in reversed(started):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        log.close()
+
+
+def address(scheduler_file) -> str:
+    """Of the scheduler, once both of its workers have come."""
+    from distributed import Client
+
+    until = time.monotonic() + 120
+    while not scheduler_file.exists():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    with Client(scheduler_file=str(scheduler_file), timeout=60) as client:
+        client.wait_for_workers(2, timeout=120)
+        return client.scheduler.address
+
+
+def test_a_dask_worker_killed_halfway_loses_nothing(cluster, handed_in, book):
+    needs_program("bwrap")
+    scheduler, (first, second) = cluster
+    pool, killed = DaskPool(scheduler), set()
+
+    def kill():
+        killed.update({first.pid}, descendants(first.pid))
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+
+    try:
+        assert pool.width == 2
+        summary = grade_submissions(handed_in, Commits(book, 10, kill), pool, settings_for(book))
+        assert pool.width == 1
+    finally:
+        pool.close()
+    assert first.returncode == -signal.SIGKILL and second.poll() is None
+    assert summary.statuses == {"graded": 24} and not summary.failures
+    assert_all_there_once(book)
+    assert_all_end(killed)
+
+
+@pytest.mark.parametrize("address", ["nowhere", "smoke://127.0.0.1:1"])
+def test_an_address_without_a_scheduler_is_refused_with_what_to_do(address):
+    with pytest.raises(GradingError, match="dask scheduler"):
+        DaskPool(address)

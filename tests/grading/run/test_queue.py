@@ -1,0 +1,386 @@
+"""From submissions to grades: each exercise once, what is graded stays graded, what failed on our side has no score."""
+
+import os
+import shutil
+import time
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import course.grading.run.queue as module
+from course.errors import CanaryFailed, TimeLimitReached
+from course.grading.gradebook import Gradebook
+from course.grading.grades import MACHINERY, Submission
+from course.grading.run import tasks
+from course.grading.run.pools import LocalPool
+from course.grading.run.queue import grade_submissions
+from course.grading.run.settings import settings_for
+from course.grading.work import TRIES
+from tests.benchmarks._submissions import adopting, answers, descendants, grade_process, notebook_with, solutions
+from tests.benchmarks.crash import differences, kill, left_over, recorded
+from tests.conftest import needs_program
+
+NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
+RIGHT = solutions("02")
+FREEZE, SET_TRAIN, LIST, CACHE = RIGHT
+WRONG = {name: sources[-1] for name, sources in answers("02").items()}
+POINTS = {FREEZE: 4, SET_TRAIN: 5, LIST: 3, CACHE: 5}  # hidden judges included
+FULL = sum(POINTS.values())
+
+
+@pytest.fixture(scope="module")
+def pool():
+    needs_program("bwrap")
+    pool = LocalPool(1)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory) -> Path:
+    """An empty gradebook. Its copies share its secret, and so one warm sandbox."""
+    path = tmp_path_factory.mktemp("fresh") / "gradebook.sqlite"
+    Gradebook.open(path).close()
+    return path
+
+
+@pytest.fixture
+def book(fresh, tmp_path):
+    with Gradebook.open(shutil.copy(fresh, tmp_path / "gradebook.sqlite")) as book:
+        yield book
+
+
+@pytest.fixture
+def hand_in(tmp_path):
+    """Writes a notebook with these answers, the solution's by default, and says what was handed in."""
+
+    def write(learner="ada", cells=None, *, mark=None, hours=0, file=None) -> Submission:
+        path = tmp_path / (file or f"{learner}-{hours}.ipynb")
+        path.write_bytes(notebook_with("02", RIGHT if cells is None else cells, learner if mark is None else mark))
+        return Submission(learner, path, handed_in=NOON + timedelta(hours=hours))
+
+    return write
+
+
+class Troubled:
+    """A pool in which some of the work on exercises fails: `fail(number, attempt)` gives the exception, or None."""
+
+    def __init__(self, pool, fail):
+        self.pool, self.fail, self.asked = pool, fail, []
+
+    width = 1
+
+    def submit(self, function, *arguments):
+        if function is tasks.grade_attempt:
+            self.asked.append(arguments[2].exercise)
+            if error := self.fail(len(self.asked), arguments[2]):
+                future = Future()
+                future.set_exception(error)
+                return future
+        return self.pool.submit(function, *arguments)
+
+    def mend(self, error):
+        return False
+
+
+class Untouched:
+    """A pool that must not be asked for anything."""
+
+    width = 2
+
+    def submit(self, function, *arguments):
+        raise AssertionError(f"{function.__name__} was asked for")
+
+
+def scores(book, **which) -> dict[str, float | None]:
+    """The score of each exercise that counts for one learner."""
+    (standing,) = book.standings(**which)
+    return {name: grade_submissions.score for name, grade in standing.grades.items()}
+
+
+def test_right_answers_get_every_point_and_a_wrong_one_leaves_the_others_alone(pool, book, hand_in):
+    summary = grade_submissions(
+        [hand_in(), hand_in("ben", {**RIGHT, LIST: WRONG[LIST]})], book, pool, settings_for(book)
+    )
+    assert summary.statuses == {"graded": 8} and summary.graded == 8 and not summary.problems + summary.failures
+    assert scores(book, learner="ada") == POINTS
+    ben = scores(book, learner="ben")
+    assert ben.pop(LIST) < POINTS[LIST]
+    assert ben == {name: points for name, points in POINTS.items() if name != LIST}
+    assert {outcome.hidden for one in book.grades() for outcome in one.outcomes} == {True, False}
+    assert {one.isolation for one in book.grades()} == {"sandbox"}
+
+
+def test_what_is_graded_is_not_asked_for_again(pool, book, hand_in):
+    submission = hand_in()
+    grade_submissions([submission], book, pool, settings_for(book))
+    before = list(book.grades())
+    summary = grade_submissions([submission], book, Untouched(), settings_for(book))
+    assert (summary.already, summary.graded) == (4, 0)
+    assert list(book.grades()) == before
+
+
+def test_a_renamed_file_is_the_same_submission(pool, book, hand_in):
+    submission = hand_in()
+    grade_submissions([submission], book, pool, settings_for(book))
+    renamed = replace(submission, path=submission.path.rename(submission.path.with_name("final (2).ipynb")))
+    assert grade_submissions([renamed], book, Untouched(), settings_for(book)).already == 4
+    assert len(list(book.submissions())) == 1
+
+
+class FullMarks:
+    """A pool that reads notebooks, and gives every exercise its points without running anything."""
+
+    width = 2
+
+    def submit(self, function, *arguments):
+        future = Future()
+        if function is tasks.read:
+            future.set_result(function(*arguments))
+        else:
+            made = tasks.machinery_failure(*arguments, "")
+            future.set_result(replace(made, status="graded", score=made.points))
+        return future
+
+
+def test_what_is_new_what_was_graded_before_and_what_is_a_copy_add_up(book, hand_in):
+    handed_in = [ada := hand_in(), replace(ada, learner="ben"), hand_in("cy", mark="cy")]
+    settings = settings_for(book)
+    counts = [
+        (summary.graded, summary.already, summary.copies)
+        for some in (handed_in[:2], handed_in, handed_in)
+        for summary in [grade_submissions(some, book, FullMarks(), settings)]
+    ]
+    assert counts == [(4, 0, 4), (4, 4, 4), (0, 8, 4)]
+
+
+def test_a_resubmission_counts_and_the_first_one_stays_as_history(pool, book, hand_in):
+    settings = settings_for(book)
+    grade_submissions([hand_in(cells={**RIGHT, FREEZE: WRONG[FREEZE]})], book, pool, settings)
+    grade_submissions([hand_in(hours=1, mark="again")], book, pool, settings)
+    grade_submissions([hand_in(cells={}, hours=2, mark="all gone")], book, pool, settings)
+    assert len(list(book.submissions())) == 3 and len(list(book.grades())) == 12
+    assert book.standings("last")[0].score == 0
+    assert book.standings("best")[0].score == FULL
+    assert len({one.seed for one in book.grades()}) == 3, "each submission is judged on inputs of its own"
+
+
+def test_the_same_file_of_two_learners_is_graded_once_and_counts_for_both(pool, book, hand_in):
+    told = []
+    pair = [hand_in("ada", mark="shared"), hand_in("ben", mark="shared")]
+    summary = grade_submissions(
+        pair, book, pool, settings_for(book), on_progress=lambda done, summary: told.append(done)
+    )
+    assert summary.statuses == {"graded": 4}
+    assert len(list(book.grades())) == 4
+    assert scores(book, learner="ada") == scores(book, learner="ben") == POINTS
+    assert told == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"\x00\x01 no notebook", "ada"), (b'{"cells": []}', "no exercise of the course"), (b"", "ada")],
+    ids=["no JSON", "no exercise", "empty"],
+)
+def test_an_unreadable_notebook_is_named_and_the_next_one_is_graded(pool, book, hand_in, content, words):
+    broken = hand_in()
+    broken.path.write_bytes(content)
+    summary = grade_submissions([broken, hand_in("ben", {})], book, pool, settings_for(book))
+    (problem,) = summary.problems
+    assert words in problem and summary.statuses == {"not attempted": 4}
+    assert {row.learner: bool(row.problem) for row in book.submissions()} == {"ada": True, "ben": False}
+
+
+def test_a_file_that_is_gone_is_named(pool, book, hand_in):
+    gone = hand_in()
+    gone.path.unlink()
+    summary = grade_submissions(
+        [gone, replace(gone, learner="eve", problem="it is a link; ask for the file")], book, pool, settings_for(book)
+    )
+    assert len(summary.problems) == 2 and summary.submissions == 2
+    assert "ada" in summary.problems[0] and "it is a link" in summary.problems[1]
+
+
+def test_an_exercise_that_is_not_there_is_not_attempted(pool, book, hand_in):
+    submission = hand_in()
+    text = submission.path.read_text().replace(LIST, "gone").replace("def trainable_parameters", "def something_else")
+    submission.path.write_text(text)
+    grade_submissions([submission], book, pool, settings_for(book))
+    found = {one.exercise: (one.status, one.score) for one in book.grades()}
+    assert found.pop(LIST) == ("not attempted", 0)
+    assert set(found.values()) == {("graded", points) for points in (4, 5)}
+
+
+def test_the_wrong_notebook_is_graded_as_what_it_is_and_never_as_the_one_asked_for(pool, book, tmp_path):
+    path = tmp_path / "ada.ipynb"
+    path.write_bytes(notebook_with("00", {}))
+    summary = grade_submissions([Submission("ada", path)], book, pool, settings_for(book), notebook="02")
+    assert summary.statuses == {"not attempted": 3}
+    assert [row.notebook for row in book.submissions()] == ["00"]
+    assert summary.problems == ["ada: this is notebook 00, and 02 was asked for; it is graded as it is"]
+
+
+def test_a_notebook_of_which_nothing_is_recognised_counts_as_not_attempted_where_one_was_asked_for(
+    pool, book, tmp_path
+):
+    path = tmp_path / "ada.ipynb"
+    path.write_text('{"cells": [{"cell_type": "code", "source": "x = 1"}], "nbformat": 4, "nbformat_minor": 5}')
+    summary = grade_submissions([Submission("ada", path)], book, pool, settings_for(book), notebook="02")
+    assert summary.statuses == {"not attempted": 4} and not summary.problems
+    assert [row.notebook for row in book.submissions()] == ["02"]
+
+
+def test_changed_judges_grade_anew_and_their_grades_count(pool, book, hand_in):
+    settings, submission = settings_for(book), hand_in()
+    grade_submissions([submission], book, pool, settings)
+    hidden = tuple((name, source.replace("points=1", "points=7")) for name, source in settings.hidden)
+    summary = grade_submissions([submission], book, pool, replace(settings, hidden=hidden))
+    assert summary.statuses == {"graded": 4} and summary.already == 0
+    assert len(list(book.grades())) == 8
+    (standing,) = book.standings()
+    assert standing.score == standing.points == FULL + 4 * 6
+
+
+def test_a_failure_of_ours_is_tried_again_and_has_no_score(pool, book, hand_in):
+    submission = hand_in()
+    broken = Troubled(pool, lambda number, attempt: OSError("no room") if attempt.exercise == LIST else None)
+    summary = grade_submissions([submission], book, broken, settings_for(book))
+    assert broken.asked.count(LIST) == TRIES
+    assert summary.statuses == {"graded": 3, MACHINERY: 1} and summary.graded == 3
+    assert "no room" in summary.failures[0] and LIST in summary.failures[0]
+    assert scores(book)[LIST] is None
+    assert book.standings()[0].score is None or LIST in book.standings()[0].missing
+    # The next run does that one, and nothing else.
+    whole = Troubled(pool, lambda number, attempt: None)
+    assert grade_submissions([submission], book, whole, settings_for(book)).already == 3
+    assert whole.asked == [LIST]
+    assert scores(book) == POINTS and len(list(book.grades())) == 4
+
+
+def test_a_failure_that_passes_leaves_no_trace_in_the_grade(pool, book, hand_in):
+    flaky = Troubled(pool, lambda number, attempt: OSError("once") if number <= 2 else None)
+    summary = grade_submissions([hand_in()], book, flaky, settings_for(book))
+    assert summary.statuses == {"graded": 4} and not summary.failures
+    assert scores(book) == POINTS
+
+
+def test_a_notebook_that_cannot_be_read_on_our_side_is_a_failure_and_no_zero(pool, book, hand_in):
+    class NoReading(Troubled):
+        def submit(self, function, *arguments):
+            future = Future()
+            future.set_exception(OSError("no room"))
+            return future
+
+    submission = hand_in()
+    summary = grade_submissions([submission], book, NoReading(pool, None), settings_for(book))
+    assert len(summary.failures) == 1 and not list(book.grades())
+    assert grade_submissions([submission], book, pool, settings_for(book)).statuses == {"graded": 4}
+
+
+def test_a_canary_that_fails_stops_the_run_and_what_was_graded_is_kept(pool, book, hand_in):
+    pair = [hand_in(), hand_in("ben")]
+    ill = Troubled(pool, lambda number, attempt: CanaryFailed("mend this machine") if number == 4 else None)
+    with pytest.raises(CanaryFailed, match="mend this machine"):
+        grade_submissions(pair, book, ill, settings_for(book))
+    kept = list(book.grades())
+    assert 1 <= len(kept) <= 3 and MACHINERY not in {one.status for one in kept}
+    summary = grade_submissions(pair, book, pool, settings_for(book))
+    assert summary.graded == 8 - len(kept)
+    assert list(book.grades())[: len(kept)] == kept
+    assert [standing.score for standing in book.standings()] == [FULL, FULL]
+
+
+def test_a_worker_with_other_judges_grades_nothing(pool, book, hand_in, monkeypatch):
+    monkeypatch.setattr(module, "judges_digest", lambda notebook, hidden: "other judges")
+    with pytest.raises(CanaryFailed, match="install the same course"):
+        grade_submissions([hand_in()], book, pool, settings_for(book))
+    assert not list(book.grades())
+
+
+def test_killed_three_times_and_run_again_every_grade_is_there_once(pool, fresh, hand_in, tmp_path):
+    expected = Path(shutil.copy(fresh, tmp_path / "expected.sqlite"))
+    (tmp_path / "class").mkdir()
+    pair = [
+        hand_in("ada", file="class/ada.ipynb"),
+        hand_in("ben", {**RIGHT, CACHE: WRONG[CACHE]}, file="class/ben.ipynb"),
+    ]
+    with Gradebook.open(expected) as book:
+        grade_submissions(pair, book, pool, settings_for(book))
+    place = Path(shutil.copy(fresh, tmp_path / "gradebook.sqlite"))
+    known = descendants(os.getpid())
+
+    def start():
+        options = ("--gradebook", str(place), "--jobs", "1")
+        return grade_process(tmp_path / "class", tmp_path / "out", *options, log=tmp_path / "log")
+
+    with adopting():
+        for grades, whole_group in ((0, True), (1, False), (4, True)):
+            process = start()
+            time.sleep(1)
+            while process.poll() is None and number_of_grades(place) < grades:
+                time.sleep(0.02)
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            kill(process, whole_group=whole_group)
+            assert left_over(known) == []
+        assert start().wait() == 0, (tmp_path / "log").read_text()
+    assert differences(recorded(expected), recorded(place)) == []
+    assert len(list((tmp_path / "out" / "learners").iterdir())) == 2
+
+
+def number_of_grades(place: Path) -> int:
+    with Gradebook.open(place) as book:
+        return sum(1 for _ in book.grades(details=False))
+
+
+@pytest.fixture
+def reading():
+    """A pool of this very process that only reads, and counts how often."""
+
+    class Reading:
+        width, count = 1, 0
+
+        def submit(self, function, *arguments):
+            assert function is tasks.read
+            self.count += 1
+            future = Future()
+            future.set_result(function(*arguments))
+            return future
+
+        def mend(self, error):
+            return False
+
+    return Reading()
+
+
+@pytest.mark.parametrize("content", [b"my dog ate it", b"", b'{"cells": []}'])
+def test_a_file_that_cannot_be_read_is_read_again_by_another_version_of_the_course_alone(
+    book, tmp_path, reading, monkeypatch, content
+):
+    (tmp_path / "ada.ipynb").write_bytes(content)
+    submission, settings = Submission("ada", tmp_path / "ada.ipynb", handed_in=NOON), settings_for(book)
+    first = grade_submissions([submission], book, reading, settings)
+    assert reading.count == 1 and len(first.problems) == 1
+    assert grade_submissions([submission], book, Untouched(), settings).problems == first.problems
+    twin = Submission("ben", tmp_path / "ada.ipynb", handed_in=NOON)
+    assert len(grade_submissions([submission, twin], book, Untouched(), settings).problems) == 2
+    assert {one.learner for one in book.submissions() if one.problem} == {"ada", "ben"}
+    monkeypatch.setattr(module, "reader_digest", lambda: "of a newer course")
+    grade_submissions([submission], book, reading, settings)
+    assert reading.count == 2
+
+
+def test_a_file_that_took_too_long_to_read_is_read_again(book, tmp_path, reading, monkeypatch):
+    from course.grading.run import worker
+
+    def slow(content, name):
+        raise TimeLimitReached("30 s are over")
+
+    monkeypatch.setattr(worker, "cells_of", slow)
+    (tmp_path / "ada.ipynb").write_text("{}")
+    submission = Submission("ada", tmp_path / "ada.ipynb", handed_in=NOON)
+    for count in (1, 2):
+        assert grade_submissions([submission], book, reading, settings_for(book)).problems == ["ada: 30 s are over"]
+        assert reading.count == count

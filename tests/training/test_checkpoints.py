@@ -1,0 +1,215 @@
+import copy
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from course.errors import BadCheckpoint
+from course.training.checkpoints import generator_states, read_checkpoint, restore_generators, write_checkpoint
+from course.training.loop import fit
+
+# A run with everything in it that draws at random or remembers: shuffling, dropout, BatchNorm, numpy's and Python's
+# generators, momentum, a schedule and early stopping. Arguments: its checkpoint; the forward pass at which the process
+# is killed, or 0; and the checkpoint of a second run, from the same start, to compare the weights with.
+RUN = """
+import os, random, signal, sys
+import numpy as np, torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from course.training.loop import fit
+
+class Noisy(nn.Module):
+    forwards = 0
+    def forward(self, x):
+        Noisy.forwards += 1
+        if Noisy.forwards == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x + 0.01 * np.random.randn() + 0.01 * random.random()
+
+def run(path):
+    torch.manual_seed(0); np.random.seed(0); random.seed(0)
+    x = torch.randn(60, 6); y = (x[:, 0] > 0).long()
+    model = nn.Sequential(Noisy(), nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
+    own = torch.Generator().manual_seed(5)
+    loader = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True, generator=own)
+    plain = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True)
+    fit(model, loader, plain, epochs=4, schedule="cosine", patience=3, checkpoint=path, device="cpu", verbose=False)
+    return model.state_dict()
+
+torch.set_num_threads(1)
+first = run(sys.argv[1])
+second = run(sys.argv[3])
+print(all(torch.equal(first[name], second[name]) for name in first))
+"""
+
+
+def run(*arguments):
+    command = [sys.executable, "-c", RUN, *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL on Windows")
+def test_a_killed_run_started_again_ends_in_bit_identical_weights(tmp_path):
+    killed = run(tmp_path / "cut.ckpt", 21)  # an epoch has 16 forward passes
+    assert killed.returncode == -signal.SIGKILL
+    done = run(tmp_path / "cut.ckpt", 0, tmp_path / "whole.ckpt")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"going on after epoch 1, from {tmp_path / 'cut.ckpt'}", "True"]
+
+
+def test_an_interrupted_first_epoch_run_again_in_the_same_kernel_starts_where_it_started(tmp_path):
+    class Interrupt(nn.Module):
+        at = 2
+
+        def forward(self, x):
+            self.at -= 1
+            if self.at == 0:
+                raise KeyboardInterrupt
+            return x
+
+    def train(model, path):
+        loader = DataLoader(TensorDataset(x, (x[:, 0] > 0).long()), batch_size=8, shuffle=True)
+        fit(model, loader, epochs=2, checkpoint=path, device="cpu", verbose=False)
+        return model[1].weight.detach()
+
+    x = torch.randn(24, 4, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(1)
+    layer = nn.Linear(4, 2)
+    whole, cut = (nn.Sequential(Interrupt(), copy.deepcopy(layer)) for _ in range(2))
+    whole[0].at = -1
+    torch.manual_seed(2)
+    expected = train(whole, tmp_path / "whole.ckpt")
+    torch.manual_seed(2)
+    with pytest.raises(KeyboardInterrupt):
+        train(cut, tmp_path / "cut.ckpt")
+    assert not torch.equal(cut[1].weight, layer.weight)
+    assert torch.equal(train(cut, tmp_path / "cut.ckpt"), expected)
+
+
+def job(path, *, epochs=2, hidden=8, lr=1e-3, **options):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(24, 4, generator=generator)
+    model = nn.Sequential(nn.Linear(4, hidden), nn.ReLU(), nn.Linear(hidden, 2))
+    loader = DataLoader(TensorDataset(x, (x[:, 0] > 0).long()), batch_size=8)
+    return model, fit(
+        model, loader, loader, epochs=epochs, lr=lr, checkpoint=path, device="cpu", verbose=False, **options
+    )
+
+
+def test_a_finished_run_is_only_read_back(tmp_path):
+    first, history = job(tmp_path / "run.ckpt")
+    second, again = job(tmp_path / "run.ckpt")
+    assert again.rows == history.rows
+    assert torch.equal(first[0].weight, second[0].weight)
+
+
+def test_more_epochs_go_on_from_the_last_one(tmp_path):
+    job(tmp_path / "run.ckpt", epochs=1)
+    assert len(job(tmp_path / "run.ckpt", epochs=3)[1]) == 3
+
+
+@pytest.mark.parametrize("precisions", [("float32", "float16"), ("float16", "float32")])
+def test_a_run_goes_on_in_another_precision_as_on_another_device(tmp_path, precisions):
+    for epochs, precision in enumerate(precisions, start=1):
+        _, history = job(tmp_path / "run.ckpt", epochs=epochs, precision=precision)
+    assert len(history) == 2 and history.last["train_loss"] < history.rows[0]["train_loss"]
+
+
+@pytest.mark.parametrize("change", [{"hidden": 9}, {"lr": 1e-2}, {"clip_norm": 1.0}, {"schedule": "cosine"}])
+def test_a_checkpoint_of_another_run_is_refused_and_stays(tmp_path, change):
+    path = tmp_path / "run.ckpt"
+    job(path)
+    before = path.read_bytes()
+    with pytest.raises(BadCheckpoint, match=r"belongs to another run.*delete the file"):
+        job(path, **change)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_checkpoint_says_what_to_do(tmp_path):
+    path = tmp_path / "run.ckpt"
+    job(path)
+    whole = path.read_bytes()
+    for damaged in (b"", b"not a checkpoint", whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(BadCheckpoint, match="delete it to start this training over"):
+            job(path)
+
+
+def test_flipped_bits_are_found(tmp_path):
+    path = tmp_path / "run.ckpt"
+    weights = torch.full((1000,), 0.5)
+    write_checkpoint(path, {"model": {"weight": weights}})
+    content = bytearray(path.read_bytes())
+    content[content.index(weights.numpy().tobytes()) + 100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BadCheckpoint):
+        read_checkpoint(path)
+
+
+def test_code_in_a_checkpoint_is_never_run(tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "attacked"),)
+
+    for name, write in (("torch", torch.save), ("pickle", lambda value, path: path.write_bytes(pickle.dumps(value)))):
+        write(Attack(), tmp_path / name)
+        with pytest.raises(BadCheckpoint):
+            read_checkpoint(tmp_path / name)
+    assert not (tmp_path / "attacked").exists()
+
+
+def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "run.ckpt"
+    write_checkpoint(path, {"epoch": 1})
+
+    def full_disk(content, file):
+        file.write(b"half of")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_checkpoint(path, {"epoch": 2})
+    assert read_checkpoint(path)["epoch"] == 1
+
+
+def test_a_disk_that_fills_up_is_said_and_training_goes_on(tmp_path, monkeypatch, capsys):
+    save, calls = torch.save, []
+
+    def filling_disk(content, file):
+        calls.append(1)
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+        save(content, file)
+
+    monkeypatch.setattr(torch, "save", filling_disk)
+    _, history = job(tmp_path / "run.ckpt")
+    assert len(history) == 2
+    assert "epoch 1 could not be kept" in capsys.readouterr().out
+
+
+def test_all_generators_come_back():
+    loader = DataLoader(TensorDataset(torch.arange(9)), shuffle=True, generator=torch.Generator().manual_seed(1))
+
+    def draw():
+        return (
+            random.random(),
+            np.random.rand(),
+            np.random.randn(),
+            torch.rand(()).item(),
+            [b[0].item() for b in loader],
+        )
+
+    np.random.randn()  # numpy keeps the second of a pair of normal numbers for later
+    states = generator_states([loader, None])
+    first = draw()
+    assert draw() != first
+    restore_generators(states, [loader, None])
+    assert draw() == first
