@@ -1,10 +1,16 @@
-"""Every notebook of both folders: its structure, its stored outputs (nbval), and another seed (papermill)."""
+"""Every notebook of both folders: its structure, its stored outputs (nbval), and another seed (papermill).
+
+The two folders differ in the exercises alone, so the fast tier runs each notebook twice, not four times: with the
+answers for the stored outputs, without them for another seed. What both have in common must be stored alike.
+"""
 
 from __future__ import annotations
 
 import ast
 import base64
+import functools
 import io
+import itertools
 import json
 import os
 import re
@@ -30,7 +36,21 @@ PATHS = sorted(path for folder in ("notebooks", "solutions") for path in (REPOSI
 OTHER_SEED = 1
 IGNORED = "nbval-ignore-output"
 
-every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+
+def notebooks(*, slow: str = "") -> pytest.MarkDecorator:
+    """Each notebook of both folders as a test's `path`; those of the folder `slow` run with --slow alone."""
+    marks = {slow: [pytest.mark.slow]}
+    params = [
+        pytest.param(path, id=f"{path.parent.name}/{path.stem}", marks=marks.get(path.parent.name, ()))
+        for path in PATHS
+    ]
+    return pytest.mark.parametrize("path", params)
+
+
+@functools.cache
+def read(path: Path) -> nbformat.NotebookNode:
+    """The notebook in this file, read once; no rule changes it."""
+    return nbformat.read(path, as_version=4)
 
 
 # Each rule lists what is wrong with a notebook, so that it can be tried on notebooks that break it.
@@ -188,6 +208,27 @@ def answers(nb: nbformat.NotebookNode) -> list[str]:
     return [mark for mark in marks if mark in json.dumps(nb)]
 
 
+def stored_apart(solved: nbformat.NotebookNode, released: nbformat.NotebookNode) -> list[str]:
+    """The cells with one source in both folders and two results; pictures, which may show seconds, and checks apart."""
+    twins = {cell.id: cell for cell in released.cells if cell.cell_type == "code"}
+    found = []
+    for cell in solved.cells:
+        twin = twins.get(cell.id)
+        compared = twin and twin.source == cell.source and not checked_by(cell)[1]
+        if compared and IGNORED not in cell.metadata.get("tags", []) and results(cell) != results(twin):
+            found.append(cell.id)
+    return found
+
+
+def results(cell: nbformat.NotebookNode) -> list[dict]:
+    """A cell's outputs as they are stored, without pixels, numbers of executions and metadata."""
+    kept = []
+    for output in cell.outputs:
+        data = {kind: content for kind, content in output.get("data", {}).items() if not kind.startswith("image/")}
+        kept.append({"kind": output.output_type, "text": output.get("text", ""), "data": data})
+    return kept
+
+
 def printed(cell: nbformat.NotebookNode) -> str:
     """All text in a cell's outputs: streams, and what is displayed as plain text or HTML."""
     texts = []
@@ -211,15 +252,15 @@ def checks(nb: nbformat.NotebookNode) -> dict[str, str]:
 RULES = [beginning, calls_in_text, exercises, ignored, leaves, predictions, pictures, stored]
 
 
-@every_notebook
+@notebooks()
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_a_notebook_keeps_the_rules(path, rule):
-    assert rule(nbformat.read(path, as_version=4)) == []
+    assert rule(read(path)) == []
 
 
-@every_notebook
+@notebooks()
 def test_a_notebook_is_valid_and_under_one_megabyte(path):
-    nbformat.validate(nbformat.read(path, as_version=4))
+    nbformat.validate(read(path))
     assert path.stat().st_size < 1_000_000
 
 
@@ -227,7 +268,15 @@ def test_a_notebook_is_valid_and_under_one_megabyte(path):
     "path", [path for path in PATHS if path.parent.name == "notebooks"], ids=lambda path: path.stem
 )
 def test_a_learners_notebook_holds_no_answer(path):
-    assert answers(nbformat.read(path, as_version=4)) == []
+    assert answers(read(path)) == []
+
+
+SHARED = [path for path in PATHS if path.parent.name == "solutions"]
+
+
+@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.stem)
+def test_what_both_folders_show_is_stored_alike(path):
+    assert stored_apart(read(path), read(REPOSITORY / "notebooks" / path.name)) == []
 
 
 @pytest.fixture
@@ -262,7 +311,7 @@ def nbval(path: Path, tmp_path: Path, variables: dict[str, str]) -> subprocess.C
     return subprocess.run(command, cwd=path.parent, env=variables, capture_output=True, text=True, encoding="utf-8")
 
 
-@every_notebook
+@notebooks(slow="notebooks")
 def test_nbval_finds_the_stored_outputs_again(path, tmp_path, variables):
     done = nbval(path, tmp_path, variables(path))
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
@@ -295,10 +344,10 @@ def run_with_another_seed(tmp_path, monkeypatch, variables):
     return run
 
 
-@every_notebook
+@notebooks(slow="solutions")
 def test_with_another_seed_every_claim_holds_and_every_check_says_the_same(path, run_with_another_seed):
     nb = run_with_another_seed(path)
-    assert claims(nb) == claims(nbformat.read(path, as_version=4))
+    assert claims(nb) == claims(read(path))
     assert not [line for line in claims(nb) if line.startswith(FAILS)]
     # In solutions/ a check that does not give full marks has raised by now: COURSE_STRICT is set.
     wrong = {
@@ -310,6 +359,9 @@ def test_with_another_seed_every_claim_holds_and_every_check_says_the_same(path,
 
 
 # The rules themselves, on notebooks that break them.
+
+
+NUMBERS = itertools.count()
 
 
 def png(brightness: int, *, spot: int | None = None) -> str:
@@ -325,7 +377,8 @@ def shown(data: str, **metadata) -> nbformat.NotebookNode:
     return new_output("display_data", {"image/png": data}, metadata={"image/png": metadata})
 
 
-def cell(source: str, *outputs, cell_id: str = "some-cell", **metadata) -> nbformat.NotebookNode:
+def cell(source: str, *outputs, cell_id: str = "", **metadata) -> nbformat.NotebookNode:
+    cell_id = cell_id or f"cell-{next(NUMBERS)}"
     return new_code_cell(source, id=cell_id, outputs=list(outputs), metadata=metadata, execution_count=1)
 
 
@@ -363,6 +416,15 @@ def test_the_rules_pass_a_notebook_that_keeps_them():
     assert [finding for rule in RULES for finding in rule(nb)] == []
     assert claims(nb) == ["holds: it holds"]
     assert {exercise: text.strip() for exercise, text in checks(nb).items()} == {"02-freeze-it": "not attempted yet"}
+
+
+def test_a_result_that_the_folders_do_not_share_is_found():
+    told = [notebook(cell("f()", said(text), cell_id="told")) for text in ("1", "1", "2")]
+    assert stored_apart(told[0], told[1]) == []
+    assert stored_apart(told[0], told[2]) == ["told"]
+    picture, other = (notebook(cell("f()", shown(png(255, spot=spot), alt="a"), cell_id="plot")) for spot in (0, 9))
+    assert stored_apart(picture, other) == []
+    assert stored_apart(picture, told[0]) == []
 
 
 @pytest.mark.parametrize(
@@ -411,7 +473,7 @@ def test_no_letter_is_the_right_prediction_more_often_than_not():
     right = Counter(
         {key.arg: key.value.value for key in call.keywords if key.arg == "option"}.get("option")
         for path in PATHS
-        for cell in nbformat.read(path, as_version=4).cells
+        for cell in read(path).cells
         for name, _, call in questions(cell)
         if name == "reveal"
     )
@@ -419,7 +481,7 @@ def test_no_letter_is_the_right_prediction_more_often_than_not():
 
 
 def test_no_letter_is_the_right_answer_of_a_quiz_more_often_than_not():
-    sources = (cell.source for path in PATHS for cell in nbformat.read(path, as_version=4).cells)
+    sources = (cell.source for path in PATHS for cell in read(path).cells)
     right = Counter(re.search(r"answer=(\d)", source)[1] for source in sources if source.startswith("quiz("))
     assert max(right.values()) < 0.4 * sum(right.values()), right
 

@@ -140,10 +140,13 @@ def notebook_title(number: str) -> str:
     return f"{number} {names[0].split('_', 1)[1].replace('_', ' ').capitalize()}" if names else f"Notebook {number}"
 
 
-def hidden_judges(folder: Path) -> list[Judge]:
-    """The judges in a folder of files named like those of course/exercises, each run as trusted code."""
+def hidden_judges(folder: Path, notebook: str = "") -> list[Judge]:
+    """The judges in a folder of files named like those of course/exercises, each run as trusted code.
+
+    `notebook` is a number ("02") to read the files of that one alone.
+    """
     found: list[Judge] = []
-    for path in sorted(folder.glob("nb*.py")):
+    for path in sorted(folder.glob(f"nb{notebook}*.py")):
         spec = importlib.util.spec_from_file_location(f"course_hidden_{path.stem}", path)
         assert spec is not None and spec.loader is not None  # a .py file always has both
         module = importlib.util.module_from_spec(spec)

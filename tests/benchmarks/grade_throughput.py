@@ -88,7 +88,7 @@ def _beside(grader: _Grader, root: Path, others: Mapping[str, float]) -> list[st
     """A line on ourselves, with the files that the peers had, and one that compares."""
     seconds, summary = grader.seconds(root / "submitted")
     marks = {
-        row.learner: grade_submissions.score == grade_submissions.points
+        row.learner: grade.score == grade.points
         for row in grader.book.submissions()
         if str(root) in row.path
         for grade in grader.book.grades(submission=row.digest, exercise=_other_graders.EXERCISE)

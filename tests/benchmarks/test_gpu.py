@@ -10,6 +10,7 @@ from tests.benchmarks import gpu
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 def test_the_whole_gpu_trial_runs_in_small_on_a_cpu(monkeypatch, home):
     for variable in ("COURSE_DATA", "COURSE_LIVE"):  # which it sets
         monkeypatch.setenv(variable, "")

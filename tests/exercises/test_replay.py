@@ -14,31 +14,25 @@ import pytest
 import torch
 
 from course.judging import wire
-from course.judging.answers import find_answers, names_bound, read_notebook
-from course.judging.definitions import namespace_of
+from course.judging.answers import names_bound
+from course.judging.exercise import find_exercise
 from course.judging.results import Reply
 from course.judging.runner import LocalRunner
 from course.judging.verdict import judge
 from tests.conftest import ROOT
-from tests.exercises.test_answers import EXERCISES, RIGHT, WRONG, all_judges
+from tests.exercises import samples
+from tests.exercises.samples import all_exercises, all_judges, solution
 
 SECRETS = [("one", "two")]
 MIXTURES = 3
 
 
-@functools.cache
-def solution(exercise_id):
-    (path,) = (ROOT / "solutions").glob(f"{exercise_id[:2]}_*.ipynb")
-    cells = read_notebook(path)
-    return namespace_of(cells, find_answers(cells))
-
-
 def right_answers(exercise):
-    return [solution(exercise.id)[exercise.answer], *(p.values[1] for p in RIGHT if p.values[0] == exercise.id)]
+    return [solution(exercise.id), *samples.right_answers(exercise.id)]
 
 
 def wrong_answers(exercise):
-    return [param.values[1] for param in WRONG if param.values[0] == exercise.id]
+    return [answer for answer, _ in samples.wrong_answers(exercise.id)]
 
 
 def returns_nothing(*_):
@@ -148,23 +142,20 @@ def case_bytes(exercise_id, case_name, secret):
 
 @functools.cache
 def cases_of(exercise_id):
-    (exercise,) = (exercise for exercise in EXERCISES if exercise.id == exercise_id)
-    return {judge.case.name: judge.case for judge in all_judges(exercise)}
+    return {judge.case.name: judge.case for judge in all_judges(find_exercise(exercise_id))}
 
 
 @functools.cache
 def recorded(exercise_id, answer, secret):
     """Case names to what an answer's artefacts are under a secret; cases in which it fails are left out."""
-    (exercise,) = (exercise for exercise in EXERCISES if exercise.id == exercise_id)
-    student = LocalRunner({exercise.answer: answer})
-    replies = {
-        name: student.run_case(exercise, case_bytes(exercise_id, name, secret)) for name in cases_of(exercise_id)
-    }
+    exercise = find_exercise(exercise_id)
+    runner = LocalRunner({exercise.answer: answer})
+    replies = {name: runner.run_case(exercise, case_bytes(exercise_id, name, secret)) for name in cases_of(exercise_id)}
     return {name: reply.artefacts for name, reply in replies.items() if reply.artefacts}
 
 
 class Forger:
-    """A student that answers each case with the artefacts at hand, whatever the answer does."""
+    """A runner that answers each case with the artefacts at hand, whatever the answer does."""
 
     def __init__(self, exercise, secret, artefacts):
         self.replies = {case_bytes(exercise.id, name, secret): blob for name, blob in artefacts.items()}
@@ -262,17 +253,14 @@ def emptied(value):
     return value[:0] if isinstance(value, torch.Tensor) and value.ndim else value
 
 
-by_id = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
-
-
-@by_id
+@pytest.mark.one_per_chapter
 @pytest.mark.parametrize(("known", "asked"), SECRETS)
 def test_artefacts_of_a_right_answer_to_other_inputs_earn_nothing(exercise, known, asked):
     for answer in [*right_answers(exercise), *wrong_answers(exercise)]:
         assert not earned(exercise, asked, recorded(exercise.id, answer, known)), answer.__name__
 
 
-@by_id
+@pytest.mark.one_per_chapter
 def test_setting_the_flags_right_earns_a_wrong_answer_nothing_more(exercise):
     for known, asked in SECRETS:
         right = decoded(recorded(exercise.id, right_answers(exercise)[0], known))
@@ -283,7 +271,7 @@ def test_setting_the_flags_right_earns_a_wrong_answer_nothing_more(exercise):
             assert not more, answer.__name__
 
 
-@by_id
+@pytest.mark.one_per_chapter
 def test_doing_nothing_earns_nothing_whatever_the_flags(exercise):
     for known, asked in SECRETS:
         right = decoded(recorded(exercise.id, right_answers(exercise)[0], known))
@@ -294,7 +282,7 @@ def test_doing_nothing_earns_nothing_whatever_the_flags(exercise):
             assert not earned(exercise, asked, encoded(forged)), answer.__name__
 
 
-@by_id
+@pytest.mark.one_per_chapter
 def test_inputs_sent_back_as_artefacts_earn_nothing(exercise):
     rng = random.Random(0)
     for known, asked in SECRETS:
@@ -332,7 +320,7 @@ PROBES = sorted(path for path in (ROOT / "course" / "exercises").rglob("*.py") i
 
 
 def test_every_exercise_has_its_probe_in_a_module_of_its_own():
-    assert len(PROBES) == len(EXERCISES)
+    assert len(PROBES) == len(all_exercises())
 
 
 @pytest.mark.parametrize("module", PROBES, ids=lambda path: path.stem)
@@ -350,7 +338,6 @@ def test_a_probe_reaches_no_other_module_of_its_chapter(module):
             assert not isinstance(part, ast.ImportFrom) or not str(part.module).startswith("course.exercises.nb")
 
 
-@by_id
 def test_a_probe_runs_without_its_cases_and_judges(exercise):
     (module,) = (path for path in PROBES if f'"{exercise.id}"' in path.read_text(encoding="utf-8"))
     kept = {node.lineno for node in reachable(module)}
@@ -359,8 +346,8 @@ def test_a_probe_runs_without_its_cases_and_judges(exercise):
     namespace = {"__name__": "a_probe_alone"}
     exec(compile(tree, str(module), "exec", __future__.annotations.compiler_flag), namespace)
     answer = right_answers(exercise)[0]
-    student = LocalRunner({exercise.answer: answer})
+    runner = LocalRunner({exercise.answer: answer})
     assert not namespace["exercise"].judges
     for name in cases_of(exercise.id):
-        (reply,) = student.run(namespace["exercise"], [case_bytes(exercise.id, name, "one")])
+        (reply,) = runner.run(namespace["exercise"], [case_bytes(exercise.id, name, "one")])
         assert reply.artefacts == recorded(exercise.id, answer, "one")[name], reply.failure

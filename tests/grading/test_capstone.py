@@ -39,7 +39,7 @@ from course.grading.work import Settings
 from course.models.backbones import image_transform
 from course.models.heads import find_head
 from course.zoo.safetensors_header import read_header
-from tests.capstone.test_hand_in import BAD_FILES, FULL, changed, good
+from tests.capstone.test_handing_in import BAD_FILES, FULL, changed, good
 from tests.conftest import ROOT
 
 COLOURS = ("blue", "green", "red")

@@ -1,4 +1,4 @@
-"""The mutants are the same each time, and what they found stays mended."""
+"""Damaged notebooks: the same each time; each is graded, or a line says why not; and what they found stays fixed."""
 
 import json
 import time
@@ -8,6 +8,7 @@ import pytest
 from course.errors import ExerciseError
 from course.judging.answers import cells_of, find_answers, syntax_error
 from course.judging.definitions import Statement, execute
+from tests.benchmarks import fuzz
 from tests.conftest import ROOT
 from tests.hostile.mutants import CODE, ENCODING, STRUCTURE, mutants
 
@@ -28,6 +29,18 @@ def test_no_mutation_leaves_the_notebook_as_it_is():
     as_it_is = json.dumps(json.loads(NOTEBOOK)).encode()
     every = list(mutants(NOTEBOOK, len(STRUCTURE) + len(CODE) + len(ENCODING), 1))
     assert [name for name, content in every if content == as_it_is] == []
+
+
+def test_a_damaged_notebook_is_graded_or_a_line_says_why_not():
+    each_kind = str(len(STRUCTURE) + len(CODE) + len(ENCODING))
+    figure = fuzz.measure(each_kind, "0")
+    assert figure.value == 0, figure.notes
+
+
+@pytest.mark.slow
+def test_thousands_of_damaged_notebooks_break_nothing():
+    figure = fuzz.measure()
+    assert figure.value == 0, figure.notes
 
 
 def test_spaces_before_an_assignment_are_read_at_once():

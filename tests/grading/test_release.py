@@ -44,7 +44,7 @@ def part(tmp_path):
     (tmp_path / "part" / "notebooks").mkdir(parents=True)
     shutil.copy(ROOT / "notebooks" / "04_fine_tune.ipynb", tmp_path / "part" / "notebooks")
     with zipfile.ZipFile(tmp_path / "part" / "notebooks" / "pretrained_course-0-py3-none-any.whl", "w") as archive:
-        for name in ("models.py", "pretraining.py", "exercises/nb04_fine_tune/freeze_again.py"):
+        for name in ("models/heads.py", "models/pretraining.py", "exercises/nb04_fine_tune/freeze_again.py"):
             archive.write(ROOT / "course" / name, f"course/{name}")
     assert leaks(tmp_path / "part", ROOT) == []
     return tmp_path / "part"
@@ -87,7 +87,9 @@ def test_the_wheel_holds_the_library_and_its_data_and_nothing_else(released):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"course", "pretrained_course"}
-    assert {"course/models.py", "course/grading/release/__init__.py", "course/exercises/small_models.py"} <= set(names)
+    assert {"course/models/heads.py", "course/grading/release/__init__.py", "course/exercises/small_models.py"} <= set(
+        names
+    )
     assert any(name.startswith("course/data/assets/") for name in names)
 
 

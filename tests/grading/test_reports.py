@@ -39,7 +39,7 @@ from course.judging.runner import Failure, LocalRunner
 from course.judging.verdict import Outcome, judge
 from course.legible import legible, shortened
 from tests.conftest import ROOT
-from tests.exercises.test_answers import all_judges
+from tests.exercises.samples import all_judges
 from tests.wrong import nb02_freeze_the_backbone as wrong
 
 FREEZE, TRAIN = "02-freeze-backbone", "02-set-train-mode"

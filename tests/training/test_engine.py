@@ -110,6 +110,7 @@ print("whole\\n", end="", flush=True)  # one write: two processes share the line
 """
 
 
+@pytest.mark.slow
 def test_processes_agree_about_order_statistics_and_what_learns(tmp_path):
     (tmp_path / "together.py").write_text(TOGETHER)
     printed = python(*TORCHRUN, tmp_path / "together.py", tmp_path).splitlines()
@@ -139,6 +140,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["accelerate launch", "notebook_launcher"])
 def test_accelerates_launchers_do_the_same(launcher, tmp_path):
     (tmp_path / "launched.py").write_text(LAUNCHED)
@@ -197,6 +199,7 @@ def test_an_error_of_the_reading_thread_arrives_and_the_thread_ends():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead") and thread.is_alive()]
 
 
+@pytest.mark.slow
 def test_a_compiled_run_has_the_same_losses_and_goes_on_uncompiled(tmp_path):
     needs_program("g++")
     plain, compiled, resumed = network(), network(), network()

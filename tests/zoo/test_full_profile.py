@@ -21,6 +21,7 @@ def claims(lines: list[str]) -> list[str]:
     return [line.removeprefix(HOLDS).removeprefix(FAILS) for line in said]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_full_profile_of_a_chapter_runs_every_cell_on_stand_ins(chapter, tmp_path):
     (path,) = (ROOT / "solutions").glob(f"{chapter}_*.ipynb")

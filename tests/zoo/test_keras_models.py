@@ -40,6 +40,7 @@ def test_tensorflow_starts_beside_torch_without_a_line():
     assert (done.stdout, done.stderr, done.returncode) == ("tensorflow\n", "", 0)
 
 
+@pytest.mark.slow
 def test_what_torch_loads_late_still_loads_after_tensorflow():
     keras_or_skip()
     program = (
@@ -103,6 +104,7 @@ def test_importing_it_leaves_stderr_as_it_was(capfd):
     assert "still here" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_notebook_runs_to_its_end_without_tensorflow(tmp_path):
     (tmp_path / "blocked").mkdir()
     variables = authoring.environment(tmp_path / "home", strict=False)

@@ -49,7 +49,7 @@ class Commits:
         return getattr(self._book, name)
 
     def add_grade(self, grade):
-        added = self._book.add_grade(grade_submissions)
+        added = self._book.add_grade(grade)
         self._count -= 1
         if self._count == 0:
             self._function()

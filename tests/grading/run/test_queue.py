@@ -98,7 +98,7 @@ class Untouched:
 def scores(book, **which) -> dict[str, float | None]:
     """The score of each exercise that counts for one learner."""
     (standing,) = book.standings(**which)
-    return {name: grade_submissions.score for name, grade in standing.grades.items()}
+    return {name: grade.score for name, grade in standing.grades.items()}
 
 
 def test_right_answers_get_every_point_and_a_wrong_one_leaves_the_others_alone(pool, book, hand_in):

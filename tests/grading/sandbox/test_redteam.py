@@ -15,14 +15,34 @@ from tests.hostile.trial import MARK, Machine, as_bytes, needs_a_sandbox, notebo
 
 pytestmark = needs_a_sandbox
 
-# Ended from outside, 4 s each: `python -m tests.benchmarks redteam` runs them all.
-SLOW = {
-    "half a frame, and silence",
-    "a fork bomb",
-    "signals of the alarm are blocked, and it loops",
-    "it lowers its own limits until the kernel kills it",
+# One attack of each kind is in the fast tier.
+KINDS = {
+    "objects that lie about themselves": "a tensor that equals everything is compared outside, as plain numbers",
+    "a patched library": "the bytes that a patched encoder sends are what is judged",
+    "printed verdicts": "printed scores are text",
+    "exits that look like success": "leaving with exit code 0 is no pass",
+    "tensors that cost the judge": "a tensor of a thousand million copies of one number is not unfolded",
+    "forged replies": "a forged reply that claims full marks",
+    "damaged replies": "artefacts that are no safetensors",
+    "replies without end": "half a frame, and silence",
+    "reading files": "no file beside Python's own can be read",
+    "reading memory": "the heap that the warm process left holds no secret",
+    "reading judges": "no source in the sandbox holds a judge or an expected value",
+    "killing": "it kills every process that it sees",
+    "living on": "detached children are ended with their sandbox",
+    "crashing": "a segmentation fault is a crash",
+    "system calls": "system calls that watch, mount, load and reconfigure are refused",
+    "the network": "no network, no name service, no socket of another kind",
+    "writing": "only its own folders take a file",
+    "time": "an endless loop",
+    "processes": "a fork bomb",
+    "memory": "3 GB in one piece",
+    "output": "a hundred million characters",
+    "files": "a full disk",
+    "forged modules": "an import hook that forges modules",
+    "other cells": "a decorator that ends the process",
+    "code that no compiler takes": "an expression too deep for the compiler",
 }
-ATTACKS = [attack for attack in all_attacks() if not attack.slow or attack.name in SLOW]
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +52,14 @@ def machine(tmp_path_factory):
     machine.close()
 
 
-def test_there_are_at_least_a_hundred_attacks():
-    assert len(all_attacks()) >= 100
+def attacks():
+    names = {attack.name for attack in all_attacks()}
+    assert set(KINDS.values()) <= names, set(KINDS.values()) - names
+    for attack in all_attacks():
+        yield pytest.param(attack, id=attack.name, marks=() if attack.name in KINDS.values() else pytest.mark.slow)
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+@pytest.mark.parametrize("attack", attacks())
 def test_an_attack_is_held_off(machine, attack):
     assert wrongs(machine, attack, thorough=False) == []
 

@@ -1,0 +1,102 @@
+"""The tables that notebooks show as stored: complete, with their source, and one row of each measured again."""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from course.training.experiments import Comparison, stored_table
+
+
+@dataclass(frozen=True)
+class Table:
+    """A stored table: the row to measure again, and how far each metric may lie from what is stored."""
+
+    name: str
+    setting: str
+    metrics: dict[str, float]
+    seed: int = 0
+    measured_by: str = ""  # the benchmark whose `run` measures a row, where it isn't the table's own
+
+    @property
+    def benchmark(self):
+        return import_module(f"tests.benchmarks.{self.name}")
+
+    def measure_again(self):
+        return import_module(f"tests.benchmarks.{self.measured_by or self.name}").run(self.setting, self.seed)
+
+
+TWO_PICTURES = 0.011  # of 205, which may fall on the other side where a machine rounds differently
+TWO_SENTENCES = 0.021  # of 100, likewise
+STYLES = dict.fromkeys(("fluent", "noto", "twemoji"), TWO_PICTURES)
+TABLES = [
+    Table("fine_tuning", "probe", STYLES),
+    Table("ood_signs", "probe", STYLES, seed=3, measured_by="fine_tuning"),
+    # Training samples proposals by their scores: where a machine rounds differently, other ones are drawn.
+    Table("detection_trunks", "pretrained", {"AP50": 0.05}),
+    # 200 steps of training carry what a machine rounds differently a little further.
+    Table("segmenting", "pretrained, frozen", {"miou": 0.03, "pixel_accuracy": 0.01}),
+    Table("text_models", "frozen, mean", dict.fromkeys(("accuracy", "plain", "negated"), TWO_SENTENCES)),
+    Table("efficiency_table", "cached features", {"accuracy": TWO_PICTURES, "mib": 0.24}),
+]
+every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+
+
+@every_table
+def test_a_stored_table_has_every_setting_at_every_seed_and_says_where_it_comes_from(table):
+    stored = stored_table(table.name)
+    found = [(row["setting"], row["seed"]) for row in stored.rows]
+    expected = [(setting, seed) for setting in table.benchmark.SETTINGS for seed in table.benchmark.SEEDS]
+    assert sorted(found) == sorted(expected)
+    assert len(set(table.benchmark.SEEDS)) >= 3
+    assert stored.command == f"python -m tests.benchmarks {table.name}"
+    assert stored.commit
+    assert stored.machine
+
+
+@pytest.mark.slow
+@every_table
+def test_a_stored_row_is_what_its_benchmark_measures_again(table):
+    rows = stored_table(table.name).rows
+    (stored,) = [row for row in rows if (row["setting"], row["seed"]) == (table.setting, table.seed)]
+    again = table.measure_again()
+    for metric, tolerance in table.metrics.items():
+        assert again[metric] == pytest.approx(stored[metric], abs=tolerance), metric
+
+
+def test_what_pretraining_gains_a_detector_lies_above_zero():
+    assert Comparison(stored_table("detection_trunks").rows).paired("pretrained", "random", "AP50").low > 0
+
+
+def test_rows_that_two_tables_share_are_the_same():
+    known = {(row["setting"], row["seed"]): row for row in stored_table("fine_tuning").rows}
+    shared = [row for row in stored_table("ood_signs").rows if (row["setting"], row["seed"]) in known]
+    assert len(shared) == 9
+    assert all(row == known[row["setting"], row["seed"]] for row in shared)
+
+
+def test_every_sign_is_shown_with_its_interval():
+    from tests.benchmarks import ood_signs
+
+    lines = ood_signs.told(Comparison(stored_table("ood_signs").rows))
+    assert len(lines) == len(ood_signs.SIGNS)
+    assert all("±" in line and line.endswith(("paper)", "open)")) for line in lines)
+
+
+def test_seconds_and_sizes_are_positive():
+    rows = stored_table("efficiency_table").rows
+    assert all(row["seconds"] > 0 and row["mib"] > 0 and row["ms_a_picture"] > 0 for row in rows)
+
+
+def test_the_gain_of_pretraining_is_asked_for_by_index_with_repeats(monkeypatch):
+    from tests.benchmarks.transfer import text
+
+    monkeypatch.setattr(text, "trained", lambda model, data, seed: lambda texts: text.torch.zeros(len(texts)))
+    monkeypatch.setattr(text, "classifier", lambda seed, weights="default": None)
+    count, ways = text.run(0)
+    assert count == text.TEST
+    assert set(ways) == {"pretrained", "random", "baseline"}
+    assert ways["pretrained"](np.arange(count)) == 0.5  # every text called negative, in balanced classes
+    for way in ways.values():
+        assert way(np.zeros(7, dtype=int)) in (0, 1)

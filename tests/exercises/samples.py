@@ -1,0 +1,70 @@
+"""The exercises, their hidden judges, and wrong and right answers to them: one chapter at a time.
+
+A chapter is imported when it is first asked for, so that the tests of one exercise cost its own chapter alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+import tests.wrong
+from course.judging.answers import find_answers, read_notebook
+from course.judging.definitions import namespace_of
+from course.judging.exercise import Exercise, exercises_of, find_exercise, hidden_judges, notebook_numbers
+from course.judging.runner import LocalRunner
+from course.judging.verdict import judge
+from tests.conftest import ROOT, named_exercise
+
+
+def chapters(config):
+    """The numbers of the chapters to look at: all of them, or the one whose exercise `-k` names."""
+    named = named_exercise(config)
+    return [named[:2]] if named else notebook_numbers()
+
+
+@cache
+def answers_to(number):
+    """The module in tests/wrong/ with the wrong and right answers to a chapter's exercises."""
+    (name,) = (
+        found.name for found in pkgutil.iter_modules(tests.wrong.__path__) if found.name.startswith(f"nb{number}_")
+    )
+    return importlib.import_module(f"tests.wrong.{name}")
+
+
+def wrong_answers(exercise_id):
+    """(answer, words that the verdict must contain) for each mistake."""
+    return list(answers_to(exercise_id[:2]).WRONG.get(exercise_id, {}).items())
+
+
+def right_answers(exercise_id):
+    """Right answers by another approach than the notebook's solution."""
+    return list(answers_to(exercise_id[:2]).RIGHT.get(exercise_id, ()))
+
+
+@cache
+def hidden(number):
+    return hidden_judges(ROOT / "solutions" / "hidden", number)
+
+
+def all_judges(exercise: Exercise):
+    """An exercise's judges, the hidden ones too."""
+    return [*exercise.judges, *(judge for judge in hidden(exercise.id[:2]) if judge.exercise_id == exercise.id)]
+
+
+@cache
+def solution(exercise_id):
+    """The answer in the notebook of solutions/."""
+    (path,) = (ROOT / "solutions").glob(f"{exercise_id[:2]}_*.ipynb")
+    cells = read_notebook(path)
+    return namespace_of(cells, find_answers(cells))[find_exercise(exercise_id).answer]
+
+
+def judged(exercise_id, answer, **options):
+    exercise = find_exercise(exercise_id)
+    return judge(exercise, LocalRunner({exercise.answer: answer}), **options)
+
+
+def all_exercises():
+    return [exercise for number in notebook_numbers() for exercise in exercises_of(number)]
