@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     A benchmark that cannot run on this machine says "not run" and why, which is no failure.
     """
     modules = [module for module in pkgutil.iter_modules(benchmarks.__path__) if not module.ispkg]
-    names = sorted(module.name for module in modules if module.name[0] != "_")
+    names = sorted(module.name for module in modules if not module.name.startswith(("_", "test_")))
     if not arguments or arguments[0] not in names:
         problem = (
             UnknownName.of("benchmark", arguments[0], names) if arguments else f"choose one of: {', '.join(names)}"
