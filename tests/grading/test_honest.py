@@ -35,8 +35,8 @@ KINDS = {
 def oddities():
     names = {oddity.name for oddity in ODDITIES}
     assert len(names) == len(ODDITIES) and set(KINDS.values()) <= names
-    for oddity in ODDITIES:
-        yield pytest.param(oddity, id=oddity.name, marks=() if oddity.name in KINDS.values() else pytest.mark.slow)
+    marks = dict.fromkeys(KINDS.values(), ())
+    return [pytest.param(one, id=one.name, marks=marks.get(one.name, pytest.mark.slow)) for one in ODDITIES]
 
 
 @pytest.mark.parametrize("oddity", oddities())

@@ -43,16 +43,17 @@ class Server:
 
     def _run(self, program: str, *arguments, data: bool = True) -> None:
         where = ["-D", f"{self.folder}/data"] if data else []
-        done = subprocess.run(
-            [_program(program), *where, *map(str, arguments)],
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            stdout=(self.folder / "output").open("ab"),  # a pipe would stay open in the server
-            stderr=subprocess.STDOUT,
-            timeout=120,
-            **self.user,
-        )
+        with (self.folder / "output").open("ab") as output:  # a pipe would stay open in the server
+            done = subprocess.run(
+                [_program(program), *where, *map(str, arguments)],
+                cwd=self.folder,
+                env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=120,
+                **self.user,
+            )
         assert done.returncode == 0, (self.folder / "output").read_text()
 
 

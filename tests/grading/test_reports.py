@@ -237,7 +237,7 @@ def test_an_answer_that_raised_in_a_hidden_check_alone_is_not_told_of_a_message(
 
 
 def test_where_things_lie_on_the_grading_machine_is_told_to_instructors_alone(book, tmp_path):
-    lies = "/srv/a/course/course/judging/student.py"
+    lies = "/srv/a/course/course/judging/runner.py"
     told = f'File "{lies}" and /root/.pyenv/versions/3.11.7/lib/python3.11/ast.py'
     failure = Failure("error", f"`freeze` raised ValueError: {told}", f"{told}, line 3")
     outcomes = (Outcome("a", "Freezes.", 4, False, tried="x", got=told, because=told),)

@@ -55,8 +55,8 @@ def machine(tmp_path_factory):
 def attacks():
     names = {attack.name for attack in all_attacks()}
     assert set(KINDS.values()) <= names, set(KINDS.values()) - names
-    for attack in all_attacks():
-        yield pytest.param(attack, id=attack.name, marks=() if attack.name in KINDS.values() else pytest.mark.slow)
+    marks = dict.fromkeys(KINDS.values(), ())
+    return [pytest.param(one, id=one.name, marks=marks.get(one.name, pytest.mark.slow)) for one in all_attacks()]
 
 
 @pytest.mark.parametrize("attack", attacks())
