@@ -46,4 +46,8 @@ for notebook in "$@"; do
     # shellcheck disable=SC2086 # RUN may be several words
     ${RUN:-} "$python" run_notebook.py "$notebook" || failed=$((failed + 1))
 done
-[ "$failed" = 0 ] && echo "all notebooks ran" || { echo "$failed notebooks failed"; exit 1; }
+if [ "$failed" != 0 ]; then
+    echo "$failed notebooks failed"
+    exit 1
+fi
+echo "all notebooks ran"
