@@ -56,14 +56,21 @@ def test_bounds_are_lower_ones_but_for_the_weights():
         assert operators == ({"=="} if name in WEIGHTS else {">="}), str(requirement)
 
 
-def test_environment_yml_installs_what_the_readme_installs_with_pip():
+def test_environment_yml_installs_the_course_for_learners_without_an_extra():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     assert environment["name"] == PROJECT["name"]
     *conda, by_pip = environment["dependencies"]
-    assert by_pip == {"pip": ['-e ".[test]"']}
-    assert "test" in EXTRAS
+    assert by_pip == {"pip": ["-e ."]}
     python, pip = conda
     assert pip == "pip"
     supported, offered = SpecifierSet(PROJECT["requires-python"]), SpecifierSet(python.removeprefix("python"))
     for version in ("3.10", "3.11", "3.12", "3.13"):
         assert (version in offered) == (version in supported)
+
+
+def test_the_classifiers_name_the_pythons_that_ci_runs_and_say_typed_because_the_package_is():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())["jobs"]
+    classified = {line.rpartition(" :: ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line}
+    assert classified == set(jobs["test"]["strategy"]["matrix"]["python"])
+    assert all(version in SpecifierSet(PROJECT["requires-python"]) for version in classified)
+    assert ("Typing :: Typed" in PROJECT["classifiers"]) == (ROOT / "course" / "py.typed").is_file()
