@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import torch
 from PIL import Image, ImageOps
@@ -29,7 +29,7 @@ from course.zoo.safetensors_header import misfit, shapes
 
 FORMAT = "pretrained-course predictor 1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-Picture = str | Path | BinaryIO | Image.Image
+Picture: TypeAlias = str | Path | BinaryIO | Image.Image
 
 
 @dataclass(frozen=True, repr=False)
