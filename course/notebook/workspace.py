@@ -16,6 +16,7 @@ from course.errors import SetupError
 from course.notebook import notebook_files
 
 NAME = "my-notebooks"
+PAGES = ("glossary.md", "map.md")  # of docs/: those that a learner reads beside a notebook
 RENEWED = "<!-- Written anew by every `course lab`: keep notes in another file. -->\n\n"
 _OURS = "pretrained-course"  # our key in a copy's metadata, which Jupyter keeps
 
@@ -46,7 +47,9 @@ def prepare(notebooks: Path) -> tuple[Path, list[str]]:
 
 def _renew_pages(notebooks: Path, folder: Path) -> None:
     """The glossary and the map of a clone, for JupyterLab; without them, or where nothing can be written, no harm."""
-    for page in sorted((notebooks.parent / "docs").glob("*.md")):
+    for page in (notebooks.parent / "docs" / name for name in PAGES):
+        if not page.is_file():
+            continue
         text = RENEWED + page.read_text(encoding="utf-8").replace(f"../{notebooks.name}/", "")
         with suppress(OSError):
             (folder / page.name).write_text(text, encoding="utf-8")

@@ -65,11 +65,20 @@ def test_glossary_and_map_lie_beside_the_copies_and_lead_to_them(notebooks):
     assert copy.read_text() == f"{workspace.RENEWED}**loss**"
 
 
+def test_pages_for_instructors_and_maintainers_are_not_copied(notebooks):
+    docs = notebooks.parent / "docs"
+    docs.mkdir()
+    for name in ("glossary.md", "map.md", "instructors.md", "inside.md"):
+        (docs / name).write_text("a page")
+    folder, _ = workspace.prepare(notebooks)
+    assert sorted(path.name for path in folder.glob("*.md")) == ["glossary.md", "map.md"]
+
+
 def test_every_link_of_the_real_pages_leads_to_a_copy(tmp_path):
     for name in ("notebooks", "docs"):
         shutil.copytree(ROOT / name, tmp_path / name)
     folder, _ = workspace.prepare(tmp_path / "notebooks")
-    for page in ("glossary.md", "map.md"):
+    for page in workspace.PAGES:
         links = re.findall(r"\]\(([^)#:]+)", (folder / page).read_text(encoding="utf-8"))
         assert len(links) > 20 and all((folder / link).is_file() for link in links)
 
