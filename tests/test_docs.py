@@ -71,12 +71,6 @@ def test_an_entry_names_notebooks_headings_and_cells_that_are_there(text):
         assert heading in near or (heading is None and cell is nb.cells[0])
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
-def test_every_link_leads_to_a_file(page):
-    links = re.findall(r"\]\(([^)#]+)", (DOCS / page).read_text(encoding="utf-8"))
-    assert [link for link in links if "://" not in link and not (DOCS / link).is_file()] == []
-
-
 def test_the_map_has_every_section_formula_and_listing_of_the_source_text_once_and_in_order():
     names = re.findall(r"(?:(?:Formula|Listing) )?\d[\d.]*", SOURCE)
     assert [name for name, *_ in MAP] == names

@@ -1,4 +1,4 @@
-"""The README's pictures: a verdict rendered in headless Chromium, and figures taken from the notebooks.
+"""The README's pictures: a verdict rendered in headless Chromium, and a figure taken from a notebook.
 
 `python .github/images/make.py` from the repository's root; needs Debian's chromium.
 """
@@ -19,13 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # picture -> (notebook, id of the cell, which of its pictures)
 FIGURES = {
-    "emoji.png": ("02_freeze_the_backbone", "plain-emoji-train-per-class-10", 0),
-    "drift.png": ("02_freeze_the_backbone", "drifted-test-extract-features-drifting-eval", 0),
-    "labels.png": ("01_pretrain_a_backbone", "curves", 0),
-    "masks.png": ("07_segment_scenes", "trunk-trunk-backbone", 0),
-    "zoo.png": ("09_visit_the_model_zoos", "accuracy-against-size", 0),
     "stamp.png": ("10_question_the_model", "grad-cam", 0),
-    "words.png": ("08_understand_text", "figure-axes-plt-subplots-figsize-7", 0),
 }
 
 

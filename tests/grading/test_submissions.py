@@ -695,8 +695,8 @@ def test_a_login_is_found_within_a_longer_name_unless_it_is_a_bare_first_name(tm
     ]
 
 
-def test_the_layouts_and_the_roster_of_the_readme_are_read_as_it_says(tmp_path):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_layouts_and_the_roster_of_the_manual_are_read_as_it_says(tmp_path):
+    text = (ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
     layouts = text.partition("\nsubmissions/\n")[2].partition("```")[0].splitlines()
     roster = "login,name,email\n" + text.partition("\nlogin,name,email\n")[2].partition("```")[0]
     for at, line in enumerate(layouts):
