@@ -20,8 +20,8 @@ os.environ["COURSE_LIVE"] = "0"
 os.environ.pop("COURSE_STRICT", None)
 os.environ.pop("COURSE_PROFILE", None)
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # several workers share the cores: one thread each, set before torch loads
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Workers share the cores, and models as small as the tests' lose by a second thread. Set before torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 EXERCISES = ROOT / "tests" / "exercises"

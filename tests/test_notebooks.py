@@ -281,13 +281,12 @@ def test_what_both_folders_show_is_stored_alike(path):
 
 @pytest.fixture
 def variables(tmp_path):
-    """The environment of a run from this folder, with one thread a kernel when several tests run at once."""
+    """The environment of a run from this folder; a kernel has one thread, as tests have."""
 
     def chosen(path: Path) -> dict[str, str]:
-        threads = {"OMP_NUM_THREADS": "1"} if "PYTEST_XDIST_WORKER" in os.environ else {}
         strict = path.parent.name == "solutions"
         inherited = authoring.environment(tmp_path / "home", strict=strict)
-        return {k: v for k, v in inherited.items() if not k.startswith("PYTEST_")} | threads
+        return {k: v for k, v in inherited.items() if not k.startswith("PYTEST_")}
 
     return chosen
 
