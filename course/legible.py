@@ -1,6 +1,7 @@
 """Untrusted text made legible: what a terminal or a browser would obey is dropped, or shown as a sign.
 
-Cards, reports, exports and the command line all use this one function, so a name reads the same in each.
+Cards, reports, exports and the command line all use these functions and no others, so the same text reads the same in
+each of them. Make a text legible first and shorten it afterwards: half an escape sequence is no longer recognised.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ def legible(text: str) -> str:
     return _PILE.sub(r"\1", _ODD.sub(lambda match: _sign(match[0]), text))
 
 
+def one_line(text: str) -> str:
+    """As `legible`, on one line, for a line of a terminal, a cell of a table or a name: white space becomes a space."""
+    return " ".join(legible(text).split())
+
+
 def _sign(char: str) -> str:
     sign = _SIGNS[ord(char)]
     return chr(sign) if isinstance(sign, int) else str(sign)
@@ -57,19 +63,12 @@ def shortened(text: str, limit: int) -> str:
 
 
 def presentable(text: str) -> str:
-    """A learner's name as plain text: composed, on one line, without control characters, of bearable length.
+    """A learner's name on one line, composed (NFC), cut where it is very long.
 
-    What cannot be shown becomes �; such a name and one that is cut end in a digest, so that two of them stay two.
+    A name that had to be changed to be legible and one that is cut end in a digest, so that two of them stay two.
     """
-    shown = " ".join(unicodedata.normalize("NFC", text).split())
-    shown = "".join("�" if _is_unshown(char) else char for char in shown)
-    if "�" in shown or len(shown) > _LONGEST:
+    shown = unicodedata.normalize("NFC", one_line(text))
+    if shown != unicodedata.normalize("NFC", " ".join(text.split())) or len(shown) > _LONGEST:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         shown = f"{shown[:_LONGEST]}…{digest}"
     return shown or "(no name)"
-
-
-def _is_unshown(char: str) -> bool:
-    """Control characters, lone surrogates, and the marks that turn the direction of the text after them."""
-    turns = "\u200e\u200f\u061c" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
-    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in turns

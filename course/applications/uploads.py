@@ -12,6 +12,7 @@ from PIL import Image
 from course.applications.predictor import Predictor
 from course.data.pictures import open_picture
 from course.errors import CourseError
+from course.legible import one_line
 from course.notebook.questions import NEUTRAL, WRONG, callout, show_widget
 from course.runtime import can_answer, place
 
@@ -107,6 +108,7 @@ def read_uploads(value: Any) -> list[tuple[str, bytes]]:
 
 def describe(predictor: Predictor, name: str, content: bytes) -> str:
     """HTML: the picture, its label and a bar a class; or in plain words why it can't be read."""
+    name = one_line(name)
     try:
         picture = open_picture(io.BytesIO(content))
         predicted = predictor.predict([picture])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from course.errors import AuthoringError
+from course.legible import legible
 from course.notebook.notebook_files import METADATA
 
 CELL_LIMIT_S = 600
@@ -88,7 +88,7 @@ def _story(error: Exception, cell: NotebookNode | None, label: str) -> str:
     printed = "".join(output["text"] for output in cell.outputs if output.output_type == "stream").rstrip()
     raised = next((output for output in cell.outputs if output.output_type == "error"), None)
     headline = f"{raised.ename}: {raised.evalue}" if raised else (str(error) or type(error).__name__).splitlines()[0]
-    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(raised.traceback)) if raised else str(error)
+    trace = legible("\n".join(raised.traceback)) if raised else str(error)
     return "\n".join(
         [
             f"{label}, cell {cell.id}: {headline}",

@@ -18,6 +18,7 @@ from course.cli.grading import export, grade, release, report
 from course.cli.lab import PASS_THROUGH, lab
 from course.cli.learning import check, progress
 from course.errors import CourseError
+from course.legible import legible
 
 COMMANDS = (doctor, check, progress, build, fetch, grade, report, export, release)
 
@@ -40,7 +41,7 @@ def main() -> None:
     try:
         app(prog_name="course")
     except CourseError as error:
-        print(f"course: {error}", file=sys.stderr)
+        print(f"course: {legible(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from course.errors import UnknownName
+from course.legible import legible
 
 PROFILES = ("quick", "full")
 
@@ -40,7 +41,7 @@ def fetch(
         return
     failed = [(item, error) for item, error in full_profile.fetch(only or ()) if error]
     for item, error in failed:
-        print(f"course: {item.name}: {error}", file=sys.stderr)
+        print(f"course: {item.name}: {legible(str(error))}", file=sys.stderr)  # it may quote a server
     print(f"{len(items) - len(failed)} of {len(items)} ready; downloads are kept in {downloads.own_folder()}")
     if full_profile.mark().exists():
         print('everything is there: PROFILE = "auto" now means full on this machine')

@@ -17,8 +17,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from course.errors import GradingError
+from course.legible import one_line
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d %H:%M"]
 
@@ -112,7 +114,7 @@ def grade(
                 hidden_pictures=[
                     _folder(folder, "--capstone-pictures") or folder for folder in capstone_pictures or ()
                 ],
-                tell=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+                tell=lambda line: console.print(Text(one_line(line)), soft_wrap=True),
                 on_begin=on_begin,
                 on_progress=on_progress,
             )
@@ -120,7 +122,7 @@ def grade(
             print("\nstopped; what was graded is kept, and the same command goes on from there", file=sys.stderr)
             raise typer.Exit(143 if isinstance(stopped, _Terminated) else 130) from None
     for line in (*summary.problems, *(f"not graded, our fault: {failure}" for failure in summary.failures)):
-        print(_plain(line))
+        print(one_line(line))
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
     print(
         f"{summary.submissions} submissions in {summary.seconds:.0f} s; exercises: "
@@ -185,10 +187,10 @@ def report(out: Out, gradebook: Book = "", policy: Counts = Policy.last, solutio
             late = "late" if standing.late else ""
             notebook = standing.notebook or "unreadable"
             points = f"{standing.points:g}" if standing.grades else "–"
-            name = _plain(standing.submission.full_name)
-            table.add_row(_plain(standing.learner), name, notebook, score, points, late)
-        for learner, name in book.absent().items():
-            table.add_row(_plain(learner), _plain(name), "nothing came", "–", "–", "")
+            who = standing.learner, standing.submission.full_name
+            table.add_row(*map(_cell, who), notebook, score, points, late)
+        for absent in book.absent().items():
+            table.add_row(*map(_cell, absent), "nothing came", "–", "–", "")
     Console().print(table)
     print(page)
 
@@ -281,6 +283,6 @@ def _folder(path: Path | None, option: str) -> Path | None:
     return path
 
 
-def _plain(line: str) -> str:
-    """The line without what a terminal would obey."""
-    return "".join(character if character.isprintable() else "·" for character in line)
+def _cell(text: str) -> Text:
+    """Untrusted text for a table: rich would take a str for its markup."""
+    return Text(one_line(text))

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from course.errors import BadLabels, BadPicture, DataError, EmptyData
+from course.legible import one_line
 
 # Files that computers put into folders by themselves; names that begin with a dot are ignored as well.
 NOT_MEANT_AS_PICTURES = {"thumbs.db", "desktop.ini"}
@@ -129,7 +130,7 @@ class Pictures(Dataset):
             labels += [label] * len(readable)
         self.labels = check_labels(labels, len(classes))
         if self.skipped:
-            names = ", ".join(self._name(path) for path, _ in self.skipped[:5])
+            names = ", ".join(one_line(self._name(path)) for path, _ in self.skipped[:5])
             more = f" and {len(self.skipped) - 5} more" if len(self.skipped) > 5 else ""
             print(f"left out {len(self.skipped)} unreadable: {names}{more} (.skipped has the reasons)")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from course.judging.card import progress_as_html, show
 from course.judging.exercise import exercises_of, notebook_numbers, notebook_title
+from course.legible import legible
 from course.notebook import record, spaced_repetition
 
 Event = dict[str, Any]
@@ -164,9 +165,9 @@ def _days(wait: timedelta) -> str:
 
 def _as_text(rows: Sequence[Sequence[str]], notes: list[str], parts: dict[str, list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows] + notes
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows] + [*map(legible, notes)]
     for title, items in parts.items():
-        lines += [f"{title}:", *(f"  {item}" for item in items)] if items else []
+        lines += [f"{title}:", *(f"  {legible(item)}" for item in items)] if items else []
     return "\n".join(lines)
 
 

@@ -118,21 +118,25 @@ class Result:
 
     def __str__(self) -> str:
         """The result in plain text: one line for each judge, its reasons below it."""
-        lines = [self.headline]
+        lines = [legible(self.headline)]
         if self.status != "not attempted":
             if self.message:
-                lines.append(f"  {self.message}")
+                lines.append(f"  {legible(self.message)}")
             for outcome in self.outcomes:
-                lines.append(f"  {outcome.mark} {outcome.claim} ({outcome.earned} of {outcome.worth})")
-                lines += [f"      {name}: {text}" for name, text in self.details(outcome)]
-        lines += [f"  note: {note}" for note in self.notes]
+                lines.append(f"  {outcome.mark} {legible(outcome.claim)} ({outcome.earned} of {outcome.worth})")
+                lines += [f"      {name}: {legible(text)}" for name, text in self.details(outcome)]
+        lines += [f"  note: {legible(note)}" for note in self.notes]
         if self.failure and self.failure.traceback:
-            lines += ["  where it happened:", *("  " + line for line in self.failure.traceback.rstrip().splitlines())]
+            lines += ["  where it happened:", *_indented(self.failure.traceback.rstrip(), "  ")]
         if self.printed:
-            lines += ["  your code printed:", *("    " + line for line in self.printed.splitlines())]
+            lines += ["  your code printed:", *_indented(self.printed, "    ")]
         if self.is_wrong:
             lines.append(f"  stuck? Run {self.ask} in a cell of its own")
-        return "\n".join(map(legible, lines))
+        return "\n".join(lines)
+
+
+def _indented(text: str, by: str) -> list[str]:
+    return [by + line for line in legible(text).splitlines()]
 
 
 def _in_words(points: int) -> str:

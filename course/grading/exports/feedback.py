@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from course.errors import ExportError
 from course.grading.gradebook import Standing
-from course.grading.gradebook.rows import plain
 from course.grading.grades import GRADED, Grade
 from course.judging.results import Outcome
+from course.legible import legible, one_line, shortened
 
 MAX_TEXT = 4_000  # characters of one message
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -29,10 +26,9 @@ class Check:
     hidden: bool = False
 
 
-def readable(text: str) -> str:
-    """The text without terminal escapes, control characters and reversals of direction, cut at a length."""
-    text = _CONTROLS.sub("", _ESCAPES.sub("", plain(text)))
-    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text):,} characters)"
+def message(text: str) -> str:
+    """The text, legible and of a length that other systems take."""
+    return shortened(legible(text), MAX_TEXT)
 
 
 def checks(grade: Grade) -> list[Check]:
@@ -41,7 +37,7 @@ def checks(grade: Grade) -> list[Check]:
     found = [
         Check(
             grade.exercise,
-            readable(outcome.claim),
+            one_line(message(outcome.claim)),
             outcome.passed,
             outcome.earned,
             outcome.points,
@@ -61,7 +57,7 @@ def about(grade: Grade) -> str:
     parts = [] if grade.status == GRADED else [grade.status]
     if grade.failure and grade.failure.message:
         parts.append(grade.failure.message)
-    return readable("\n".join([*parts, *grade.notes]))
+    return message("\n".join(map(legible, [*parts, *grade.notes])))
 
 
 def summary(standing: Standing) -> str:
@@ -81,7 +77,7 @@ def judged(standings: list[Standing]) -> list[Standing]:
     for standing in standings:
         if standing.missing:
             raise ExportError(
-                f"{readable(standing.learner)}'s notebook {standing.notebook} is not graded yet "
+                f"{one_line(standing.learner)}'s notebook {standing.notebook} is not graded yet "
                 f"({', '.join(standing.missing)}); run course grade again"
             )
     return standings
@@ -91,4 +87,4 @@ def _said(outcome: Outcome) -> str:
     if outcome.hidden or outcome.passed:
         return ""
     parts = {"Tried": outcome.tried, "Got": outcome.got, "Expected": outcome.expected, "": outcome.because}
-    return "\n".join(f"{name}: {readable(text)}" if name else readable(text) for name, text in parts.items() if text)
+    return "\n".join(f"{name}: {message(text)}" if name else message(text) for name, text in parts.items() if text)

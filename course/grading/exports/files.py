@@ -12,7 +12,8 @@ from pathlib import Path
 
 from course.errors import ExportError
 from course.files import replacing
-from course.grading.gradebook.rows import plain
+from course.grading.gradebook.rows import storable
+from course.legible import one_line
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what makes a spreadsheet compute a cell; the wide forms do so in some
 
@@ -30,7 +31,7 @@ def write_whole(path: Path, content: str) -> None:
     try:
         with replacing(path) as draft:
             with draft.open("x", encoding="utf-8", newline="") as file:
-                file.write(plain(content))
+                file.write(storable(content))
                 file.flush()
                 os.fsync(file.fileno())
             if path.exists():
@@ -42,12 +43,16 @@ def write_whole(path: Path, content: str) -> None:
         ) from error
 
 
+def cell(text: str) -> str:
+    """Untrusted text as a cell: legible, on one line, and guarded."""
+    return guard(one_line(text))
+
+
 def guard(text: str) -> str:
     """A cell that spreadsheets show and don't run: what begins like a formula gets an apostrophe in front.
 
     https://owasp.org/www-community/attacks/CSV_Injection
     """
-    text = plain(text)
     return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
 
 

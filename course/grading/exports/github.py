@@ -16,7 +16,7 @@ import base64
 import json
 from typing import Any
 
-from course.grading.exports.feedback import Check, about, checks, judged, readable
+from course.grading.exports.feedback import Check, about, checks, judged, message
 from course.grading.exports.report import Exported
 from course.grading.gradebook import Standing
 from course.grading.grades import GRADED, NOT_ATTEMPTED
@@ -28,7 +28,7 @@ def classroom(standings: list[Standing]) -> tuple[str, Exported]:
     for standing in judged(standings):
         if standing.submission.problem and not standing.grades:
             name = f"notebook {standing.notebook or 'unknown'}"
-            tests.append(_test(Check("", name, False, 0.0, 0.0, readable(standing.submission.problem)), "error"))
+            tests.append(_test(Check("", name, False, 0.0, 0.0, message(standing.submission.problem)), "error"))
         for grade in standing.grades.values():
             broken = grade.status not in (GRADED, NOT_ATTEMPTED)
             said = about(grade)
@@ -50,7 +50,7 @@ def workflow_commands(standings: list[Standing]) -> tuple[str, Exported]:
     lines = []
     for standing in judged(standings):
         if standing.submission.problem:
-            lines.append(_command("error", f"Notebook {standing.notebook}", standing.submission.problem))
+            lines.append(_command("error", f"Notebook {standing.notebook}", message(standing.submission.problem)))
         for grade in standing.grades.values():
             for check in checks(grade):
                 if not check.passed:
@@ -62,12 +62,11 @@ def workflow_commands(standings: list[Standing]) -> tuple[str, Exported]:
 
 
 def _test(check: Check, status: str, said: str = "") -> dict[str, Any]:
-    message = "\n".join(part for part in (check.text, said) if part)
     return {
         "name": f"{check.exercise}: {check.title}" if check.exercise else check.title,
         "status": status,
         "score": check.score,
-        "message": message,
+        "message": "\n".join(part for part in (check.text, said) if part),
         "test_code": f'check("{check.exercise}")' if check.exercise else "",
         "filename": "",
         "line_no": 0,
@@ -75,7 +74,6 @@ def _test(check: Check, status: str, said: str = "") -> dict[str, Any]:
     }
 
 
-def _command(level: str, title: str, message: str) -> str:
-    message = readable(message).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    title = readable(title).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{level} title={title.replace(':', '%3A').replace(',', '%2C')}::{message}"
+def _command(level: str, title: str, text: str) -> str:
+    text, title = (part.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for part in (text, title))
+    return f"::{level} title={title.replace(':', '%3A').replace(',', '%2C')}::{text}"

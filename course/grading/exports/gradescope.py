@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from course.grading.exports.feedback import about, checks, judged, readable
+from course.grading.exports.feedback import about, checks, judged, message
 from course.grading.exports.report import Exported
 from course.grading.gradebook import Standing
 from course.grading.grades import GRADED
@@ -36,7 +36,7 @@ def results(standings: list[Standing]) -> tuple[str, Exported]:
                 }
             )
     said = [f"{grade.exercise}: {about(grade)}" for grade in grades if about(grade)]
-    problems = [readable(standing.submission.problem) for standing in standings if standing.submission.problem]
+    problems = [message(standing.submission.problem) for standing in standings if standing.submission.problem]
     answer = {
         "score": sum(grade.score or 0.0 for grade in grades),
         "execution_time": round(sum(grade.seconds for grade in grades), 3),

@@ -16,8 +16,8 @@ import html
 from pathlib import Path
 
 from course.errors import ExportError
-from course.grading.exports.feedback import readable, summary
-from course.grading.exports.files import Sheet, csv_text, guard, number, read_sheet
+from course.grading.exports.feedback import summary
+from course.grading.exports.files import Sheet, cell, csv_text, guard, number, read_sheet
 from course.grading.exports.matching import local_part, match, name_forms
 from course.grading.exports.report import Exported
 from course.grading.gradebook import Standing
@@ -30,7 +30,7 @@ def grade_import(standings: list[Standing]) -> tuple[str, Exported]:
     """A CSV for Grades > Import: learner, grade and feedback, of one notebook."""
     notebook = _one_notebook(standings)
     # A name that would have to be changed is no name of Moodle's, and one unknown name stops the whole import.
-    strange = tuple(name for name in (s.learner for s in standings) if guard(" ".join(readable(name).split())) != name)
+    strange = tuple(name for name in (s.learner for s in standings) if cell(name) != name)
     graded = [s for s in standings if s.score is not None and s.learner not in strange]
     addresses = all("@" in standing.learner for standing in graded)
     title = f"Notebook {notebook}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from course.grading.exports.feedback import readable
+from course.legible import one_line
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,13 @@ class Exported:
         kind, kinds = self.unit
         lines = [f"{self.written} {kind if self.written == 1 else kinds} written"]
         if self.unmatched:
-            lines.append(f"no match for {', '.join(self.unmatched)}; correct the names, or enter these by hand")
+            lines.append(f"no match for {_listed(self.unmatched)}; correct the names, or enter these by hand")
         if self.ungraded:
-            lines.append(f"without a score, and left out: {', '.join(self.ungraded)}")
+            lines.append(f"without a score, and left out: {_listed(self.ungraded)}")
         if self.unreadable:
-            lines.append(f"no notebook that can be read, so without a score: {', '.join(self.unreadable)}")
-        return "\n".join(" ".join(readable(line).split()) for line in (*lines, *self.notes))
+            lines.append(f"no notebook that can be read, so without a score: {_listed(self.unreadable)}")
+        return "\n".join([*lines, *map(one_line, self.notes)])
+
+
+def _listed(learners: tuple[str, ...]) -> str:
+    return ", ".join(map(one_line, learners))

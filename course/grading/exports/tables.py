@@ -1,15 +1,16 @@
 """Plain CSV: a long table with one row an exercise, and a wide one with one row a learner.
 
 UTF-8, RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180). Text that learners wrote is guarded against spreadsheets
-that run it (see `files.guard`); an empty score is one that is not known, never a zero.
+that run it (see `files.cell`); an empty score is one that is not known, never a zero.
 """
 
 from __future__ import annotations
 
-from course.grading.exports.feedback import readable
-from course.grading.exports.files import csv_text, guard, number
+from course.grading.exports.feedback import message
+from course.grading.exports.files import cell, csv_text, number
 from course.grading.exports.report import Exported
 from course.grading.gradebook import Standing
+from course.legible import legible
 
 LONG = [
     "learner",
@@ -39,23 +40,21 @@ def long(standings: list[Standing]) -> tuple[str, Exported]:
 
 def _exercises(standing: Standing) -> list[list[str]]:
     submission = standing.submission
-    who = [guard(readable(standing.learner)), guard(standing.notebook)]
+    who = [cell(standing.learner), cell(standing.notebook)]
     when = ["yes" if standing.late else "no", submission.handed_in.isoformat() if submission.handed_in else ""]
-    file = guard(readable(f"{submission.path}:{submission.member}" if submission.member else submission.path))
+    file = cell(f"{submission.path}:{submission.member}" if submission.member else submission.path)
     rows = []
     for name in dict.fromkeys((*submission.exercises, *standing.grades)) or [""]:
         grade = standing.grades.get(name)
         if grade is None:
-            status, remark = ("not readable" if submission.problem else "not judged yet"), submission.problem
-            rows.append([*who, guard(name), status, "", "", *when, "", "", file, submission.digest, "", _cell(remark)])
+            status, remark = ("not readable" if submission.problem else "not judged yet"), _remark(submission.problem)
+            rows.append([*who, cell(name), status, "", "", *when, "", "", file, submission.digest, "", remark])
             continue
         score = "" if grade.score is None else number(grade.score)
         graded_at = grade.graded_at.isoformat() if grade.graded_at else ""
-        remark = "; ".join(part for part in (submission.problem, *grade.notes) if part)
-        about = [guard(name), grade.status, score, number(grade.points)]
-        rows.append(
-            [*who, *about, *when, graded_at, grade.isolation, file, grade.submission, grade.judges, _cell(remark)]
-        )
+        remark = _remark(submission.problem, *grade.notes)
+        about = [cell(name), grade.status, score, number(grade.points)]
+        rows.append([*who, *about, *when, graded_at, grade.isolation, file, grade.submission, grade.judges, remark])
     return rows
 
 
@@ -66,13 +65,13 @@ def wide(standings: list[Standing]) -> tuple[str, Exported]:
     header = ["learner"]
     for notebook in totals:
         name = f"notebook {notebook}"
-        header += [*map(guard, exercises[notebook]), f"{name} total", f"{name} points", f"{name} late"]
+        header += [*map(cell, exercises[notebook]), f"{name} total", f"{name} points", f"{name} late"]
     by_learner: dict[str, dict[str, Standing]] = {}
     for standing in standings:
         by_learner.setdefault(standing.learner, {})[standing.notebook] = standing
     rows = [header]
     for learner, theirs in by_learner.items():
-        row = [guard(readable(learner))]
+        row = [cell(learner)]
         for notebook in totals:
             row += _totals(theirs.get(notebook), exercises[notebook])
         rows.append(row)
@@ -90,8 +89,8 @@ def _totals(standing: Standing | None, exercises: list[str]) -> list[str]:
     return [*scores, total, number(standing.points), "yes" if standing.late else "no"]
 
 
-def _cell(text: str) -> str:
-    return guard(" ".join(readable(text).split()))
+def _remark(*texts: str) -> str:
+    return cell(message("; ".join(legible(text) for text in texts if text)))
 
 
 def _ungraded(standings: list[Standing]) -> tuple[str, ...]:

@@ -33,9 +33,9 @@ from course.grading.gradebook.rows import (
     HandedIn,
     grade_values,
     learner_name,
-    plain,
     read_grade,
     read_submission,
+    storable,
     submission_values,
 )
 from course.grading.gradebook.standings import Policy, Standing, choose, newest
@@ -115,7 +115,7 @@ class Gradebook:
 
     def move(self, digests: Mapping[int, str], to: Submission) -> None:
         """Give submissions, by id, to another learner, each with its digest; what they have already is left out."""
-        who = {"learner": learner_name(to.learner), "full_name": plain(to.full_name)}
+        who = {"learner": learner_name(to.learner), "full_name": storable(to.full_name)}
         table = schema.submissions
         with explained(self.name), self._writing() as connection:
             there = {
@@ -132,7 +132,7 @@ class Gradebook:
 
     def keep_roster(self, full_names: Mapping[str, str]) -> None:
         """Remember who is in the class, full names by learner, instead of who was before."""
-        roster = {learner_name(learner): plain(name) for learner, name in full_names.items()}
+        roster = {learner_name(learner): storable(name) for learner, name in full_names.items()}
         if roster == self._roster():
             return
         table = schema.settings

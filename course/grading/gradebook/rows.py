@@ -14,6 +14,7 @@ from typing import Any
 from course.errors import GradebookError
 from course.grading.grades import MACHINERY, STATUSES, Grade, Submission
 from course.judging.results import Failure, Outcome
+from course.legible import legible
 
 MAX_NAME = 200  # characters of a learner's name: an index of PostgreSQL holds no more than 2,700 bytes
 
@@ -36,14 +37,15 @@ class HandedIn:
     reader: str = ""  # what found the problem in the content itself, so that it need not look again
 
 
-def plain(text: str) -> str:
-    """The text with NULs and lone surrogates spelled out: databases and files refuse them."""
+def storable(text: str) -> str:
+    """The text with NULs and lone surrogates spelled out, which databases and files refuse. Only for storing it: what
+    is shown to anybody is made legible on its way out (see `course.legible`)."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def learner_name(name: str) -> str:
     """The name as the gradebook knows it: plain, and when very long cut, with a hash so that two stay two."""
-    name = plain(name)
+    name = storable(name)
     if len(name) <= MAX_NAME:
         return name
     return f"{name[: MAX_NAME - 20]}… {hashlib.sha256(name.encode()).hexdigest()[:16]}"
@@ -64,14 +66,14 @@ def submission_values(
     return {
         "learner": learner_name(submission.learner),
         "digest": digest,
-        "notebook": plain(notebook),
-        "exercises": json.dumps([plain(exercise) for exercise in exercises]),
-        "path": plain(str(submission.path)),
-        "member": plain(submission.member),
+        "notebook": storable(notebook),
+        "exercises": json.dumps([storable(exercise) for exercise in exercises]),
+        "path": storable(str(submission.path)),
+        "member": storable(submission.member),
         "handed_in": time_text(submission.handed_in),
         "late": submission.late,
-        "problem": plain(problem or submission.problem),
-        "full_name": plain(submission.full_name),
+        "problem": legible(problem or submission.problem),  # only ever shown, and no text that is legible is refused
+        "full_name": storable(submission.full_name),
         "reader": reader,
     }
 
@@ -99,7 +101,7 @@ def grade_values(grade: Grade) -> dict[str, Any]:
     names = "submission", "exercise", "judges", "seed", "status", "score", "points", "isolation", "seconds"
     return {
         **{name: getattr(grade, name) for name in names},
-        "machine": plain(grade.machine),
+        "machine": storable(grade.machine),
         "graded_at": time_text(grade.graded_at or datetime.now(UTC)),
         "detail": json.dumps(detail, ensure_ascii=True),  # NULs and surrogates become \u escapes: nothing is lost
     }

@@ -18,7 +18,7 @@ from course.grading.reports.pictures import WITHOUT, Histogram, histogram
 from course.grading.reports.similarity import Similar, similar_answers
 from course.grading.reports.words import SOLVED, STATUS, WAITING, standing_of
 from course.judging.results import Outcome
-from course.legible import shortened
+from course.legible import legible, shortened
 
 _RAISED = re.compile(r"(?:^`[^`]+` raised |\braised (?=TypeError: )|^what came back cannot be judged \()(\w{1,80})")
 MOST_MISTAKES, MOST_LISTED, MOST_GROUPS, MOST_SOURCES = 30, 100, 40, 3
@@ -205,9 +205,10 @@ def _mistakes(learners: Iterable[Learner]) -> list[Mistake]:
 def _said(outcome: Outcome) -> tuple[str, str]:
     """What a judge said; or of an answer that brought nothing back, whose text may be its own, the type of its error
     and the first line of it."""
+    because = legible(outcome.because)
     if outcome.tried:  # by a judge, which says what it tried
-        return shortened(outcome.because, 400), ""
-    line = shortened((outcome.because.strip().splitlines() or [""])[0], 200)
+        return shortened(because, 400), ""
+    line = shortened((because.strip().splitlines() or [""])[0], 200)
     raised = _RAISED.search(line)
     return (raised[1], line) if raised else (line, "")
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from course.grading.reports.markup import MAX_MESSAGE, MAX_TEXT, login, prose
 from course.grading.reports.words import STATUS
-from course.legible import legible, shortened
+from course.legible import legible, one_line, shortened
 
 
 def render(template: str, *, script: bool = False, **values: Any) -> str:
@@ -41,8 +41,8 @@ def _environment() -> Environment:
         "prose": prose,
         "number": number,
         "time": _time,
-        "message": lambda text: shortened(text, MAX_MESSAGE),
-        "cut": lambda text: shortened(text, MAX_TEXT),
+        "message": lambda text: shortened(legible(text), MAX_MESSAGE),
+        "cut": lambda text: shortened(legible(text), MAX_TEXT),
         "name": _name,
         "login": lambda text: login(_name(text)),
         "sha256": _sha256,
@@ -71,6 +71,7 @@ def number(value: float | None) -> str:
 
 
 def _name(text: str) -> str:
+    text = one_line(text)
     return text if len(text) <= 60 else f"{text[:40]}…{text[-17:]}"
 
 

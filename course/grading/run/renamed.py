@@ -9,7 +9,7 @@ from typing import Any
 from course.errors import SubmissionError
 from course.grading.capstone.work import read_capstone
 from course.grading.gradebook import Gradebook, HandedIn
-from course.grading.gradebook.rows import learner_name, plain
+from course.grading.gradebook.rows import learner_name, storable
 from course.grading.grades import CapstoneSubmission, Submission, digest, problem_digest
 
 
@@ -21,7 +21,7 @@ def move_renamed(submissions: Sequence[Submission], book: Gradebook, tell: Calla
     """
     now: dict[tuple[str, str], list[Submission]] = defaultdict(list)  # several for a group's
     for submission in submissions:
-        now[plain(str(submission.path)), plain(submission.member)].append(submission)
+        now[storable(str(submission.path)), storable(submission.member)].append(submission)
     recorded: dict[tuple[str, str], dict[str, list[HandedIn]]] = defaultdict(lambda: defaultdict(list))
     for row in book.submissions():
         if (row.path, row.member) in now:
