@@ -4,6 +4,7 @@ CourseError
 ├── SetupError            the machine, the profile or the installation is not what was asked for
 │   ├── NoNetwork         the full profile needs a download and there is no network
 │   └── DownloadFailed    the server refuses, what it sends is not the file, or there is no room for it
+├── CannotWrite           a file cannot be written: the disk is full, or the place is not ours
 ├── UnknownName           no model, class, style or exercise has this name; the nearest are offered
 ├── WeightsError          a weight file cannot be used
 │   ├── WeightsMissing    it is not installed
@@ -57,6 +58,16 @@ class NoNetwork(SetupError):
 
 class DownloadFailed(SetupError):
     """A download cannot be finished: the server refuses, what it sends is not the file, or there is no room for it."""
+
+
+class CannotWrite(CourseError, OSError):
+    """A file cannot be written: the disk is full, or the place is not ours. What was there before is unchanged.
+
+    It has the `errno` and `strerror` of the error that the system gave.
+    """
+
+    def __str__(self) -> str:  # an OSError's own would say its number and nothing else
+        return str(self.args[0]) if self.args else ""
 
 
 class UnknownName(CourseError):

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from course.errors import ModelError
+from course.files import replacing
 from course.models.freezing import evaluating
 
 MAX_DIFFERENCE = 1e-4  # between torch's logits and ONNX Runtime's, as a fraction of the largest logit
@@ -23,11 +24,9 @@ def export_onnx(model: nn.Module, path: str | Path, size: Sequence[int], metadat
 
     The difference is a fraction of the largest logit, or of 1 where all logits are smaller: rounding grows with what
     is added up. `size` is (height, width) of a picture. The file's input is "pictures" (any batch, 3, height, width),
-    its output "logits" (batch, classes); `metadata` goes into it as JSON, key by key. Raises ModelError, and leaves no
-    file, if ONNX Runtime does not compute the same.
+    its output "logits" (batch, classes); `metadata` goes into it as JSON, key by key. Raises ModelError if ONNX Runtime
+    does not compute the same, and CannotWrite; a file that was there before is then unchanged.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     model = copy.deepcopy(model).cpu().float().eval()
     for module in model.modules():
         if hasattr(module, "inplace"):
@@ -45,15 +44,15 @@ def export_onnx(model: nn.Module, path: str | Path, size: Sequence[int], metadat
             dynamic_shapes=({0: torch.export.Dim("batch")},),
         )
     program.model.metadata_props.update({key: json.dumps(value) for key, value in metadata.items()})
-    program.save(str(path))
-    difference, same_labels = _compared(path, model, x)
-    if not (difference <= MAX_DIFFERENCE and same_labels):
-        path.unlink()
-        raise ModelError(
-            f"in ONNX Runtime a logit differs from torch's by {difference:.2g} of the largest one, above "
-            f"{MAX_DIFFERENCE:g}; the file was taken away again; update onnx, onnxscript and onnxruntime, or hand on "
-            "the weights themselves"
-        )
+    with replacing(Path(path), parents=True) as unfinished:
+        program.save(str(unfinished))
+        difference, same_labels = _compared(unfinished, model, x)
+        if not (difference <= MAX_DIFFERENCE and same_labels):
+            raise ModelError(
+                f"in ONNX Runtime a logit differs from torch's by {difference:.2g} of the largest one, above "
+                f"{MAX_DIFFERENCE:g}, so no file was written; update onnx, onnxscript and onnxruntime, or hand on the "
+                "weights themselves"
+            )
     return difference
 
 

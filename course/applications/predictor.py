@@ -101,7 +101,8 @@ class Predictor:
     def save(self, folder: str | Path) -> Path:
         """The folder, made if need be, with `config.json` and `model.safetensors`: plain data, no code and no pickle.
 
-        A predictor that was there before is replaced. Raises ModelError if more than the head was changed.
+        A predictor that was there before is replaced. Raises ModelError if more than the head was changed, and
+        CannotWrite, where the disk is full say.
         """
         state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.model.state_dict().items()}
         name = ("timm/" if self.origin.library == "timm" else "") + self.origin.name
@@ -120,10 +121,9 @@ class Predictor:
             "sha256": hashlib.sha256(content).hexdigest(),
         }
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
         for file, written in ((WEIGHTS, content), (CONFIG, text.encode())):
-            with replacing(folder / file) as unfinished:
+            with replacing(folder / file, parents=True) as unfinished:
                 unfinished.write_bytes(written)
         return folder
 

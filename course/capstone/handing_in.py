@@ -63,7 +63,8 @@ def hand_in(predictor: Predictor, folder: str | Path, card: ModelCard) -> HandIn
     The model is one of ARCHITECTURES with another head, on any device, in any precision. Weights that were there before
     are replaced; another card is kept as `capstone-earlier-1.md`, which is said. Raises UnknownName for another
     architecture, ModelError for what is no Predictor or no card, or if more than the head was changed (merge LoRA,
-    take wrappers off), WeightsError for weights that are not finite, all before anything is written.
+    take wrappers off), WeightsError for weights that are not finite, all before anything is written; CannotWrite where
+    the disk is full, say.
     """
     if not isinstance(predictor, Predictor) or not isinstance(card, ModelCard):
         raise ModelError(
@@ -89,11 +90,10 @@ def hand_in(predictor: Predictor, folder: str | Path, card: ModelCard) -> HandIn
         "Weights": f"{WEIGHTS}, plain numbers without code",
     }
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     text = card.markdown(f"Model card: {name} for {len(predictor.classes)} classes of pictures", facts)
     _keep_other_card(folder, text)
     for file, written in ((WEIGHTS, content), (CARD, text.encode())):
-        with replacing(folder / file) as unfinished:
+        with replacing(folder / file, parents=True) as unfinished:
             unfinished.write_bytes(written)
     return read_hand_in(folder)
 

@@ -25,6 +25,7 @@ from urllib.request import Request, getproxies, proxy_bypass, urlopen
 from filelock import FileLock
 
 from course.errors import DownloadFailed, NoNetwork, SetupError
+from course.files import NO_ROOM, put
 from course.notebook.progress_bars import byte_bar
 from course.runtime import home
 
@@ -33,7 +34,6 @@ ATTEMPTS, WAIT_S = 4, 0.5  # without a single new byte; the wait doubles
 CHUNK = 2**20
 SPARE_BYTES = 50 * 2**20  # left free on the disk
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # a server that answers so may answer otherwise in a moment
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
 QUICK = 'PROFILE = "quick" needs no download'
 
@@ -98,7 +98,7 @@ def _download(url: str, path: Path, digest: str) -> Path:
     for _ in range(2):  # a part that an earlier version of the file left behind is found out by its hash
         _complete(url, part)
         if matches(part, digest):
-            os.replace(part, path)
+            put(part, path, durable=True)
             return path
         found = file_hash(part, digest.partition(":")[0])
         with part.open("rb") as file:

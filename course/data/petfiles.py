@@ -14,6 +14,7 @@ from torchvision.datasets import OxfordIIITPet
 from course.data import downloads
 from course.data.emoji import SPLITS
 from course.errors import DataError, UnknownName
+from course.files import replacing_folder
 
 FOLDER = "oxford-iiit-pet"  # torchvision's name
 LISTS = {"train": "trainval", "test": "test"}  # ours -> the list of pictures in annotations/
@@ -128,15 +129,11 @@ def fetch_pets() -> Path:
 
 def _unpack(archives: list[Path]) -> None:
     """Unpack into a folder that is given its name, in place of a damaged one, when all is there."""
-    folder = downloads.own_folder() / FOLDER
-    part = folder.with_name(f"{FOLDER}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    for archive in archives:
-        print(f"unpacking {archive.name}")
-        with tarfile.open(archive) as file:
-            file.extractall(part, filter="data")
-    files = [path for path in part.rglob("*") if path.is_file()]
-    sizes = {path.relative_to(part).as_posix(): path.stat().st_size for path in files}
-    (part / SIZES).write_text(json.dumps(sizes))
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(part, folder)
+    with replacing_folder(downloads.own_folder() / FOLDER, alone=True) as folder:  # behind a lock
+        for archive in archives:
+            print(f"unpacking {archive.name}")
+            with tarfile.open(archive) as file:
+                file.extractall(folder, filter="data")
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
+        (folder / SIZES).write_text(json.dumps(sizes))

@@ -41,9 +41,8 @@ def text(nb: NotebookNode) -> str:
 
 
 def write(nb: NotebookNode, path: Path) -> None:
-    """Write the notebook in one step: a reader sees the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as unfinished:
+    """Write the notebook in one step: a reader sees the old file or the new one, never half. Raises CannotWrite."""
+    with replacing(path, parents=True) as unfinished:
         unfinished.write_text(text(nb), encoding="utf-8", newline="\n")
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from course.errors import SetupError
+from course.errors import CannotWrite, SetupError
+from course.files import replacing
 from course.notebook import notebook_files
 
 NAME = "my-notebooks"
@@ -34,7 +35,7 @@ def prepare(notebooks: Path) -> tuple[Path, list[str]]:
         if not copy.exists():
             try:
                 _copy(nb, copy, digest)
-            except OSError as error:
+            except CannotWrite as error:
                 raise SetupError(
                     f"{folder} cannot be written ({error.strerror}); open the originals, or a copy that you made: "
                     f"course lab {notebooks}"
@@ -51,8 +52,8 @@ def _renew_pages(notebooks: Path, folder: Path) -> None:
         if not page.is_file():
             continue
         text = RENEWED + page.read_text(encoding="utf-8").replace(f"../{notebooks.name}/", "")
-        with suppress(OSError):
-            (folder / page.name).write_text(text, encoding="utf-8")
+        with suppress(CannotWrite), replacing(folder / page.name, durable=False) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
 
 
 def _copy(nb: NotebookNode, copy: Path, digest: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import zipfile
 from collections.abc import Iterable
@@ -13,7 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from course.errors import BadCheckpoint
+from course.errors import BadCheckpoint, CannotWrite
+from course.files import replacing
 from course.training.engine import Engine
 from course.training.history import History
 
@@ -89,8 +89,8 @@ class Run:
         if path is not None:
             try:
                 self._write(path, engine)
-            except (OSError, RuntimeError) as error:
-                print(f"epoch {len(self.history)} could not be kept in {path} ({error}); training goes on")
+            except CannotWrite as error:
+                print(f"epoch {len(self.history)} could not be kept; training goes on. {error}")
 
     def restore_best(self) -> None:
         """The weights of the best epoch, if they were to be kept."""
@@ -117,20 +117,10 @@ class Run:
 def write_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
     """Replace the checkpoint at `path`; whoever is killed on the way leaves the old one as it was.
 
-    `content` holds tensors, numbers, strings, lists and dicts only. Raises OSError or RuntimeError if the disk is full.
+    `content` holds tensors, numbers, strings, lists and dicts only. Raises CannotWrite, if the disk is full say.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
+    with replacing(Path(path), parents=True, alone=True) as unfinished, open(unfinished, "wb") as file:
         torch.save({"format": FORMAT, **content}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    if os.name == "posix":  # the new name, too, must survive a power cut
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import course
 from course.errors import EmptyData, UnknownName
+from course.files import replacing
 from course.notebook.progress_bars import bar
 from course.runtime import seed_everything
 
@@ -167,10 +168,10 @@ def stored_table(name: str) -> StoredTable:
 
 def write_table(name: str, rows: list[dict[str, Any]], *, command: str, folder: Path = TABLES) -> Path:
     """Store what a benchmark measured with `command`, beside this commit and this machine; the file's path."""
-    folder.mkdir(parents=True, exist_ok=True)
     content = {"command": command, "commit": _commit(), "machine": _machine(), "rows": rows}
     path = folder / f"{name}.json"
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with replacing(path, parents=True) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 

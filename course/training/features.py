@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
 from course.data.loading import draws_at_random, loader
-from course.errors import DataError, EmptyData, HeadNotFound, OutOfMemory
+from course.errors import CannotWrite, DataError, EmptyData, HeadNotFound, OutOfMemory
 from course.files import replacing
 from course.models.freezing import evaluating
 from course.models.heads import Head, find_head
@@ -200,10 +200,10 @@ def _read(path: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
 def _write(path: Path, x: torch.Tensor, y: torch.Tensor) -> None:
     """Keep the features for the next run; a disk that is full or read-only costs one printed line."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as unfinished:  # so that another kernel sees all of the file or none
+        # In one step, so that another kernel sees all of the file or none; its checksum tells what a power cut took.
+        with replacing(path, parents=True, durable=False) as unfinished:
             unfinished.write_bytes(save({"x": x, "y": y}, {"sha256": _checksum(x, y)}))
-    except OSError as error:
+    except CannotWrite as error:
         print(f"features not kept in {path.parent} ({error.strerror}); the next run computes them again")
 
 

@@ -194,7 +194,7 @@ def test_an_archive_of_another_content_is_never_unpacked(server, home):
 
 
 def test_unpacking_that_was_killed_is_done_again(server, home):
-    half = home / "data" / "oxford-iiit-pet.part" / "images"
+    half = home / "data" / ".oxford-iiit-pet.part" / "images"
     half.mkdir(parents=True)
     (half / "leftover.jpg").write_bytes(b"half")
     assert len(Pets("train")) == 16

@@ -77,7 +77,7 @@ def test_a_class_gets_notebooks_a_wheel_and_a_readme(released):
         list((ROOT / "notebooks").glob("*.ipynb"))
     )
     assert wheel in (released.folder / "README.md").read_text()
-    assert stat.S_IMODE(released.folder.stat().st_mode) == 0o755
+    assert stat.S_IMODE(released.folder.stat().st_mode) == stat.S_IMODE((released.folder / "notebooks").stat().st_mode)
     assert leaks(released.folder, ROOT) == [] and verify(released.folder) == []
     assert not list(released.folder.parent.glob(".release*"))
 

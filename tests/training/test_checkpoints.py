@@ -166,35 +166,6 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path):
     assert not (tmp_path / "attacked").exists()
 
 
-def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
-    path = tmp_path / "run.ckpt"
-    write_checkpoint(path, {"epoch": 1})
-
-    def full_disk(content, file):
-        file.write(b"half of")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        write_checkpoint(path, {"epoch": 2})
-    assert read_checkpoint(path)["epoch"] == 1
-
-
-def test_a_disk_that_fills_up_is_said_and_training_goes_on(tmp_path, monkeypatch, capsys):
-    save, calls = torch.save, []
-
-    def filling_disk(content, file):
-        calls.append(1)
-        if len(calls) > 1:
-            raise OSError(28, "No space left on device")
-        save(content, file)
-
-    monkeypatch.setattr(torch, "save", filling_disk)
-    _, history = job(tmp_path / "run.ckpt")
-    assert len(history) == 2
-    assert "epoch 1 could not be kept" in capsys.readouterr().out
-
-
 def test_all_generators_come_back():
     loader = DataLoader(TensorDataset(torch.arange(9)), shuffle=True, generator=torch.Generator().manual_seed(1))
 

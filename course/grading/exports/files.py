@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from course.errors import ExportError
+from course.errors import CannotWrite, ExportError
 from course.files import replacing
 from course.grading.gradebook.rows import storable
 from course.legible import one_line
@@ -29,18 +28,10 @@ def write_whole(path: Path, content: str) -> None:
     if os.path.isdir(path):
         raise ExportError(f"{path} is a folder; name a file in it, {path / 'grades.csv'} say")
     try:
-        with replacing(path) as draft:
-            with draft.open("x", encoding="utf-8", newline="") as file:
-                file.write(storable(content))
-                file.flush()
-                os.fsync(file.fileno())
-            if path.exists():
-                draft.chmod(stat.S_IMODE(path.stat().st_mode))
-    except OSError as error:
-        raise ExportError(
-            f"{path} cannot be written ({error.strerror or error}); free some space or choose another place. "
-            "What was there before is unchanged"
-        ) from error
+        with replacing(path) as unfinished:
+            unfinished.write_text(storable(content), encoding="utf-8", newline="")
+    except CannotWrite as error:
+        raise ExportError(str(error)) from error
 
 
 def cell(text: str) -> str:

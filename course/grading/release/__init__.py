@@ -8,14 +8,13 @@ autograder  Gradescope's zip, which holds answers and is for the instructor alon
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from course.authoring import drift, find_root
 from course.errors import GradingError
+from course.files import replacing_folder
 from course.grading.release.autograder import release_gradescope
 from course.grading.release.leaks import leaks
 from course.grading.release.manifest import NAME, is_release, make_parent, verify, write_manifest
@@ -59,19 +58,14 @@ def release(out: str | Path, *, root: Path | None = None) -> Release:
 
     The folder appears whole or not at all; an earlier release in it is replaced if nobody changed it. Raises
     GradingError where notebooks/ is not what solutions/ gives, where an answer or a hidden judge would be given
-    away, and for a folder that holds anything else.
+    away, and for a folder that holds anything else; CannotWrite where the disk is full, say.
     """
     root, out = find_root(root), Path(out).absolute()
     _refuse_stale(root)
     _refuse_occupied(out, root)
     make_parent(out)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
+    with replacing_folder(out) as unfinished:
         files = _fill(unfinished, root)
-        unfinished.chmod(0o755)
-        _replace(out, unfinished)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return Release(out, files)
 
 
@@ -107,19 +101,3 @@ def _fill(folder: Path, root: Path) -> tuple[str, ...]:
         more = f" (and {len(found) - 1} more)" if found[1:] else ""
         raise GradingError(f"nothing was released: {found[0]}{more}; take it out of what a class gets")
     return (*write_manifest(folder), NAME)
-
-
-def _replace(out: Path, finished: Path) -> None:
-    if not out.exists():
-        os.rename(finished, out)
-        return
-    earlier = Path(tempfile.mkdtemp(prefix=f".{out.name}-earlier-", dir=out.parent))
-    try:
-        os.rename(out, earlier / "release")
-        try:
-            os.rename(finished, out)
-        except OSError:
-            os.rename(earlier / "release", out)
-            raise
-    finally:
-        shutil.rmtree(earlier, ignore_errors=True)

@@ -7,7 +7,6 @@ alone. What one submission's run protects against is in course/grading/release/g
 
 from __future__ import annotations
 
-import os
 import secrets
 import tempfile
 import zipfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from course.authoring import find_root
 from course.errors import GradingError, UnknownName
+from course.files import replacing
 from course.grading.release.manifest import make_parent
 from course.grading.release.wheel import build_wheel
 from course.judging.exercise import exercises_of, hidden_judges, notebook_numbers
@@ -76,8 +76,8 @@ def release_gradescope(out: str | Path, notebook: str, *, root: Path | None = No
     """Write the autograder's zip for one notebook ("02"), readable by you alone; its path.
 
     `hidden` is a folder of hidden judges instead of solutions/hidden. It carries a secret of its own from which the
-    inputs are drawn, so a regrade draws the same and two zips don't. Raises GradingError, and UnknownName for a
-    notebook without exercises.
+    inputs are drawn, so a regrade draws the same and two zips don't. Raises GradingError, UnknownName for a
+    notebook without exercises, and CannotWrite.
     """
     root, out = find_root(root), Path(out).absolute()
     number = Path(notebook).name[:2]
@@ -120,15 +120,13 @@ def _points(number: str, hidden: Path) -> int:
 def _write(out: Path, files: dict[str, bytes]) -> None:
     """Write the zip in one step, readable by its owner alone."""
     make_parent(out)
-    handle, unfinished = tempfile.mkstemp(prefix=f".{out.name}-", dir=out.parent)  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in sorted(files.items()):
-                member = zipfile.ZipInfo(name, _DATE)
-                member.compress_type = zipfile.ZIP_DEFLATED
-                mode = 0o700 if name in ("setup.sh", "run_autograder") else 0o600
-                member.external_attr = (0o100000 | mode) << 16
-                archive.writestr(member, content)
-        os.replace(unfinished, out)
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
+    with (
+        replacing(out, private=True) as unfinished,
+        zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name, content in sorted(files.items()):
+            member = zipfile.ZipInfo(name, _DATE)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            mode = 0o700 if name in ("setup.sh", "run_autograder") else 0o600
+            member.external_attr = (0o100000 | mode) << 16
+            archive.writestr(member, content)

@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course.errors import GradingError
+from course.files import NO_ROOM, cannot_write
 
 _EPOCH = "SOURCE_DATE_EPOCH"
 _DATE = str(1_580_601_600)  # the one that hatchling takes by itself: early in 2020
 
 
 def build_wheel(root: Path, folder: Path) -> Path:
-    """The wheel's path in `folder`, built from the clone at `root`. Raises GradingError if it cannot be built."""
+    """The wheel's path in `folder`, built from the clone at `root`.
+
+    Raises GradingError if it cannot be built, and CannotWrite if there is no room for it.
+    """
     try:
         from hatchling.builders.wheel import WheelBuilder
     except ImportError:
@@ -24,6 +28,8 @@ def build_wheel(root: Path, folder: Path) -> Path:
         with _same_date(), contextlib.redirect_stdout(io.StringIO()):
             built = list(WheelBuilder(str(root)).build(directory=str(folder), versions=["standard"]))
     except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise cannot_write(folder, error) from error
         raise GradingError(f"the wheel cannot be built ({error}); mend {root / 'pyproject.toml'}") from error
     return Path(built[0])
 

@@ -53,8 +53,7 @@ def write_if_changed(path: Path, text: str) -> bool:
     try:
         if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
             return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as unfinished:
+        with replacing(path, parents=True, durable=False) as unfinished:  # `course report` writes them again
             unfinished.write_bytes(content)
     except OSError as error:
         raise GradingError(
