@@ -20,7 +20,7 @@ from course.training.checkpoints import Run
 from course.training.engine import Engine
 from course.training.history import History
 from course.training.metrics import Measured, Tally, ignored_label, measure
-from course.training.schedules import cosine, make_schedule
+from course.training.schedules import cosine, make_schedule, step_schedule
 
 __all__ = ["History", "cosine", "evaluate", "fit", "train_one_epoch"]
 
@@ -144,7 +144,7 @@ def train_one_epoch(
         engine.scaler.step(optimizer)
         engine.scaler.update()
         if schedule is not None:
-            schedule.step()
+            step_schedule(schedule, engine.scaler)
     engine.share_buffers(model)
     return tally.means()
 

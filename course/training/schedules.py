@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from course.errors import TrainingError
 
@@ -25,38 +28,27 @@ def cosine(steps: int, *, warmup: int = 0) -> Callable[[int], float]:
     return factor
 
 
-class Schedule:
-    """Every group's learning rate: its own start times factor(step)."""
-
-    def __init__(self, optimizer: torch.optim.Optimizer, factor: Callable[[int], float]) -> None:
-        self._optimizer, self._factor, self._step = optimizer, factor, -1
-        for group in optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])
-        self.step()
-
-    def step(self) -> None:
-        self._step += 1
-        factor = self._factor(self._step)
-        for group in self._optimizer.param_groups:  # asked for anew: load_state_dict replaces the groups
-            group["lr"] = group["initial_lr"] * factor
-
-    def state_dict(self) -> dict[str, int]:
-        return {"step": self._step}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self._step = state["step"]
-
-
-def make_schedule(schedule: Any, optimizer: torch.optim.Optimizer, steps: int | None) -> Any:
+def make_schedule(schedule: Any, optimizer: Optimizer, steps: int | None) -> Any:
     """What to step after every step, from the `schedule` of `fit`; `steps` is the length of the run if known."""
     if schedule is None or hasattr(schedule, "step"):
         return schedule
     if callable(schedule):
-        return Schedule(optimizer, schedule)
+        # As a function of ours: of another callable, a checkpoint would hold whatever is in it.
+        return LambdaLR(optimizer, lambda step: schedule(step))
     if schedule != "cosine":
         raise TrainingError(
             f'schedule={schedule!r} is none; pass "cosine", a function step -> factor, or a torch scheduler'
         )
     if steps is None:
         raise TrainingError('schedule="cosine" needs a loader with a length; pass schedule=cosine(steps) for this one')
-    return Schedule(optimizer, cosine(steps, warmup=steps // 10))
+    return LambdaLR(optimizer, cosine(steps, warmup=steps // 10))
+
+
+def step_schedule(schedule: Any, scaler: torch.amp.GradScaler) -> None:
+    """Move the rates on after a step of the optimizer, which the scaler may have left out."""
+    if not scaler.is_enabled():
+        schedule.step()
+        return
+    with warnings.catch_warnings():  # torch takes a first step that was left out for a wrong order of calls
+        warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before", UserWarning)
+        schedule.step()

@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from course.errors import BadCheckpoint
 from course.training.checkpoints import generator_states, read_checkpoint, restore_generators, write_checkpoint
-from course.training.loop import fit
+from course.training.loop import cosine, fit
 
 # A run with everything in it that draws at random or remembers: shuffling, dropout, BatchNorm, numpy's and Python's
-# generators, momentum, a schedule and early stopping. Arguments: its checkpoint; the forward pass at which the process
-# is killed, or 0; and the checkpoint of a second run, from the same start, to compare the weights with.
+# generators, momentum, groups with rates of their own, a schedule and early stopping. Arguments: its checkpoint; the
+# forward pass at which the process is killed, or 0; and the checkpoint of a second run, from the same start, to compare
+# the weights with.
 RUN = """
 import os, random, signal, sys
 import numpy as np, torch
@@ -41,7 +42,9 @@ def run(path):
     own = torch.Generator().manual_seed(5)
     loader = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True, generator=own)
     plain = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True)
-    fit(model, loader, plain, epochs=4, schedule="cosine", patience=3, checkpoint=path, device="cpu", verbose=False)
+    groups = [{"params": model[1].parameters(), "lr": 3e-3}, {"params": model[2:].parameters(), "weight_decay": 0.1}]
+    options = {"optimizer": torch.optim.AdamW(groups, lr=1e-2), "schedule": "cosine", "patience": 3}
+    fit(model, loader, plain, epochs=4, **options, checkpoint=path, device="cpu", verbose=False)
     return model.state_dict()
 
 torch.set_num_threads(1)
@@ -114,6 +117,36 @@ def test_a_finished_run_is_only_read_back(tmp_path):
 def test_more_epochs_go_on_from_the_last_one(tmp_path):
     job(tmp_path / "run.ckpt", epochs=1)
     assert len(job(tmp_path / "run.ckpt", epochs=3)[1]) == 3
+
+
+class Halving:
+    """A schedule that is no function, and holds what no checkpoint can."""
+
+    def __init__(self):
+        self.seen = [lambda: None]
+
+    def __call__(self, step):
+        return 0.5 ** (step / 3)
+
+
+@pytest.mark.parametrize("schedule", [cosine(12, warmup=2), Halving()], ids=["function", "object"])
+def test_a_run_taken_up_within_its_schedule_goes_on_to_the_bit_in_every_group(tmp_path, schedule):
+    def train(epochs, path=None):
+        x = torch.randn(24, 4, generator=torch.Generator().manual_seed(0))
+        torch.manual_seed(1)
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        groups = [{"params": model[0].parameters(), "lr": 0.1}, {"params": model[2].parameters(), "momentum": 0.5}]
+        optimizer = torch.optim.SGD(groups, lr=0.01, momentum=0.9)
+        loader = DataLoader(TensorDataset(x, (x[:, 0] > 0).long()), batch_size=8)
+        options = {"optimizer": optimizer, "schedule": schedule, "device": "cpu", "verbose": False}
+        history = fit(model, loader, epochs=epochs, checkpoint=path, **options)
+        return [group["lr"] for group in optimizer.param_groups], history["lr"], list(model.parameters())
+
+    *whole, weights = train(4)
+    train(2, tmp_path / "run.ckpt")
+    *resumed, again = train(4, tmp_path / "run.ckpt")
+    assert resumed == whole and whole[0] == [0.1 * schedule(12), 0.01 * schedule(12)]
+    assert all(torch.equal(a, b) for a, b in zip(weights, again, strict=True))
 
 
 @pytest.mark.parametrize("precisions", [("float32", "float16"), ("float16", "float32")])

@@ -131,6 +131,23 @@ def test_cosine_warms_up_and_ends_at_zero():
     assert rates[10:] == sorted(rates[10:], reverse=True) and rates[55] == pytest.approx(0.5) and rates[100] == 0
 
 
+def test_a_first_step_that_float16_leaves_out_moves_the_schedule_and_warns_of_nothing():
+    class Counting(torch.optim.SGD):
+        steps = 0
+
+        def step(self, closure=None):
+            self.steps += 1
+            return super().step(closure)
+
+    x, y = data(24).tensors
+    model, steep = network(), lambda outputs, labels: 1e4 * nn.functional.cross_entropy(outputs, labels)
+    optimizer = Counting(model.parameters(), lr=1e-9)
+    options = {"optimizer": optimizer, "loss_fn": steep, "schedule": lambda step: 1 / (1 + step)}
+    train(model, DataLoader(TensorDataset(x, y), batch_size=8), precision="float16", **options)
+    assert optimizer.steps < 3, "the first gradients, times 65,536, are to overflow"
+    assert optimizer.param_groups[0]["lr"] == 1e-9 / 4
+
+
 def test_torch_schedulers_are_taken_as_they_are():
     model = network()
     optimizer = sgd(model, lr=1.0)
