@@ -34,8 +34,7 @@ CourseError
 │   ├── GradebookError    the gradebook cannot be opened, read or written
 │   └── ExportError       grades cannot be written in the format asked for
 └── AuthoringError        a notebook in solutions/ breaks a rule
-    ├── MarkerError       a solution marker is unpaired, nested or in the wrong cell
-    └── Drift             notebooks/ is not what solutions/ would build
+    └── MarkerError       a solution marker is unpaired, nested or in the wrong cell
 """
 
 from __future__ import annotations
@@ -198,7 +197,3 @@ class AuthoringError(CourseError):
 
 class MarkerError(AuthoringError):
     """A solution marker is unpaired, nested or in the wrong cell."""
-
-
-class Drift(AuthoringError):
-    """notebooks/ is not what solutions/ would build."""

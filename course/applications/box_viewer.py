@@ -87,7 +87,8 @@ def _rows(
         raise ValueError(f"there are {len(pictures)} pictures and boxes for {len(found)}; give boxes for each picture")
     alt = f"{len(pictures)} pictures with boxes around the things on them."
     with matplotlib.rc_context(STYLE):
-        chart = Chart(WIDTH_IN * len(pictures), (WIDTH_IN + 0.25 * (len(thresholds) > 1)) * len(thresholds), alt)
+        title_in = 0.25 if len(thresholds) > 1 else 0.0
+        chart = Chart(WIDTH_IN * len(pictures), (WIDTH_IN + title_in) * len(thresholds), alt)
         grid = chart.subplots(len(thresholds), len(pictures), squeeze=False)
         for line, threshold in zip(grid, thresholds, strict=True):
             for axes, picture, one in zip(line, pictures, found, strict=True):

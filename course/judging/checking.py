@@ -116,7 +116,8 @@ def hint(exercise_id: str) -> None:
         print(error)
         return
     steps = [(f"hint {number} of {len(exercise.hints)}", text) for number, text in enumerate(exercise.hints, 1)]
-    steps += [("the idea", exercise.idea)] * bool(exercise.idea)
+    if exercise.idea:
+        steps.append(("the idea", exercise.idea))
     asked = sum(event.get("kind") == "hint" and event.get("id") == exercise.id for event in record.read())
     step = min(asked, len(steps) - 1)
     if asked < len(steps):

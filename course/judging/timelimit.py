@@ -41,11 +41,23 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 class _Stop(BaseException):
-    """Raised in the block that took too long. Code that catches it and goes on meets it again in its next line.
+    """Raised in the block that took too long. Code that catches it and goes on meets another one in its next line.
 
-    The first one leaves `finally` blocks their time. A loop that caught it may sleep inside its `try` for ever, so
-    from the second on a trace function raises another in the next line, which is outside that `try`. Python drops a
-    trace function that raises; once the new exception is caught and forgotten too, it is set again.
+    How a loop is ended that catches everything, such as `while True: try: ... except BaseException: pass`:
+
+    1. The alarm raises a first one and does no more, so that `finally` blocks get their time.
+    2. The loop swallowed it, and the alarm rings again. Just to raise again would never do: most of the time the loop
+       is inside its `try`. So from the second one on, making one also installs a trace function.
+    3. The handler catches it. The next line that runs is in the handler or after it, and so outside that `try`; there
+       the trace function raises another one, which leaves the loop.
+    4. Unless a second `try` around the loop catches that as well. Then the trace function is needed once more, but
+       CPython removes one that has raised, and installing it before it raises changes nothing. The first moment after
+       the catching at which any code of ours runs is when the handler is left: it drops the exception, nobody else
+       holds it, and `__del__` is called. That is why a destructor, of all things, installs a trace function.
+
+    An answer that stores the exceptions it catches takes that moment away: then each ring of the alarm gets out of one
+    `try`, and two of them are left when two rings meet in the right place, which takes seconds. A sandbox does not
+    depend on any of this; it ends the process from outside.
     """
 
     owner: FrameType | None = None  # the frame that holds the block; None once the block is left

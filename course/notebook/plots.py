@@ -210,9 +210,8 @@ def show_pictures(images: Iterable[Any], titles: Sequence[str] | None = None, *,
     size_in = min(1.5, 9 / columns)
     with matplotlib.rc_context(STYLE):
         named = f": {', '.join(dict.fromkeys(map(str, titles)))}" if titles is not None else ""
-        chart = Chart(
-            size_in * columns, lines * (size_in + 0.28 * (titles is not None)), f"{len(arrays)} pictures{named}."
-        )
+        title_in = 0.28 if titles is not None else 0.0
+        chart = Chart(size_in * columns, lines * (size_in + title_in), f"{len(arrays)} pictures{named}.")
         grid = chart.subplots(lines, columns, squeeze=False).ravel()
         for axes in grid:
             axes.axis("off")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -60,14 +59,6 @@ class History:
                 also = "" if accuracy is None else f", accuracy {accuracy:.2f}"
                 parts.append(f"{name} loss {_short(self.last[f'{part}_loss'])}{also}")
         return f"epoch {self.last['epoch']}: " + "; ".join(parts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data; `History(**plain)` makes it a history again."""
-        return {"rows": [dict(row) for row in self.rows], "note": self.note}
-
-    def to_json(self) -> str:
-        """`to_dict` as JSON."""
-        return json.dumps(self.to_dict(), indent=1)
 
     def _table(self) -> list[list[str]]:
         names = [name for name in (self.rows[0] if self.rows else {}) if name != "seconds"]

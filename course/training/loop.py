@@ -68,7 +68,8 @@ def fit(
     engine = Engine.on(device, precision, compiles=compile)
     engine.place(model)
     if optimizer is None:
-        optimizer = torch.optim.AdamW(_trainable(model), lr=lr, fused=engine.device.type == "cuda" or None)
+        fused = True if engine.device.type == "cuda" else None  # None leaves the choice to torch
+        optimizer = torch.optim.AdamW(_trainable(model), lr=lr, fused=fused)
     _check_settings(model, optimizer, epochs, accumulate, patience, val_loader)
     history, loaders = History(), (train_loader, val_loader)
     for loader in loaders:

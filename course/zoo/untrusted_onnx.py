@@ -54,14 +54,6 @@ def read_onnx(path: str | Path, *, max_mebibytes: float = MAX_MEBIBYTES) -> Any:
     return model
 
 
-def open_onnx(path: str | Path, *, max_mebibytes: float = MAX_MEBIBYTES) -> Any:
-    """An ONNX Runtime session on the CPU for a file that passed `read_onnx`, with no library of operators loaded."""
-    import onnxruntime
-
-    read_onnx(path, max_mebibytes=max_mebibytes)
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-
-
 def _check_tensors(model: Any, path: Path, limit: int) -> None:
     from onnx import TensorProto
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import course
 from course.cli import app, diagnosis, lab
-from course.errors import Drift, SetupError
+from course.errors import AuthoringError, SetupError
 
 RIGHT = """def freeze(module):
     for parameter in module.parameters():
@@ -158,7 +158,7 @@ def test_build_passes_the_names_on(monkeypatch):
 
 def test_main_turns_any_error_of_the_course_into_exit_code_2(monkeypatch, capsys):
     def fail(**_):
-        raise Drift("notebooks/02.ipynb differs; run `course build 02`")
+        raise AuthoringError("notebooks/02.ipynb differs; run `course build 02`")
 
     monkeypatch.setattr(app, "app", fail)
     with pytest.raises(SystemExit) as stopped:

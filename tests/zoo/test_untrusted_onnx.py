@@ -3,11 +3,12 @@
 import os
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from course.errors import WeightsCorrupt, WeightsMissing, WeightsUnsafe
-from course.zoo.untrusted_onnx import open_onnx, read_onnx
+from course.zoo.untrusted_onnx import read_onnx
 
 BYTES = 4 * 4 * 2
 
@@ -57,7 +58,9 @@ def write(tmp_path):
 def test_a_plain_model_is_read_and_runs(write):
     path = write(model(inside()))
     assert len(read_onnx(path).graph.node) == 1
-    (y,) = open_onnx(path).run(None, {"x": np.ones((3, 4), np.float32)})
+    (y,) = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(
+        None, {"x": np.ones((3, 4), np.float32)}
+    )
     assert (y == 4).all()
 
 

@@ -58,10 +58,9 @@ def export(
     # Of which notebook a file is that cannot be read, nobody knows: it may be of any.
     unknown = standings if notebook is None else gradebook.standings(policy, learner=learner, notebook="")
     if not standings:
-        wanted = " ".join(
-            part for part in (learner and f"of {learner}", notebook and f"of notebook {notebook}") if part
-        )
-        raise ExportError(f"the gradebook holds no submission {wanted}".rstrip() + "; check the name, or grade first")
+        wanted = f" of {learner}" if learner else ""
+        wanted += f" of notebook {notebook}" if notebook else ""
+        raise ExportError(f"the gradebook holds no submission{wanted}; check the name, or grade first")
     if format in _OF_ONE_LEARNER and len(learners := {standing.learner for standing in standings}) > 1:
         raise ExportError(f"{format} is a file of one learner, and the gradebook has {len(learners)}; name one of them")
     text, exported = _convert(format, standings, Path(roster) if roster else None, assignment)

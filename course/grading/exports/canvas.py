@@ -21,7 +21,6 @@ from course.grading.exports.report import Exported
 from course.grading.gradebook import Standing
 
 _IDS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
-_NAMES = ("Student", "LastName", "FirstName")
 _COMPUTED = re.compile(r"(Current|Final|Override) (Score|Points|Grade|Status)")
 _TITLE = re.compile(r"(?P<title>.*?)\s*\((?P<id>\d+)\)\s*")
 _KEPT = ("EX", "N/A")

@@ -95,13 +95,14 @@ def class_page(classroom: Classroom, references: Mapping[str, str]) -> str:
     learners = classroom.learners
     groups = list(_similar(learners, references))
     grades = [grade for learner in learners for grade in learner.grades.values()]
+    known = {name for learner in learners for name in learner.notebooks}
     return render(
         "class.html.j2",
         script=True,
         classroom=classroom,
         handed_in=_handed_in(learners),
-        notebooks=len(known := {name for learner in learners for name in learner.notebooks}),
-        notebooks_are=f"{_counted(len(known - {NOTEBOOK}), 'notebook')}{' and the capstone' * (NOTEBOOK in known)}",
+        notebooks=len(known),
+        notebooks_are=_named(known),
         judged=sum(grade.score is not None for grade in grades),
         newest=max((grade.graded_at for grade in grades if grade.graded_at), default=None),
         levels=sorted({grade.isolation for grade in grades}),
@@ -122,6 +123,12 @@ def class_page(classroom: Classroom, references: Mapping[str, str]) -> str:
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _named(notebooks: set[str]) -> str:
+    """How many notebooks there are, and whether the capstone is one of them."""
+    counted = _counted(len(notebooks - {NOTEBOOK}), "notebook")
+    return f"{counted} and the capstone" if NOTEBOOK in notebooks else counted
 
 
 def _handed_in(learners: Iterable[Learner]) -> str:

@@ -39,7 +39,6 @@ from course.judging.definitions import Statement
 from course.judging.exercise import Exercise
 from course.judging.results import FINAL, Failure, Reply
 
-LEVELS = ("sandbox", "container", "trusted")
 START_S = 120.0  # importing torch on a cold disk
 DEFINITIONS_S = 30.0  # imports too: seconds each where the machine is busy
 GRACE_S = 2.0  # between an exercise's own time limit, which speaks, and ours, which kills
