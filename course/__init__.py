@@ -2,6 +2,7 @@
 
 errors        every error, drawn as a tree
 runtime       where am I, which device, which precision, and why
+legible       untrusted text made legible, the same wherever it is shown
 files         files written whole or not at all
 notebook      what a learner sees: questions, plots, claims, progress; the learner's own record and copies
 data          pictures, scenes, sentences, sounds; your own folders and tables; downloads

@@ -7,6 +7,7 @@ import random
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from course.errors import SetupError, UnknownName
 
@@ -81,7 +82,7 @@ def can_answer() -> bool:
     return is_live() and kernel() is not None
 
 
-def kernel():
+def kernel() -> Any:
     """The Jupyter kernel this runs in, or None. Looks without importing: no IPython loaded, no kernel."""
     if "IPython" not in sys.modules:
         return None

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ from rich.text import Text
 
 from course.errors import GradingError
 from course.legible import one_line
+
+if TYPE_CHECKING:  # not at run time: `course --help` loads neither torch nor a database
+    from course.grading.gradebook import Gradebook
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d %H:%M"]
 
@@ -244,7 +247,7 @@ def release(
     print(f"{len(released.files)} files in {released.folder}")
 
 
-def _open(gradebook: str, out: Path):
+def _open(gradebook: str, out: Path) -> Gradebook:
     """The gradebook that is named, or the one in the folder; it must be there."""
     from course.grading.gradebook import Gradebook
     from course.grading.run.class_run import GRADEBOOK

@@ -20,7 +20,7 @@ import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,9 +114,13 @@ def _judge(exercise_id: str, decide: Decide, case: Case, points: int, *, hidden:
     return Judge(exercise_id, decide.__name__, claim, points, case, decide, hidden)
 
 
-@lru_cache
 def exercises_of(notebook: str) -> tuple[Exercise, ...]:
     """The exercises of a notebook, by its number ("02"), in the order in which they are written."""
+    return _read_exercises(notebook)  # a cached function would hide its arguments from type checkers
+
+
+@cache
+def _read_exercises(notebook: str) -> tuple[Exercise, ...]:
     for module in pkgutil.iter_modules(importlib.import_module("course.exercises").__path__):
         if module.name.startswith(f"nb{notebook}_"):
             content = importlib.import_module(f"course.exercises.{module.name}")
