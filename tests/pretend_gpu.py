@@ -187,7 +187,7 @@ SILENT = (
 
 
 def _in_turn(items: Any, prepare: Callable) -> Iterator:
-    """`course.training.batches.ahead` without its thread."""
+    """`course.training.batches.prefetch` without its thread."""
     return map(prepare, items)
 
 
@@ -211,9 +211,9 @@ def pretended_gpu() -> Iterator[None]:
         for name in ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check"):
             stack.enter_context(patch.object(torch.optim.Optimizer, name, lambda _: None, create=True))
         stack.enter_context(patch.object(torch.nn.RNNBase, "flatten_parameters", lambda _: None))  # cuDNN's layout
-        stack.enter_context(patch.object(course.training.engine, "ahead", _in_turn))
-        stack.enter_context(patch.object(course.training.features, "ahead", _in_turn))
-        stack.enter_context(patch.object(course.training.engine.Engine, "_receive", lambda _, batch: batch))
+        stack.enter_context(patch.object(course.training.engine, "prefetch", _in_turn))
+        stack.enter_context(patch.object(course.training.features, "prefetch", _in_turn))
+        stack.enter_context(patch.object(course.training.engine.Engine, "_wait_for_copy", lambda _, batch: batch))
         stack.enter_context(Operations(on_gpu))
         stack.enter_context(Calls(on_gpu))
         yield

@@ -28,7 +28,8 @@ from course.models.backbones import load_backbone
 from course.models.freezing import evaluating, freeze, set_train, unfreeze
 from course.models.weights import DEFAULT_MODEL
 from course.notebook.progress_bars import bar
-from course.training.engine import Engine, count_samples, length
+from course.training.batches import count_batches, count_samples
+from course.training.engine import Engine
 
 DEPTHS = (2, 4, 6)  # the blocks of the bundled backbone whose maps are used: an 8th, a 16th and a 32nd of the picture
 ANCHORS = (3 / 16, 5 / 16, 1 / 2)  # sides of the anchors, of the picture's
@@ -246,15 +247,15 @@ def detect(model: nn.Module, loader: Iterable, *, device: str | Engine = "auto")
     What is found has "boxes" (N, 4) in pixels, "labels" (N,) and "scores" (N,), by falling score.
     """
     engine = Engine.on(device, "float32")
-    engine.place(model)
+    engine.prepare_model(model)
     found: list[Target] = []
     targets: list[Target] = []
     with evaluating(model), torch.inference_mode():
-        for batch in bar(engine.batches(loader), "detecting", total=length(loader)):
-            for chunk in engine.chunks([batch]):
-                outputs = model(chunk.inputs["images"])[: chunk.samples]
+        for batch in bar(engine.batches(loader), "detecting", total=count_batches(loader)):
+            for micro_batch in engine.micro_batches([batch]):
+                outputs = model(micro_batch.inputs["images"])[: micro_batch.samples]
                 found += [{key: value.cpu() for key, value in output.items()} for output in outputs]
-                targets += chunk.given[: chunk.samples]
+                targets += micro_batch.loader_labels[: micro_batch.samples]
     return found, targets
 
 

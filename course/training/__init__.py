@@ -1,9 +1,11 @@
 """The loop, and what it stands on.
 
 loop          train_one_epoch, evaluate, fit: to be read with ??fit
-engine        its device, precision, processes and memory
-batches       batches on their way to the device
-metrics       the loss of a batch; loss and accuracy over samples
+metrics       compute_loss: the loss of a batch; its means and the accuracy over many
+engine        its device and precision
+batches       batches on their way to the device: prefetched, split into micro-batches
+processes     one process per GPU, through accelerate
+memory        running out of memory, and answering with smaller micro-batches
 schedules     learning rates by step
 history       what was measured, epoch by epoch
 checkpoints   save, and resume to the bit

@@ -1,4 +1,4 @@
-"""Batches on their way from a loader to the device: read ahead, copied, and cut into pieces where memory is short."""
+"""Batches on their way from a loader to the device: prefetched, copied, and split if memory is short."""
 
 from __future__ import annotations
 
@@ -9,54 +9,62 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 
 Item = TypeVar("Item")
-Ready = TypeVar("Ready")
+Prepared = TypeVar("Prepared")
 
 
 class Batch(NamedTuple):
-    """One batch of this process. `samples` of it count, the rest is padding; `everywhere` counts in all processes."""
+    """One batch of this process: the first `samples` of it count, any others are padding.
+
+    `global_samples` is the number that counts in all processes together. `loader_labels` are the labels as the loader
+    gave them, usually on the CPU, so that reading them doesn't wait for a GPU. `copied` is the CUDA event after which
+    inputs and labels are on the device.
+    """
 
     inputs: Any
     labels: Any
     samples: int
-    everywhere: int
-    given: Any  # the labels as the loader gave them, to look at without waiting for a GPU
-    copied: Any = None  # the CUDA event after which inputs and labels are on the device
+    global_samples: int
+    loader_labels: Any
+    copied: Any = None
 
 
-class Chunk(NamedTuple):
-    """What goes through the model at once, on the device. The weights of the chunks of one step sum to 1, in the mean
-    over processes."""
+class MicroBatch(NamedTuple):
+    """The samples that go through the model at once, on the device: a whole batch, or a part of one.
+
+    `weight` is its share of the loss of one step; the weights of a step sum to 1, averaged over processes. `is_last`
+    marks the last micro-batch of a step.
+    """
 
     inputs: Any
     labels: Any
     samples: int
     weight: float
-    last: bool
-    given: Any
+    is_last: bool
+    loader_labels: Any
 
 
-def ahead(items: Iterable[Item], prepare: Callable[[Item], Ready]) -> Iterator[Ready]:
-    """What `prepare` makes of each item, in order; a thread reads and prepares the next while this one is in use.
+def prefetch(items: Iterable[Item], prepare: Callable[[Item], Prepared]) -> Iterator[Prepared]:
+    """`prepare(item)` for each item, in order; a thread prepares the next one while the current one is in use.
 
-    Reading a picture and copying it leave Python's lock to others, so they go on while the GPU is waited for.
+    Decoding and copying release Python's lock, so they overlap with the time spent waiting for the GPU.
     """
     iterator, end = iter(items), object()
 
-    def following() -> Any:
+    def prepare_next() -> Any:
         item = next(iterator, end)
         return item if item is end else prepare(item)  # type: ignore[arg-type]
 
-    with ThreadPoolExecutor(1, "ahead") as thread:
-        waiting = thread.submit(following)
-        while (ready := waiting.result()) is not end:
-            waiting = thread.submit(following)
-            yield ready
+    with ThreadPoolExecutor(1, "prefetch") as thread:
+        upcoming = thread.submit(prepare_next)
+        while (prepared := upcoming.result()) is not end:
+            upcoming = thread.submit(prepare_next)
+            yield prepared
 
 
 def to_device(value: Any, device: torch.device, *, channels_last: bool = False) -> Any:
     """Every tensor in `value` (a tensor, or lists and dicts of them) on the device, pictures channels-last if wanted.
 
-    To a CUDA GPU they go from pinned memory, and the copy is not waited for.
+    Copies to a CUDA GPU go through pinned memory and are asynchronous.
     """
     if isinstance(value, torch.Tensor):
         is_picture = channels_last and value.ndim == 4
@@ -72,17 +80,17 @@ def to_device(value: Any, device: torch.device, *, channels_last: bool = False) 
     return value
 
 
-def tensors(value: Any) -> Iterator[torch.Tensor]:
+def iter_tensors(value: Any) -> Iterator[torch.Tensor]:
     """Every tensor in a tensor, or in lists and dicts of them."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, dict | list | tuple):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from tensors(item)
+            yield from iter_tensors(item)
 
 
-def part(value: Any, start: int, stop: int) -> Any:
-    """These samples of a batch."""
+def slice_samples(value: Any, start: int, stop: int) -> Any:
+    """The samples from `start` up to `stop` of a batch: a tensor, a list, or a dict of columns."""
     if isinstance(value, dict):
         return {key: item[start:stop] for key, item in value.items()}
     return value[start:stop]
@@ -93,24 +101,16 @@ def count_samples(value: Any) -> int:
     return len(next(iter(value.values()))) if isinstance(value, dict) else len(value)
 
 
-def count_parts(labels: Any, ignored: int) -> int | None:
-    """How many labels count where a sample has several (a class for each pixel or word); None where it has one."""
+def count_labels(labels: Any, ignore_index: int) -> int | None:
+    """How many labels count, if a sample has several (a class per pixel or per word); None if it has one."""
     if isinstance(labels, torch.Tensor) and labels.dtype == torch.int64 and labels.ndim > 1:
-        return int(torch.count_nonzero(labels != ignored))
+        return int(torch.count_nonzero(labels != ignore_index))
     return None
 
 
-def length(loader: Any) -> int | None:
+def count_batches(loader: Any) -> int | None:
     """How many batches a loader gives, or None if it does not know."""
     try:
         return len(loader)
     except TypeError:  # a DataLoader over an IterableDataset has the method, and raises
         return None
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """True if this is what torch raises when a device's memory, or the computer's own, runs out."""
-    text = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        words in text for words in ("can't allocate memory", "out of memory", "status_alloc_failed")
-    )

@@ -62,7 +62,7 @@ class Run:
         """
         if path is None:
             return
-        if not engine.gather(Path(path).exists())[0]:  # the main process decides for all
+        if not engine.processes.gather(Path(path).exists())[0]:  # the main process decides for all
             self._write(path, engine)
             if engine.is_main:
                 read_checkpoint(path)  # what could not be read back is better found out before the training
@@ -77,8 +77,8 @@ class Run:
             self.schedule.load_state_dict(kept["schedule"])
         self.best = kept["best"]
         self.history.rows[:] = kept["rows"]
-        states = kept["generators"]
-        restore_generators(states[engine.rank if len(states) == engine.processes else 0], self.loaders)
+        states, processes = kept["generators"], engine.processes
+        restore_generators(states[processes.rank if len(states) == processes.count else 0], self.loaders)
         if self.history.rows and engine.is_main:
             print(f"going on after epoch {len(self.history)}, from {path}")
 
@@ -98,7 +98,7 @@ class Run:
             self.model.load_state_dict(self.best)
 
     def _write(self, path: str | Path, engine: Engine) -> None:
-        generators = engine.gather(generator_states(self.loaders))
+        generators = engine.processes.gather(generator_states(self.loaders))
         if not engine.is_main:
             return
         content = {

@@ -23,7 +23,8 @@ from course.models.freezing import evaluating
 from course.models.heads import Head, find_head
 from course.notebook.progress_bars import bar
 from course.runtime import home
-from course.training.batches import ahead, is_out_of_memory, to_device
+from course.training.batches import prefetch, to_device
+from course.training.memory import empty_cache, is_out_of_memory
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,8 +101,7 @@ def _compute(model: nn.Module, head: Head, dataset: Any, batch_size: int) -> tup
     if not seen and labels:
         raise HeadNotFound(f"{head.name!r} did not run when the model did; pass head= the layer that gives its output")
     if not seen:
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+        empty_cache(device)
         return _compute(model, head, dataset, batch_size // 2)
     return torch.cat(seen), torch.cat(labels)  # outside inference mode, so that autograd may use them
 
@@ -115,7 +115,7 @@ def _batches(dataset: Any, batch_size: int, device: torch.device) -> Iterable[tu
         return to_device(batch[0], device, channels_last=channels_last), batch[1]
 
     loaded = loader(dataset, batch_size, collate_fn=_collate)
-    sent = ahead(loaded, send) if device.type == "cuda" else map(send, loaded)
+    sent = prefetch(loaded, send) if device.type == "cuda" else map(send, loaded)
     return bar(sent, "features", total=len(loaded))
 
 

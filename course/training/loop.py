@@ -1,4 +1,4 @@
-"""The training loop: `train_one_epoch`, `evaluate`, and `fit`, which repeats the two and looks after the rest."""
+"""The training loop: `train_one_epoch`, `evaluate`, and `fit`, which repeats the two and takes care of the rest."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from course.errors import TrainingError
 from course.models.freezing import evaluating, set_train, trainable_parameters
 from course.notebook.progress_bars import bar
 from course.runtime import is_live, place
-from course.training.batches import Batch, Chunk
+from course.training import memory
+from course.training.batches import Batch, MicroBatch
 from course.training.checkpoints import Run
 from course.training.engine import Engine
 from course.training.history import History
-from course.training.metrics import Measured, Tally, ignored_label, measure
+from course.training.metrics import BatchMetrics, RunningMeans, compute_loss, ignore_index_of
 from course.training.schedules import cosine, make_schedule, step_schedule
 
 __all__ = ["History", "cosine", "evaluate", "fit", "train_one_epoch"]
@@ -46,47 +47,47 @@ def fit(
 ) -> History:
     """The `History` of `epochs` epochs of training; `model` is changed in place, and left in eval mode.
 
-    A loader gives (inputs, labels). Frozen parts of the model stay as they are. The optimizer is AdamW over the
+    A loader gives (inputs, labels). Frozen parts of the model don't change. The optimizer is AdamW over the
     trainable parameters with rate `lr`, unless one is given (`lr` is then not used); the loss is cross-entropy.
     `schedule` is "cosine" (with a warm-up over a tenth of the steps), a function from the step to a factor, or a torch
     scheduler; it moves after every step. A step uses `accumulate` batches and gradients of norm `clip_norm` at most.
     After `patience` epochs without a lower validation loss the best weights come back and training ends.
-    With `checkpoint`, each finished epoch is kept in that file; the same call made again goes on after the last one.
-    `compile` has torch.compile translate the model first: a minute or more, for faster steps from then on.
+    With `checkpoint`, each finished epoch is saved in that file; the same call repeated resumes after the last one.
+    `compile` runs the model through torch.compile first: a minute or more, for faster steps from then on.
     Raises EmptyData, BadLabels, NonFiniteLoss, OutOfMemory, BadCheckpoint, or TrainingError for impossible settings.
 
-    Several processes, one a GPU, share each step if `torchrun --nproc-per-node 2 script.py` or `accelerate launch
-    script.py` started them, on one machine or more. In a notebook restart the kernel, set up without touching a GPU,
-    and put all else into a function that loads model and data and calls `fit`:
+    Several processes, one per GPU, share each step if `torchrun --nproc-per-node 2 script.py` or `accelerate launch
+    script.py` started them, on one machine or more. In a notebook, restart the kernel, set up without touching a GPU,
+    and put everything else into a function that loads model and data and calls `fit`:
 
         course.setup(PROFILE, SEED, device="cpu")
         accelerate.notebook_launcher(train, num_processes=2)
 
-    N processes with loaders of `batch_size` B do what one does with N x B. The main one alone prints, and writes the
+    N processes with loaders of `batch_size` B do what one does with N x B. Only the main one prints and writes the
     checkpoint, to a folder that all can read. BatchNorm that isn't frozen sees the batch of its own process only.
     """
-    engine = Engine.on(device, precision, compiles=compile)
-    engine.place(model)
+    engine = Engine.on(device, precision, compile=compile)
+    engine.prepare_model(model)
     if optimizer is None:
         fused = True if engine.device.type == "cuda" else None  # None leaves the choice to torch
         optimizer = torch.optim.AdamW(_trainable(model), lr=lr, fused=fused)
     _check_settings(model, optimizer, epochs, accumulate, patience, val_loader)
     history, loaders = History(), (train_loader, val_loader)
     for loader in loaders:
-        engine.share(loader)  # before a checkpoint notes the generators: a shared loader has one of its own
+        engine.processes.prepare_loader(loader)  # first: a prepared loader has a generator of its own to checkpoint
     run = Run(model, optimizer, engine.scaler, history, loaders, keep_best=patience is not None)
-    steps = engine.steps(train_loader, accumulate)
+    steps = engine.processes.steps_per_epoch(train_loader, accumulate)
     settings: dict[str, Any] = {"clip_norm": clip_norm, "accumulate": accumulate}
     run.describe(epochs=epochs, schedule=schedule, steps=steps, **settings)
     run.schedule = make_schedule(schedule, optimizer, steps and steps * epochs)
     run.resume(checkpoint, engine)
     show = _Display(verbose and engine.is_main)
-    engine.take_peak_memory()  # of what was before
+    memory.take_peak_memory(engine.device)  # forget the peak of what ran before
 
-    left = range(len(history), epochs)
-    # Without the table an epoch may be too short for a bar of its own, and all of them long enough for one.
-    for _ in left if verbose or not engine.is_main else bar(left, "epochs"):
-        if _is_stale(history, patience):
+    remaining = range(len(history), epochs)
+    # Without the table, a single epoch may be too short for a bar, and all of them together long enough for one.
+    for _ in remaining if verbose or not engine.is_main else bar(remaining, "epochs"):
+        if _should_stop(history, patience):
             break
         started, epoch = time.perf_counter(), len(history) + 1
         row: dict[str, Any] = {"epoch": epoch, "lr": optimizer.param_groups[-1]["lr"]}
@@ -100,15 +101,16 @@ def fit(
             epoch=epoch,
             **settings,
         )
-        row |= _named("train", means)
+        row |= _prefixed("train", means)
         if val_loader is not None:
-            row |= _named("val", evaluate(model, val_loader, loss_fn=loss_fn, device=engine))
-        history.rows.append({**row, **engine.take_peak_memory(), "seconds": time.perf_counter() - started})
+            row |= _prefixed("val", evaluate(model, val_loader, loss_fn=loss_fn, device=engine))
+        row |= memory.take_peak_memory(engine.device)
+        history.rows.append({**row, "seconds": time.perf_counter() - started})
         show(history)
         run.end_epoch(checkpoint, engine)
 
-    if _is_stale(history, patience):
-        history.note = f"no lower val_loss for {patience} epochs: the weights of epoch {history.best['epoch']} are back"
+    if _should_stop(history, patience):
+        history.note = f"no lower val_loss for {patience} epochs: restored the weights of epoch {history.best['epoch']}"
         show(history)
     run.restore_best()
     model.eval()
@@ -127,18 +129,19 @@ def train_one_epoch(
     device: str | Engine = "auto",
     epoch: int = 1,
 ) -> dict[str, float]:
-    """The mean loss, the accuracy and the number of samples of one pass over `loader`; `model` learns in place.
+    """The mean loss, the accuracy and the number of samples of one pass over `loader`; `model` is trained in place.
 
-    Means are over labels (samples, or the pixels or words that the loss doesn't ignore), so a small last batch counts
-    for what it is. `epoch` is named if the loss goes wrong.
+    Means are over labels (samples, or the pixels or words that the loss doesn't ignore), so a small last batch gets
+    no more than its share. `epoch` is mentioned in the error if the loss becomes NaN or infinite.
     """
     engine = Engine.on(device)
-    network = engine.place(model)
+    network = engine.prepare_model(model)
     set_train(model)
-    tally = Tally(engine, epoch)
+    running = RunningMeans(engine, epoch)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for step in _groups(engine.batches(loader, f"epoch {epoch}"), accumulate):
-        tally.add(_gradients(network, step, optimizer, loss_fn, engine), len(step), optimizer)
+        metrics = _accumulate_gradients(network, step, optimizer, loss_fn, engine)
+        running.update(metrics, len(step), optimizer)
         if clip_norm is not None:
             engine.scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(parameters, clip_norm)
@@ -146,8 +149,8 @@ def train_one_epoch(
         engine.scaler.update()
         if schedule is not None:
             step_schedule(schedule, engine.scaler)
-    engine.share_buffers(model)
-    return tally.means()
+    engine.processes.broadcast_buffers(model)
+    return running.means()
 
 
 def evaluate(
@@ -155,44 +158,49 @@ def evaluate(
 ) -> dict[str, float]:
     """The mean loss, the accuracy and the number of samples over `loader`, in eval mode; modes are restored."""
     engine = Engine.on(device)
-    engine.place(model)
-    tally = Tally(engine)
+    engine.prepare_model(model)
+    running = RunningMeans(engine)
+
+    def measure(micro_batch: MicroBatch) -> BatchMetrics:
+        _, metrics = compute_loss(model, micro_batch, loss_fn, engine)
+        return metrics
+
     with evaluating(model), torch.inference_mode():
         for batch in engine.batches(loader, "evaluating"):
-            tally.add(_in_memory(engine, [batch], loss_fn, lambda chunk: measure(model, chunk, loss_fn, engine)[1]), 1)
-    return tally.means()
+            running.update(_run_micro_batches(engine, [batch], loss_fn, measure), 1)
+    return running.means()
 
 
-def _gradients(
+def _accumulate_gradients(
     network: nn.Module, step: list[Batch], optimizer: torch.optim.Optimizer, loss_fn: Callable | None, engine: Engine
-) -> list[Measured]:
-    """Leaves the gradient of the mean loss over all batches of a step in the parameters, chunk by chunk."""
+) -> list[BatchMetrics]:
+    """Leaves the gradient of the mean loss over all batches of a step in the parameters; the metrics on the way."""
 
-    def backward(chunk: Chunk) -> Measured:
-        with engine.exchange(network, chunk):
-            loss, measured = measure(network, chunk, loss_fn, engine)
-            engine.scaler.scale(loss if chunk.weight == 1 else loss * chunk.weight).backward()
-        return measured
+    def forward_and_backward(micro_batch: MicroBatch) -> BatchMetrics:
+        with engine.processes.gradient_sync(network, micro_batch):
+            loss, metrics = compute_loss(network, micro_batch, loss_fn, engine)
+            engine.scaler.scale(loss if micro_batch.weight == 1 else loss * micro_batch.weight).backward()
+        return metrics
 
-    return _in_memory(engine, step, loss_fn, backward, before=optimizer.zero_grad)
+    return _run_micro_batches(engine, step, loss_fn, forward_and_backward, before=optimizer.zero_grad)
 
 
-def _in_memory(
+def _run_micro_batches(
     engine: Engine,
     batches: list[Batch],
     loss_fn: Callable | None,
-    work: Callable[[Chunk], Measured],
+    run: Callable[[MicroBatch], BatchMetrics],
     before: Callable | None = None,
-) -> list[Measured]:
-    """What `work` gives for each chunk of these batches; all is done again in smaller chunks where memory runs out."""
+) -> list[BatchMetrics]:
+    """The result of `run` for each micro-batch of these batches; if memory runs out, all are run again, but smaller."""
     while True:
         try:
             if before is not None:
                 before()
-            return [work(chunk) for chunk in engine.chunks(batches, ignored_label(loss_fn))]
+            return [run(micro_batch) for micro_batch in engine.micro_batches(batches, ignore_index_of(loss_fn))]
         except RuntimeError as error:
-            engine.shrink(batches, error)
-        engine.free_memory()  # not before: the error held what the attempt had made
+            engine.halve_micro_batches(batches, error)
+        memory.empty_cache(engine.device)  # only now: until here the error kept the attempt's tensors alive
 
 
 def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
@@ -204,12 +212,12 @@ def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
 def _check_settings(
     model: nn.Module, optimizer: Any, epochs: int, accumulate: int, patience: int | None, val_loader: Any
 ) -> None:
-    """Raises TrainingError for settings under which nothing, or something else than meant, would be learned."""
+    """Raises TrainingError for settings under which training would do nothing, or not what was meant."""
     trainable = {id(parameter) for parameter in _trainable(model)}
     if not trainable & {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}:
         raise TrainingError(
-            "the optimizer holds none of the model's trainable parameters; make it after the last change to the model "
-            "(a new head, unfreezing), from trainable_parameters(model)"
+            "the optimizer holds none of the model's trainable parameters; create it after the last change to the "
+            "model (a new head, unfreezing), from trainable_parameters(model)"
         )
     if epochs < 0 or accumulate < 1:
         raise TrainingError(f"epochs={epochs}, accumulate={accumulate}: epochs start at 0, accumulate at 1")
@@ -221,21 +229,21 @@ def _trainable(model: nn.Module) -> list[nn.Parameter]:
     parameters = trainable_parameters(model)
     if not parameters:
         raise TrainingError(
-            "the model is frozen from end to end; unfreeze a part, or replace the head: it comes trainable"
+            "every parameter of the model is frozen; unfreeze some layers, or replace the head: a new head is trainable"
         )
     return parameters
 
 
-def _is_stale(history: History, patience: int | None) -> bool:
+def _should_stop(history: History, patience: int | None) -> bool:
     return patience is not None and history.epochs_since_best >= patience
 
 
-def _named(part: str, means: dict[str, float]) -> dict[str, float]:
-    return {f"{part}_{name}": value for name, value in means.items() if name != "samples"}
+def _prefixed(split: str, means: dict[str, float]) -> dict[str, float]:
+    return {f"{split}_{name}": value for name, value in means.items() if name != "samples"}
 
 
 class _Display:
-    """One table with curves that grows with every epoch where a person watches a notebook; else a line an epoch."""
+    """A table with curves that grows with every epoch if somebody watches the notebook; otherwise a line per epoch."""
 
     def __init__(self, wanted: bool) -> None:
         self._wanted, self._handle = wanted, None

@@ -64,7 +64,7 @@ class Loops:
         self.device, self.precision = device, choose_precision(str(device))[0]
         self.model = load_backbone(name, weights=None, num_classes=CLASSES).to(device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, fused=device.type == "cuda" or None)
-        self.engine = Engine(str(device), self.precision, compiles=compiles)
+        self.engine = Engine(str(device), self.precision, compile=compiles)
         self.network: Any = torch.compile(self.model) if compiles else self.model
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "float16")
 

@@ -16,6 +16,7 @@ from course.training.checkpoints import read_checkpoint
 from course.training.engine import Engine
 from course.training.history import History
 from course.training.loop import evaluate, fit
+from course.training.memory import take_peak_memory
 from tests.benchmarks import ddp_equal
 from tests.benchmarks.ddp_equal import CASES, differences, network, numbers
 from tests.conftest import ROOT, needs_program
@@ -55,6 +56,7 @@ from course.training.engine import Engine
 from course.errors import TrainingError
 from course.models import freeze, unfreeze
 from course.training.loop import evaluate, fit
+from course.training.memory import take_peak_memory
 from tests.benchmarks.ddp_equal import network, numbers
 
 torch.set_num_threads(1)
@@ -62,7 +64,7 @@ folder, engine = Path(sys.argv[1]), Engine("cpu")
 
 def everywhere(model):
     "The weights and buffers of each process."
-    return engine.gather({name: tensor.tolist() for name, tensor in model.state_dict().items()})
+    return engine.processes.gather({name: tensor.tolist() for name, tensor in model.state_dict().items()})
 
 def shuffled(path, epochs, seed):
     torch.manual_seed(seed)
@@ -161,7 +163,7 @@ def train(model, **options):
     return fit(model, numbers(53, processes=1), numbers(19, processes=1), epochs=2, verbose=False, **options)
 
 
-def test_reading_ahead_changes_nothing_but_the_thread_that_reads():
+def test_prefetching_changes_nothing_but_the_thread_that_reads():
     threads = set()
 
     class Watched(torch.utils.data.Dataset):
@@ -173,12 +175,12 @@ def test_reading_ahead_changes_nothing_but_the_thread_that_reads():
             return torch.full((6,), index / 40), index % 3
 
     plain, model, engine = network(), network(), Engine("cpu")
-    engine.reads_ahead = True
+    engine.prefetches = True
     expected = fit(plain, DataLoader(Watched(), batch_size=8), epochs=2, device="cpu", verbose=False)
     assert threads == {threading.main_thread().name}
     threads.clear()
     found = fit(model, DataLoader(Watched(), batch_size=8), epochs=2, device=engine, verbose=False)
-    assert all(name.startswith("ahead") for name in threads)
+    assert all(name.startswith("prefetch") for name in threads)
     assert same_weights(plain, model) and found["train_loss"] == expected["train_loss"]
 
 
@@ -193,10 +195,10 @@ def test_an_error_of_the_reading_thread_arrives_and_the_thread_ends():
             return torch.zeros(6), 0
 
     engine = Engine("cpu")
-    engine.reads_ahead = True
+    engine.prefetches = True
     with pytest.raises(KeyError, match="no picture 20"):
         evaluate(network(), DataLoader(Broken(), batch_size=8), device=engine)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead") and thread.is_alive()]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch") and thread.is_alive()]
 
 
 @pytest.mark.slow
@@ -239,7 +241,7 @@ def test_training_needs_no_float64_which_an_apple_gpu_lacks(tmp_path):
         train(network(), clip_norm=0.1, accumulate=2, schedule="cosine", patience=1, checkpoint=tmp_path / "run")
 
 
-def test_labels_with_parts_weigh_as_many_as_count():
+def test_a_batch_weighs_as_much_as_it_has_labels_that_count():
     torch.manual_seed(0)
     model = nn.Conv2d(3, 2, 1)
     loss_fn = nn.CrossEntropyLoss(ignore_index=255)
@@ -261,7 +263,7 @@ def test_labels_with_parts_weigh_as_many_as_count():
 
 
 def test_memory_has_a_column_where_it_was_counted():
-    assert Engine("cpu").take_peak_memory() == {}
+    assert take_peak_memory(torch.device("cpu")) == {}
     row = {"epoch": 1, "lr": 0.1, "train_loss": 1.0, "memory_mib": 2345.6, "seconds": 1.0}
     assert "memory mib" in repr(History([row])) and "2346" in repr(History([row]))
     assert "2346" in History([row])._repr_html_() and "2346" not in History([row]).line()

@@ -160,7 +160,7 @@ def test_early_stopping_brings_the_best_weights_back():
     history = train(
         model, loader(), loader(), optimizer=sgd(model), schedule=lambda step: -0.1 * (step >= 10), epochs=9, patience=2
     )
-    assert len(history) < 9 and "are back" in history.note
+    assert len(history) < 9 and "restored the weights" in history.note
     assert history.last["val_loss"] > history.best["val_loss"]
     assert evaluate(model, loader(), device="cpu")["loss"] == pytest.approx(history.best["val_loss"])
 
@@ -197,7 +197,7 @@ def test_out_of_memory_halves_what_runs_at_once_and_keeps_the_step(capsys):
     assert same_weights(plain, model)
     assert max(layer.sizes) == 2 and history.last["train_loss"] > 0
     said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2 and "going on with 2 at a time" in said[1]
+    assert len(said) == 2 and "continuing with 2 at a time" in said[1]
 
 
 def test_one_sample_that_does_not_fit_is_an_error():
@@ -277,7 +277,7 @@ def test_settings_that_cannot_work_are_refused_with_advice():
     ]:
         with pytest.raises(TrainingError, match=message):
             train(model, loader(), **options)
-    with pytest.raises(TrainingError, match="frozen from end to end"):
+    with pytest.raises(TrainingError, match="every parameter of the model is frozen"):
         train(freeze(network()), loader())
     with pytest.raises(UnknownName, match="bfloat16"):
         train(model, loader(), precision="bfloat")
