@@ -16,9 +16,9 @@ PROFILES = ("auto", "quick", "full")
 
 @dataclass(frozen=True)
 class Runtime:
-    """What `setup` found: the place, the device, the precision and the profile, each with its reason."""
+    """What `setup` found: the environment, the device, the precision and the profile, each with its reason."""
 
-    place: str
+    environment: str
     device: str
     device_reason: str
     precision: str
@@ -34,8 +34,9 @@ class Runtime:
 
     def __str__(self) -> str:
         return (
-            f"{self.place} · device {self.device} ({self.device_reason}) · {self.precision} ({self.precision_reason}) "
-            f"· profile {self.profile} ({self.profile_reason}) · seed {self.seed}"
+            f"{self.environment} · device {self.device} ({self.device_reason}) · "
+            f"{self.precision} ({self.precision_reason}) · "
+            f"profile {self.profile} ({self.profile_reason}) · seed {self.seed}"
         )
 
 
@@ -50,12 +51,12 @@ def setup(profile: str = "auto", seed: int = 0, *, device: str = "auto") -> Runt
     device, device_reason = choose_device(device)
     precision, precision_reason = choose_precision(device)
     profile, profile_reason = choose_profile(profile, device)
-    runtime = Runtime(place(), device, device_reason, precision, precision_reason, profile, profile_reason, seed)
+    runtime = Runtime(environment(), device, device_reason, precision, precision_reason, profile, profile_reason, seed)
     print(runtime)
     return runtime
 
 
-def place() -> str:
+def environment() -> str:
     """One of "Colab", "Kaggle", "CI", "Jupyter" and "terminal"."""
     if "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ:
         return "Colab"
@@ -153,7 +154,7 @@ def choose_profile(requested: str, device: str) -> tuple[str, str]:
         raise UnknownName.of("profile (COURSE_PROFILE)", variable, PROFILES)
     if variable != "auto":
         return variable, "COURSE_PROFILE"
-    if device.startswith("cuda") and place() in ("Colab", "Kaggle"):
+    if device.startswith("cuda") and environment() in ("Colab", "Kaggle"):
         return "full", 'a GPU with a network; PROFILE = "quick" is offline and smaller'
     if (home() / "full-profile").exists():
         return "full", 'fetched before; PROFILE = "quick" is offline and smaller'

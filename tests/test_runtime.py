@@ -145,7 +145,7 @@ def test_place_is_where_the_variables_and_the_kernel_say(nowhere, monkeypatch, v
         monkeypatch.setenv(variable, "1")
     if has_kernel:
         kernel(monkeypatch)
-    assert runtime.place() == expected
+    assert runtime.environment() == expected
 
 
 def test_home_is_where_the_variable_says_else_in_the_users_folder(monkeypatch, tmp_path):

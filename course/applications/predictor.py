@@ -22,10 +22,10 @@ from course.data.pictures import open_picture, to_rgb
 from course.errors import DataError, ModelError, WeightsCorrupt, WeightsError, WeightsMissing
 from course.files import replacing
 from course.models.backbones import image_transform, load_backbone, origin_of
+from course.models.factory import Origin
 from course.models.freezing import evaluating
 from course.models.heads import find_head
-from course.models.weights import Origin
-from course.zoo.safetensors_header import misfit, shapes
+from course.zoo.safetensors_header import describe_mismatch, shapes
 
 FORMAT = "pretrained-course predictor 1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -106,7 +106,7 @@ class Predictor:
         """
         state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.model.state_dict().items()}
         name = ("timm/" if self.origin.library == "timm" else "") + self.origin.name
-        problem = misfit(shapes(state), shapes(fresh_model(name, len(self.classes)).state_dict()))
+        problem = describe_mismatch(shapes(state), shapes(fresh_model(name, len(self.classes)).state_dict()))
         if problem:
             raise ModelError(
                 f"this model is no {name} with another head: {problem}; merge adapters (LoRA) and take wrappers off, "
@@ -140,7 +140,7 @@ class Predictor:
         content = _read(folder / WEIGHTS)
         state = _parse(folder / WEIGHTS, content, config["sha256"])
         model = fresh_model(config["model"], len(config["classes"]))
-        problem = misfit(shapes(state), shapes(model.state_dict()))
+        problem = describe_mismatch(shapes(state), shapes(model.state_dict()))
         if problem:
             raise WeightsError(
                 f"{folder} holds no weights of {config['model']} with {len(config['classes'])} classes: {problem}; "

@@ -13,10 +13,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from course.applications.iou import VOID, check_labels
 from course.errors import DataError, EmptyData, HeadNotFound, ModelError, UnknownName
+from course.models.factory import build_model
 from course.models.freezing import evaluating, freeze, unfreeze
 from course.models.heads import replace_head
 from course.models.parameter_groups import stages
-from course.models.weights import build
 from course.notebook.progress_bars import bar
 
 AUXILIARY_WEIGHT = 0.5  # as torchvision trains its own models
@@ -308,4 +308,4 @@ def load_segmenter(name: str, classes: int, *, weights: Any = "default", seed: i
     known = torchvision.models.list_models(module=torchvision.models.segmentation)
     if name not in known:
         raise UnknownName.of("segmentation model", name, known)
-    return swap_seg_head(build(name, weights), classes, seed=seed).eval()
+    return swap_seg_head(build_model(name, weights), classes, seed=seed).eval()

@@ -16,9 +16,10 @@ from course.applications.spans import align_labels
 from course.data import hub
 from course.data.sentences import TaggedTexts, Texts
 from course.errors import DataError, EmptyData, ModelError, UnknownName
+from course.models.factory import Origin
 from course.models.freezing import evaluating
 from course.models.heads import replace_head
-from course.models.weights import Origin, minilm_folder
+from course.models.weights import minilm_folder
 from course.training.features import Features, extract_features
 
 DEFAULT_ENCODER = "minilm"

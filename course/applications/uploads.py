@@ -14,7 +14,7 @@ from course.data.pictures import open_picture
 from course.errors import CourseError
 from course.legible import one_line
 from course.notebook.questions import NEUTRAL, WRONG, callout, show_widget
-from course.runtime import can_answer, place
+from course.runtime import can_answer, environment
 
 SHOWN = 5  # classes with a bar each
 THUMBNAIL = 224  # pixels
@@ -53,7 +53,7 @@ def try_out(predictor: Predictor, *, camera: bool = False) -> None:
     """
     if not can_answer():
         print(STATIC)
-    elif camera and place() == "Colab":
+    elif camera and environment() == "Colab":
         _show_html(describe_camera(predictor))
     else:
         show_widget(upload_box(predictor), STATIC)
@@ -73,7 +73,7 @@ def upload_box(predictor: Predictor) -> Any:
             answer.value = describe(predictor, *pictures[-1])
 
     upload.observe(uploaded, names="value")
-    note = COLAB if place() == "Colab" else PHONES
+    note = COLAB if environment() == "Colab" else PHONES
     return ipywidgets.VBox([ipywidgets.HBox([upload]), ipywidgets.HTML(f"<small>{note}</small>"), answer])
 
 

@@ -27,7 +27,7 @@ from course.capstone.model_card import MAX_CARD, ModelCard, read_card
 from course.errors import ModelError, UnknownName, WeightsCorrupt, WeightsError, WeightsMissing
 from course.files import replacing
 from course.models.freezing import evaluating
-from course.zoo.safetensors_header import AGAIN, misfit, read_header
+from course.zoo.safetensors_header import AGAIN, describe_mismatch, read_header
 
 FORMAT = "pretrained-course capstone 1"
 WEIGHTS, CARD = "capstone.safetensors", "capstone.md"
@@ -153,7 +153,7 @@ def read_predictor(content: bytes, name: str) -> Predictor:
     architecture, classes, preprocessing = hand_in_metadata(header.metadata, name)
     model: Any = fresh_model(architecture, len(classes))
     wanted = {key: f"{_KINDS[tensor.dtype]} {tuple(tensor.shape)}" for key, tensor in model.state_dict().items()}
-    problem = misfit({key: f"{kind} {shape}" for key, (kind, shape) in header.tensors.items()}, wanted)
+    problem = describe_mismatch({key: f"{kind} {shape}" for key, (kind, shape) in header.tensors.items()}, wanted)
     if problem:
         raise WeightsError(
             f"{name} holds no weights of {architecture} with {len(classes)} classes: {problem}; only the head may "

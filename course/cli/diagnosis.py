@@ -141,7 +141,7 @@ def _weights() -> Iterator[Finding]:
         try:
             path = weights.weights_path(name)
         except (CourseError, OSError) as error:
-            yield Finding(f"weights {name}", PROBLEM, str(error).split("; run:")[0], bundled.repair)
+            yield Finding(f"weights {name}", PROBLEM, str(error).split("; run:")[0], bundled.reinstall_command)
         else:
             yield Finding(f"weights {name}", OK, f"sha256 {bundled.sha256[:8]}… as published, {path}")
 

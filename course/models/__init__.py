@@ -2,13 +2,14 @@
 
 backbones         a model with its pretrained weights, by name; its preprocessing
 heads             the last layer, found and replaced
-freezing          frozen has three meanings; train mode for what is not
+freezing          freeze, unfreeze; train mode for the layers that are not frozen
 parameter_groups  the stages of a model, and learning rates by depth
-weights           the bundled weight files and the published ones, hashes checked
+factory           models built by name, as torchvision or timm makes them
+weights           weight files, bundled or downloaded, their hashes checked
 lora              low-rank adapters
-interpolation     models between two models
-compression       pruning, 8-bit files
-pretraining       a small encoder, contrastive views, hidden words
+interpolation     the straight line between the weights of two models
+compression       magnitude pruning, 8-bit quantization
+pretraining       a small encoder, contrastive learning, masked language modelling
 """
 
 import lazy_loader

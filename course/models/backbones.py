@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from course.errors import ModelError
+from course.models.factory import Origin, build_model
 from course.models.heads import replace_head
-from course.models.weights import DEFAULT_MODEL, Origin, build
+from course.models.weights import DEFAULT_MODEL
 
 
 def load_backbone(name: str = DEFAULT_MODEL, *, weights: Any = "default", num_classes: int | None = None) -> nn.Module:
@@ -22,7 +23,7 @@ def load_backbone(name: str = DEFAULT_MODEL, *, weights: Any = "default", num_cl
     global generator. Convolutional models come in channels-last layout, which is faster.
     Raises UnknownName, NoNetwork, WeightsMissing or WeightsCorrupt.
     """
-    model = build(name, weights)
+    model = build_model(name, weights)
     if num_classes is not None:
         replace_head(model, num_classes)
     if sum(isinstance(module, nn.Conv2d) for module in model.modules()) > 1:

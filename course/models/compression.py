@@ -16,7 +16,7 @@ from course.errors import EmptyData, ModelError
 
 
 @torch.no_grad()
-def prune_smallest(model: nn.Module, fraction: float) -> nn.Module:
+def prune_by_magnitude(model: nn.Module, fraction: float) -> nn.Module:
     """The same model, changed in place: that fraction of its Linear and convolution weights is zero, the smallest ones.
 
     One threshold for all layers. Zeros take as much room and time as other numbers, until the file is compressed or a
@@ -74,7 +74,7 @@ def quantize(path: str | Path, target: str | Path, pictures: torch.Tensor) -> Pa
     return Path(target)
 
 
-def run_onnx(path: str | Path) -> Callable[[torch.Tensor], torch.Tensor]:
+def load_onnx(path: str | Path) -> Callable[[torch.Tensor], torch.Tensor]:
     """A function from pictures (N, 3, H, W) to logits (N, classes), by ONNX Runtime, with torch's number of threads."""
     import onnxruntime
 
@@ -89,7 +89,7 @@ def run_onnx(path: str | Path) -> Callable[[torch.Tensor], torch.Tensor]:
     return run
 
 
-def packed_mib(model: nn.Module | str | Path) -> float:
+def zip_size_mib(model: nn.Module | str | Path) -> float:
     """MiB of a model's weights, or of a file, in a zip: what is to be handed on, zeros packed together."""
     if isinstance(model, nn.Module):
         content = io.BytesIO()

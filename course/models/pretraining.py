@@ -1,4 +1,4 @@
-"""What pretraining from scratch needs: a small encoder, views of pictures, the contrastive loss, masked words."""
+"""Pretraining from scratch: a small encoder, augmented views, a contrastive loss, masked language modelling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["Batches", "MaskedWords", "augment", "collapse_score", "mask_tokens", "nt_xent", "small_encoder"]
+__all__ = [
+    "GeneratedBatches",
+    "MaskedLanguageModel",
+    "augment",
+    "collapse_score",
+    "mask_tokens",
+    "nt_xent",
+    "small_encoder",
+]
 
 
 def small_encoder(width: int = 24, features: int = 128) -> nn.Sequential:
@@ -25,8 +33,8 @@ def small_encoder(width: int = 24, features: int = 128) -> nn.Sequential:
     return encoder.to(memory_format=torch.channels_last)
 
 
-class Batches:
-    """An iterable of `steps` batches, each what `make()` returns: a loader for data that is made on the fly."""
+class GeneratedBatches:
+    """A loader of `steps` batches that are generated on the fly: each is what `make()` returns."""
 
     def __init__(self, make: Callable[[], Any], steps: int) -> None:
         self.make, self.steps = make, steps
@@ -39,19 +47,24 @@ class Batches:
 
 
 def augment(
-    pictures: torch.Tensor, rng: torch.Generator, *, smallest: float = 0.6, turn: float = 0.3, colour: float = 0.05
+    pictures: torch.Tensor,
+    rng: torch.Generator,
+    *,
+    min_scale: float = 0.6,
+    max_angle: float = 0.3,
+    max_colour_shift: float = 0.05,
 ) -> torch.Tensor:
-    """A random view of each picture of (B, 3, H, W): cropped, turned, mirrored, its colours shifted a little.
+    """A random view of each picture of (B, 3, H, W): cropped, rotated, mirrored, its colours shifted a little.
 
-    A crop has a side of `smallest` to 1 of the picture's, `turn` is the largest angle in radians, `colour` the largest
-    change of a channel's factor and offset. `rng` is a CPU generator.
+    The side of a crop is `min_scale` to 1 times the picture's, `max_angle` is in radians, and `max_colour_shift` is the
+    largest change of a channel's factor and of its offset. `rng` is a CPU generator.
     """
     n = len(pictures)
 
     def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
         return (torch.rand(n, *shape, generator=rng) * (high - low) + low).to(pictures.device)
 
-    side, angle = uniform(smallest, 1.0), uniform(-turn, turn)
+    side, angle = uniform(min_scale, 1.0), uniform(-max_angle, max_angle)
     mirror = uniform(-1.0, 1.0).sign()
     shift = uniform(-1.0, 1.0, 2) * (1 - side)[:, None]
     rows = [
@@ -60,7 +73,8 @@ def augment(
     ]
     grid = F.affine_grid(torch.stack(rows, 1), list(pictures.shape), align_corners=False)  # (B, 2, 3) -> (B, H, W, 2)
     moved = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-    return moved * (1 + uniform(-colour, colour, 3, 1, 1)) + uniform(-colour, colour, 3, 1, 1)
+    factor, offset = (uniform(-max_colour_shift, max_colour_shift, 3, 1, 1) for _ in range(2))
+    return moved * (1 + factor) + offset
 
 
 def nt_xent(z: torch.Tensor, temperature: float = 0.2) -> torch.Tensor:
@@ -88,14 +102,15 @@ def collapse_score(z: torch.Tensor) -> float:
 def mask_tokens(
     ids: torch.Tensor, special: Mapping[str, Any], p: float, rng: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(inputs, labels) for guessing hidden words: each word of ids (B, L) is chosen with probability p.
+    """(inputs, labels) for masked language modelling: each token of ids (B, L) is chosen with probability p.
 
-    Of the chosen ones 80 % become `special["mask"]`, 10 % a random id below `special["vocab_size"]`, 10 % stay. Labels
-    hold the original id where a word was chosen and -100 elsewhere; the ids in `special["ids"]` are never chosen.
+    Of the chosen tokens 80 % become `special["mask"]`, 10 % a random id below `special["vocab_size"]`, 10 % don't
+    change. Labels hold the original id where a token was chosen and -100 elsewhere; the ids in `special["ids"]` are
+    never chosen.
     Devlin et al., "BERT" (2019), section 3.1.
     """
-    words = ~torch.isin(ids, torch.tensor(special["ids"]))
-    chosen = words & (torch.rand(ids.shape, generator=rng) < p)
+    maskable = ~torch.isin(ids, torch.tensor(special["ids"]))
+    chosen = maskable & (torch.rand(ids.shape, generator=rng) < p)
     fate = torch.rand(ids.shape, generator=rng)
     random = torch.randint(special["vocab_size"], ids.shape, generator=rng)
     inputs = torch.where(chosen & (fate < 0.8), special["mask"], ids)
@@ -103,21 +118,22 @@ def mask_tokens(
     return inputs, torch.where(chosen, ids, -100)
 
 
-class MaskedWords(nn.Module):
-    """A transformer encoder of two layers: ids (B, L) -> a score for every word of the vocabulary (B, vocab, L).
+class MaskedLanguageModel(nn.Module):
+    """A transformer encoder of two layers: ids (B, L) -> logits over the vocabulary at each position (B, vocab, L).
 
-    The id 0 is padding. The output layer is the embedding, transposed: one vector a word, for reading and for guessing.
+    The id 0 is padding. The output layer shares its weights with the embedding: one vector per word, for both.
     """
 
     def __init__(self, vocab_size: int, length: int, size: int = 48) -> None:
         super().__init__()
-        self.words = nn.Embedding(vocab_size, size)
-        self.places = nn.Parameter(torch.randn(length, size) * 0.1)
+        self.embedding = nn.Embedding(vocab_size, size)
+        self.position_embedding = nn.Parameter(torch.randn(length, size) * 0.1)
         layer = nn.TransformerEncoderLayer(size, 4, 2 * size, dropout=0.0, batch_first=True, norm_first=True)
-        self.body = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(size)
-        nn.init.normal_(self.words.weight, std=0.1)
+        nn.init.normal_(self.embedding.weight, std=0.1)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        hidden = self.body(self.words(ids) + self.places[: ids.shape[1]], src_key_padding_mask=ids == 0)
-        return (self.norm(hidden) @ self.words.weight.T).transpose(1, 2)  # (B, L, vocab) -> (B, vocab, L)
+        embedded = self.embedding(ids) + self.position_embedding[: ids.shape[1]]
+        hidden = self.encoder(embedded, src_key_padding_mask=ids == 0)
+        return (self.norm(hidden) @ self.embedding.weight.T).transpose(1, 2)  # (B, L, vocab) -> (B, vocab, L)

@@ -1,4 +1,4 @@
-"""Learning from another network instead of from labels: a teacher's soft answers, or a slow copy of the student."""
+"""Learning from another network instead of from labels: a teacher's soft targets, or a moving average of oneself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from course.models.freezing import freeze
 
-__all__ = ["distillation_loss", "imitation_loss", "momentum_update", "teacher_of"]
+__all__ = ["distillation_loss", "make_teacher", "momentum_update", "soft_target_loss"]
 
 
 def distillation_loss(
@@ -21,7 +21,7 @@ def distillation_loss(
     temperature: float = 2.0,
     alpha: float = 0.5,
 ) -> torch.Tensor:
-    """`alpha` times the distance to the teacher's soft answers, plus 1 - `alpha` times cross-entropy on the labels.
+    """`alpha` times the distance to the teacher's soft targets, plus 1 - `alpha` times cross-entropy on the labels.
 
     Logits are (B, classes), labels (B,). The distance is KL(teacher, student) of both softmaxes at `temperature`,
     averaged over the batch and multiplied by temperature squared, so that its gradient keeps its size whatever the
@@ -33,8 +33,8 @@ def distillation_loss(
     return alpha * temperature**2 * distance + (1 - alpha) * F.cross_entropy(student_logits, labels)
 
 
-def imitation_loss(temperature: float = 2.0) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """The same without labels, as a loss for `fit`: its targets are the teacher's logits (B, classes)."""
+def soft_target_loss(temperature: float = 2.0) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """`distillation_loss` without labels, as a loss for `fit`: its targets are the teacher's logits (B, classes)."""
 
     def loss(student_logits: torch.Tensor, teacher_logits: torch.Tensor) -> torch.Tensor:
         return distillation_loss(student_logits, teacher_logits, teacher_logits.argmax(1), temperature, alpha=1.0)
@@ -42,19 +42,20 @@ def imitation_loss(temperature: float = 2.0) -> Callable[[torch.Tensor, torch.Te
     return loss
 
 
-def teacher_of(student: nn.Module) -> nn.Module:
-    """A frozen copy of the student as it is now, in eval mode, for `momentum_update` to move."""
+def make_teacher(student: nn.Module) -> nn.Module:
+    """A frozen copy of the student as it is now, in eval mode, for `momentum_update` to update."""
     return freeze(copy.deepcopy(student))
 
 
 @torch.no_grad()
 def momentum_update(teacher: nn.Module, student: nn.Module, momentum: float = 0.99) -> None:
-    """Move every parameter of the teacher, in place, to `momentum` of itself and 1 - `momentum` of the student's.
+    """Set every parameter of the teacher, in place, to `momentum` * teacher + (1 - `momentum`) * student.
 
-    Buffers (BatchNorm's statistics) are copied. The student stays as it is.
+    So the teacher is an exponential moving average of the student. Buffers (BatchNorm's statistics) are copied. The
+    student does not change.
     He et al., "Momentum contrast" (MoCo, 2020), equation 2; Tarvainen and Valpola, "Mean teachers" (2017).
     """
-    for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
-        slow.lerp_(fast, 1 - momentum)
-    for own, given in zip(teacher.buffers(), student.buffers(), strict=True):
-        own.copy_(given)
+    for averaged, current in zip(teacher.parameters(), student.parameters(), strict=True):
+        averaged.lerp_(current, 1 - momentum)
+    for averaged, current in zip(teacher.buffers(), student.buffers(), strict=True):
+        averaged.copy_(current)

@@ -149,7 +149,7 @@ class StoredTable:
 
     def _cells(self) -> list[list[str]]:
         names = list(dict.fromkeys(name for row in self.rows for name in row))
-        return [names, *([_plain(row.get(name)) for name in names] for row in self.rows)]
+        return [names, *([_format_value(row.get(name)) for name in names] for row in self.rows)]
 
     def __repr__(self) -> str:
         return f"{_text_table(self._cells())}\n{self.source}"
@@ -196,7 +196,7 @@ def _text_table(cells: list[list[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _plain(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

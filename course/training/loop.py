@@ -14,7 +14,7 @@ from torch import nn
 from course.errors import TrainingError
 from course.models.freezing import evaluating, set_train, trainable_parameters
 from course.notebook.progress_bars import bar
-from course.runtime import is_live, place
+from course.runtime import environment, is_live
 from course.training import memory
 from course.training.batches import Batch, MicroBatch
 from course.training.checkpoints import Run
@@ -247,7 +247,7 @@ class _Display:
 
     def __init__(self, wanted: bool) -> None:
         self._wanted, self._handle = wanted, None
-        self._live = wanted and is_live() and place() in ("Jupyter", "Colab", "Kaggle")
+        self._live = wanted and is_live() and environment() in ("Jupyter", "Colab", "Kaggle")
 
     def __call__(self, history: History) -> None:
         if self._live:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from course.data import downloads, hub, petfiles
 from course.errors import CourseError, UnknownName
-from course.models.weights import checkpoint, keras_weights
+from course.models.weights import keras_weights, torchvision_weights
 from course.runtime import home
 
 
@@ -42,7 +42,7 @@ def _weights(name: str) -> Callable[..., Path]:
     def find(*, fetch: bool = True) -> Path:
         from torchvision.models import get_model_weights
 
-        return checkpoint(get_model_weights(name)["DEFAULT"].url, fetch=fetch)
+        return torchvision_weights(get_model_weights(name)["DEFAULT"].url, fetch=fetch)
 
     return find
 

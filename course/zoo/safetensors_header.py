@@ -60,7 +60,7 @@ def read_header(file: BinaryIO, name: str, advice: str = AGAIN) -> Header:
         ) from error
 
 
-def misfit(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def describe_mismatch(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """How the tensors found, a shape or other description by name, differ from those wanted; nothing if they don't."""
     missing, extra = ([name for name in a if name not in b] for a, b in ((wanted, found), (found, wanted)))
     differences = [

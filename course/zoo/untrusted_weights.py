@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from course.errors import WeightsCorrupt, WeightsError, WeightsMissing, WeightsUnsafe
-from course.zoo.safetensors_header import misfit, read_header, shapes
+from course.zoo.safetensors_header import describe_mismatch, read_header, shapes
 
 
 def kind_of(path: str | Path) -> str:
@@ -120,7 +120,7 @@ def read_weights(path: str | Path, model: nn.Module | None = None) -> dict[str, 
             f"{path} holds NaN or infinity in {len(broken)} of its {len(state)} tensors, first in {broken[0]}; ask for "
             "weights of a training that went well"
         )
-    if model is not None and (problem := misfit(shapes(state), shapes(model.state_dict()))):
+    if model is not None and (problem := describe_mismatch(shapes(state), shapes(model.state_dict()))):
         raise WeightsError(
             f"{path} holds no weights of this {type(model).__name__}: {problem}; take the architecture that its model "
             "card names, with its number of classes"

@@ -191,7 +191,7 @@ def test_two_libraries_models_of_one_name_are_kept_apart(tmp_path, name):
 @pytest.mark.parametrize("size", [None, 64])
 def test_the_plain_numbers_do_what_the_transform_does(name, size):
     from course.applications.preprocessing import Preprocessing
-    from course.models.weights import Origin
+    from course.models.factory import Origin
 
     if name.startswith(("timm/", "efficientnet")):
         transform = image_transform(load_backbone(name, weights=None), size=size)

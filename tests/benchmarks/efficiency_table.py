@@ -23,13 +23,13 @@ from torch.utils.data import TensorDataset
 
 from course.applications.onnx_export import export_onnx
 from course.data.emoji import CLASSES
-from course.models.compression import packed_mib, prune_smallest, quantize, run_onnx
+from course.models.compression import load_onnx, prune_by_magnitude, quantize, zip_size_mib
 from course.models.freezing import freeze, trainable_parameters, unfreeze
 from course.models.heads import find_head
 from course.models.lora import add_lora, merge_lora
 from course.models.pretraining import small_encoder
 from course.runtime import seed_everything
-from course.training.distillation import imitation_loss
+from course.training.distillation import soft_target_loss
 from course.training.features import extract_features
 from course.training.loop import fit
 from tests.benchmarks import Figure
@@ -103,7 +103,7 @@ def lora(seed: int) -> nn.Module:
 
 
 def half_pruned(seed: int) -> nn.Module:
-    return prune_smallest(copy.deepcopy(full(seed)), 0.5)
+    return prune_by_magnitude(copy.deepcopy(full(seed)), 0.5)
 
 
 def distilled(seed: int) -> nn.Module:
@@ -114,7 +114,7 @@ def distilled(seed: int) -> nn.Module:
     data = TensorDataset(x, answers.clone())
     student = nn.Sequential(small_encoder(), nn.Linear(128, len(CLASSES)))
     loader = shuffled(data, seed)
-    settings: dict[str, Any] = {"loss_fn": imitation_loss(), "schedule": "cosine", "device": "cpu", "verbose": False}
+    settings: dict[str, Any] = {"loss_fn": soft_target_loss(), "schedule": "cosine", "device": "cpu", "verbose": False}
     fit(student, loader, epochs=20, lr=5e-3, **settings)
     return student
 
@@ -144,9 +144,9 @@ def run(setting: str, seed: int) -> dict[str, Any]:
             source = Path(folder, "full.onnx")
             export_onnx(model, source, (SIZE, SIZE), {"classes": list(CLASSES)})
             target = quantize(source, Path(folder, "int8.onnx"), training(seed).tensors[0])
-            seconds, mib, model = time.perf_counter() - start, packed_mib(target), run_onnx(target)
+            seconds, mib, model = time.perf_counter() - start, zip_size_mib(target), load_onnx(target)
     else:
-        seconds, mib = time.perf_counter() - start, packed_mib(model)
+        seconds, mib = time.perf_counter() - start, zip_size_mib(model)
     return {
         "setting": setting,
         "seed": seed,

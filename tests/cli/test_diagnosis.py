@@ -76,7 +76,7 @@ def test_weights_corrupt_or_missing_are_a_problem_that_pip_mends(monkeypatch, ch
     monkeypatch.setattr(weights, "BUNDLED", {"efficientnet_lite0": replace(good, **change)})
     finding = only(diagnosis._weights())
     assert finding.status == diagnosis.PROBLEM and said in finding.found
-    assert finding.mend == good.repair
+    assert finding.mend == good.reinstall_command
 
 
 def test_a_kernel_of_another_python_is_a_problem(tmp_path, monkeypatch):

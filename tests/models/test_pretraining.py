@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from course.models.pretraining import Batches, MaskedWords, augment, collapse_score, mask_tokens, nt_xent, small_encoder
+from course.models.pretraining import (
+    GeneratedBatches,
+    MaskedLanguageModel,
+    augment,
+    collapse_score,
+    mask_tokens,
+    nt_xent,
+    small_encoder,
+)
 
 
 @pytest.fixture
@@ -17,7 +25,7 @@ def test_the_encoder_gives_as_many_features_as_asked_for_at_any_picture_size():
 
 
 def test_batches_makes_each_batch_anew_and_knows_its_length(rng):
-    loader = Batches(lambda: torch.rand(3, generator=rng), 4)
+    loader = GeneratedBatches(lambda: torch.rand(3, generator=rng), 4)
     seen = [*loader, *loader]
     assert len(loader) == 4 and len(seen) == 8
     assert len({tuple(batch.tolist()) for batch in seen}) == 8
@@ -25,7 +33,7 @@ def test_batches_makes_each_batch_anew_and_knows_its_length(rng):
 
 def test_a_view_without_any_change_allowed_is_the_picture_or_its_mirror_image(rng):
     pictures = torch.rand(20, 3, 8, 8, generator=rng)
-    views = augment(pictures, rng, smallest=1.0, turn=0.0, colour=0.0)
+    views = augment(pictures, rng, min_scale=1.0, max_angle=0.0, max_colour_shift=0.0)
     kept = [torch.allclose(a, b, atol=1e-5) for a, b in zip(pictures, views, strict=True)]
     mirrored = [torch.allclose(a.flip(-1), b, atol=1e-5) for a, b in zip(pictures, views, strict=True)]
     assert all(a or b for a, b in zip(kept, mirrored, strict=True))
@@ -73,7 +81,7 @@ def test_masking_spares_special_tokens_and_divides_the_rest_80_10_10(rng):
 
 def test_masked_words_scores_every_word_and_does_not_see_padding(rng):
     torch.manual_seed(0)
-    model = MaskedWords(30, length=8).eval()
+    model = MaskedLanguageModel(30, length=8).eval()
     ids = torch.randint(4, 30, (3, 8), generator=rng)
     ids[:, 5:] = 0
     scores = model(ids)

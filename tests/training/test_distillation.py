@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from course.models.freezing import is_frozen
-from course.training.distillation import distillation_loss, imitation_loss, momentum_update, teacher_of
+from course.training.distillation import distillation_loss, make_teacher, momentum_update, soft_target_loss
 
 
 def logits(seed, rows=6, classes=5):
@@ -51,7 +51,7 @@ def test_no_gradient_reaches_the_teacher():
 def networks():
     torch.manual_seed(0)
     student = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 2))
-    return teacher_of(student), student
+    return make_teacher(student), student
 
 
 def test_a_teacher_is_a_frozen_copy_that_shares_nothing():
@@ -87,7 +87,7 @@ def test_networks_of_other_shapes_are_refused():
 
 def test_the_imitation_loss_is_zero_for_the_teacher_and_pulls_towards_it():
     teacher = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
-    loss = imitation_loss(3.0)
+    loss = soft_target_loss(3.0)
     assert float(loss(teacher + 5, teacher)) == pytest.approx(0, abs=1e-5), "a constant added to logits changes nothing"
     student = torch.zeros(6, 4, requires_grad=True)
     first = loss(student, teacher)
