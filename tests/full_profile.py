@@ -3,8 +3,8 @@
 `python -m tests.full_profile solutions/02_freeze_the_backbone.ipynb` runs every cell, exercises and checks included.
 What stands in, and what is left as it is:
 
-- COURSE_DATA holds what `course.zoo.full_profile.ITEMS` says the chapter needs, and nothing else, in the layouts of the
-  libraries that read it: the pets are small patches of colour, texts our own sentences, models random (text models
+- COURSE_DATA holds what `course.zoo.full_profile.DOWNLOADS` says the chapter needs, and nothing else, in the layouts of
+  the libraries that read it: the pets are small patches of colour, texts our own sentences, models random (text models
   narrow too, see `standin_models.py`);
 - torchvision's enums and `course.models.weights` are told the names and hashes of these files, and check them as
   always;
@@ -29,10 +29,10 @@ import torch
 from nbformat import NotebookNode
 
 from course import authoring
-from course.data import hub, sentences
+from course.data import huggingface, sentences, text_datasets
 from course.errors import SetupError
 from course.models import weights
-from course.zoo.full_profile import CONVNEXT, DETECTOR, ITEMS, SEGMENTER
+from course.zoo.full_profile import CONVNEXT, DETECTOR, DOWNLOADS, SEGMENTER
 from tests import standin_models as models
 from tests.standins import entities_file, lay_out_pets, lay_out_repository, reviews_file
 
@@ -65,12 +65,12 @@ CHECKPOINTS = {
 }  # fmt: skip
 KERAS = {"keras-resnet50": "ResNet50", "keras-vgg16": "VGG16"}
 REPOSITORIES = {
-    "reviews": (hub.REVIEWS, reviews),
-    "entities": (hub.ENTITIES, entities),
-    "encoder": (hub.encoder(hub.ENCODER), models.distilbert),
-    "bert": (hub.encoder(hub.BERT), models.bert),
-    "roberta": (hub.encoder(hub.ROBERTA), models.roberta),
-    "gpt2": (hub.encoder(hub.GPT2), models.gpt2),
+    "reviews": (text_datasets.REVIEWS, reviews),
+    "entities": (text_datasets.ENTITIES, entities),
+    "encoder": (huggingface.encoder_repository(huggingface.ENCODER), models.distilbert),
+    "bert": (huggingface.encoder_repository(huggingface.BERT), models.bert),
+    "roberta": (huggingface.encoder_repository(huggingface.ROBERTA), models.roberta),
+    "gpt2": (huggingface.encoder_repository(huggingface.GPT2), models.gpt2),
     "convnext": (CONVNEXT, lambda: models.timm_files("convnext_atto")),
 }
 TELL = """
@@ -87,7 +87,7 @@ weights.KERAS = {keras!r}
 
 def needs(chapter: str) -> list[str]:
     """The names of the items that a chapter ("09") needs, as `course fetch --list` shows it."""
-    spans = {item.name: [part.split("-") for part in item.chapters.split(", ")] for item in ITEMS}
+    spans = {item.name: [part.split("-") for part in item.chapters.split(", ")] for item in DOWNLOADS}
     return [name for name, parts in spans.items() if any(part[0] <= chapter <= part[-1] for part in parts)]
 
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from course.applications.onnx_export import export_onnx
 from course.applications.preprocessing import Preprocessing, check_preprocessing
-from course.data.pictures import open_picture, to_rgb
+from course.data.picture_files import open_picture, to_rgb
 from course.errors import DataError, ModelError, WeightsCorrupt, WeightsError, WeightsMissing
 from course.files import replacing
 from course.models.backbones import image_transform, load_backbone, origin_of

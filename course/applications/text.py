@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from course.applications.spans import align_labels
-from course.data import hub
+from course.data import huggingface
 from course.data.sentences import TaggedTexts, Texts
 from course.errors import DataError, EmptyData, ModelError, UnknownName
 from course.models.factory import Origin
@@ -64,7 +64,7 @@ def load_encoder(name: str = DEFAULT_ENCODER, *, weights: str | None = "default"
 
 
 def _folder(name: str) -> Path:
-    return minilm_folder() if name == DEFAULT_ENCODER else hub.encoder_folder(name)
+    return minilm_folder() if name == DEFAULT_ENCODER else huggingface.encoder_folder(name)
 
 
 @contextmanager

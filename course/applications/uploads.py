@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from course.applications.predictor import Predictor
-from course.data.pictures import open_picture
+from course.data.picture_files import open_picture
 from course.errors import CourseError
 from course.legible import one_line
 from course.notebook.questions import NEUTRAL, WRONG, callout, show_widget

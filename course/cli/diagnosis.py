@@ -192,7 +192,7 @@ def _network() -> Iterator[Finding]:
     proxy = getproxies().get("https")
     address = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}") if proxy else None
     places = [(address.hostname or "", address.port or 3128)] if address else [(hub, 443) for hub in HUBS]
-    reached = downloads.reached(places, NETWORK_TIMEOUT_S)
+    reached = downloads.reachable_hosts(places, NETWORK_TIMEOUT_S)
     silent = [host for host, _ in places if host not in reached]
     names = ", ".join(host for host, _ in places)
     if not silent:
@@ -209,7 +209,7 @@ def _full_profile() -> Iterator[Finding]:
         from course.zoo import full_profile
 
         with redirect_stdout(io.StringIO()):  # what says which copy is damaged is no JSON
-            missing = [item for item in full_profile.ITEMS if not item.is_there()]
+            missing = [item for item in full_profile.DOWNLOADS if not item.is_there()]
     except Exception as error:  # torch that doesn't load is reported above; COURSE_DATA may be no folder
         yield Finding("full profile", WARNING, f"{error}", "course fetch --list")
         return
@@ -217,8 +217,8 @@ def _full_profile() -> Iterator[Finding]:
         yield Finding("full profile", OK, "all that it needs was fetched")
         return
     size = sum(item.megabytes for item in missing)
-    found = f"{len(missing)} of {len(full_profile.ITEMS)} downloads missing ({size:,.0f} MB)"
-    if full_profile.mark().exists():
+    found = f"{len(missing)} of {len(full_profile.DOWNLOADS)} downloads missing ({size:,.0f} MB)"
+    if full_profile.marker_path().exists():
         names = ", ".join(item.name for item in missing)
         found = (
             f"{found}: {names}, though it was fetched once; notebooks will fetch it again, or stop without a network"

@@ -32,7 +32,7 @@ def fetch(
 
     if profile not in PROFILES:
         raise UnknownName.of("profile to fetch", profile, PROFILES)
-    items = full_profile.chosen(only or ()) if profile == "full" else []
+    items = full_profile.select(only or ()) if profile == "full" else []
     if show:
         Console(soft_wrap=True, highlight=False).print(_table(items))
         return
@@ -43,7 +43,7 @@ def fetch(
     for item, error in failed:
         print(f"course: {item.name}: {legible(str(error))}", file=sys.stderr)  # it may quote a server
     print(f"{len(items) - len(failed)} of {len(items)} ready; downloads are kept in {downloads.own_folder()}")
-    if full_profile.mark().exists():
+    if full_profile.marker_path().exists():
         print('everything is there: PROFILE = "auto" now means full on this machine')
     raise typer.Exit(int(bool(failed)))
 

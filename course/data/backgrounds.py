@@ -1,4 +1,4 @@
-"""Backgrounds to put things on: gradients, clouds, stripes, checks and blotches in colours drawn at random."""
+"""Backgrounds for scenes: gradients, clouds, stripes, checks and blotches in colours drawn at random."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def background(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def palette(rng: np.random.Generator) -> np.ndarray:
-    """256 colours (256, 3) of uint8 that lead from one random colour over another to a third."""
+    """256 colours (256, 3) of uint8 that blend from one random colour through a second into a third."""
     stops = rng.uniform(15, 240, (3, 3))
     greys = stops.mean(1, keepdims=True)
     stops = greys + SATURATION * (stops - greys)
@@ -30,15 +30,15 @@ def palette(rng: np.random.Generator) -> np.ndarray:
 
 
 def uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """A plain float, which leaves float32 arrays what they are."""
+    """A plain float, so that float32 arrays multiplied by it remain float32."""
     return float(rng.uniform(low, high))
 
 
 def ramp(rng: np.random.Generator, size: int) -> np.ndarray:
     """Values (size, size) that rise in a direction drawn at random, from about -1 to 1."""
     angle = uniform(rng, 0, 2 * math.pi)
-    places = np.linspace(-1, 1, size, dtype=np.float32)
-    return math.cos(angle) * places + math.sin(angle) * places[:, None]
+    positions = np.linspace(-1, 1, size, dtype=np.float32)
+    return math.cos(angle) * positions + math.sin(angle) * positions[:, None]
 
 
 def noise(rng: np.random.Generator, size: int, cells: int, resample: Image.Resampling) -> np.ndarray:
@@ -48,7 +48,7 @@ def noise(rng: np.random.Generator, size: int, cells: int, resample: Image.Resam
 
 
 def gradient(rng: np.random.Generator, size: int) -> np.ndarray:
-    """One colour passing into another, straight or bent."""
+    """One colour blending into another, along a straight or bent line."""
     return ramp(rng, size) + uniform(rng, 0, 1) * noise(rng, size, 3, Image.Resampling.BICUBIC)
 
 

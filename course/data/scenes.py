@@ -1,4 +1,4 @@
-"""Scenes: pictures of several emoji on textured backgrounds, with the box and the mask of everything visible."""
+"""Scenes: pictures of several emoji on textured backgrounds, with the box and the mask of every visible object."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from course.data.backgrounds import background
-from course.data.emoji import ASSET_SHA256, CLASSES, SPLITS, check_size, check_style, draw, read_asset
+from course.data.emoji import ASSET_SHA256, CLASSES, SPLITS, check_size, check_style, read_asset, render
 from course.errors import DataError, UnknownName
 
 VOID = 255  # the mask's value for pixels that count neither in training nor in measuring
-RECIPE = 1  # part of the fingerprint: raise it when the same (seed, index) gives another picture
-THINGS = (2, 5)  # fewest and most things tried in a scene
-SIDES = (7, 9, 11, 13, 16)  # a thing's side, in 32nds of the scene's
-LEAST_VISIBLE = 0.4  # of a thing's own area; what would show less is left out
-OVERHANG = 0.125  # how much of its side a thing may reach over the edge of the picture
-OPAQUE = 128  # a pixel belongs to a thing if the thing's alpha is at least this
-LARGE = 96  # pixels
+RECIPE_VERSION = 1  # part of the fingerprint: raise it when the same (seed, index) gives another picture
+OBJECTS_PER_SCENE = (2, 5)  # the fewest and the most that are tried
+SIDES = (7, 9, 11, 13, 16)  # of an object, in 32nds of the scene's side
+MIN_VISIBLE = 0.4  # of an object's own area; an object that would show less is left out
+MAX_OVERHANG = 0.125  # how far an object may extend beyond the edge of the picture, relative to its side
+MIN_ALPHA = 128  # a pixel belongs to an object if the object's alpha is at least this
+CACHED_SIZE = 96  # pixels
 
 
 class Scene(NamedTuple):
     """A picture and what is in it, numbered from 1 as in `classes`, whose entry for number k is classes[k - 1].
 
     `picture` is RGB. `mask` is (H, W) uint8: 0 where there is background, else the number of the class, 255 (VOID)
-    where no class counts. `boxes` is (N, 4) float32: x1, y1, x2, y2 in pixels of what is visible of each thing, x2
-    and y2 just past its last pixel. `labels` is (N,) int64, from 1.
+    where no class counts. `boxes` is (N, 4) float32: x1, y1, x2, y2 in pixels around the visible part of each object,
+    x2 and y2 just past its last pixel. `labels` is (N,) int64, from 1.
     """
 
     picture: Image.Image
@@ -42,31 +42,31 @@ class Scene(NamedTuple):
 
 
 class Scenes(Dataset):
-    """`count` scenes of one split: each a `Scene`, or what `transform` makes of it.
+    """`count` scenes of one split: each a `Scene`, or `transform` of it.
 
-    A scene depends on `split`, `size`, `seed`, `styles` and its index alone, and is made anew each time it is asked
-    for. Raises UnknownName for another split or style, DataError for an impossible size, count or seed.
+    A scene depends on `split`, `size`, `seed`, `styles` and its index alone, and is composed again each time it is
+    read. Raises UnknownName for another split or style, DataError for an impossible size, count or seed.
 
     Dataset card
     ------------
-    Two to five things are tried a scene: a class by equal chance, a thing of that class in that split, a style
-    of `styles`, one of five sides from 7/32 to a half of the scene's, mirrored or not, anywhere, reaching over the
-    edge by up to an eighth of its side. Things are laid from front to back, and one that would show less than two
-    fifths of its own area is left out altogether, so that whatever is drawn is also labelled: on average about 3.3
-    things a scene, at least one. The background is a gradient, clouds, stripes, checks or blotches in colours drawn
+    Two to five objects are tried per scene: a class with equal probability, an object of that class in that split, a
+    style of `styles`, one of five sides from 7/32 to a half of the scene's, mirrored or not, anywhere, extending beyond
+    the edge by up to an eighth of its side. Objects are placed from front to back, and one that would show less than
+    two fifths of its own area is left out altogether, so that everything drawn is also labelled: on average about 3.3
+    objects per scene, at least one. The background is a gradient, clouds, stripes, checks or blotches in colours drawn
     at random, more or less grainy.
 
-    Masks and boxes are exact by construction: a pixel belongs to the front-most thing whose alpha is at least a
-    half there, and the box is that of a thing's pixels. There are no void pixels. Where a thing is cut in two by
+    Masks and boxes are exact by construction: a pixel belongs to the front-most object whose alpha is at least a
+    half there, and the box surrounds an object's pixels. There are no void pixels. If an object is cut in two by
     another, one box holds both parts.
 
-    Pictures and their split are Emoji's (see its card): no thing of the test split is ever drawn in a scene of the
+    Pictures and their split are Emoji's (see its card): no object of the test split is ever drawn in a scene of the
     training split, in any style. Backgrounds of the two splits come from the same recipe.
 
-    Known oddities. Things float: a whale may lie on a shoe, sizes say nothing, there is no shadow and no
+    Known oddities. Objects float: a whale may lie on a shoe, sizes mean nothing, there is no shadow and no
     perspective, so that context never helps, as it does in photographs. Colours of backgrounds can come close to those
-    of a thing. The smallest things are 28 pixels wide in a scene of 128, and Unicode's classes are as they are (Emoji's
-    card): food and tools are hard.
+    of an object. The smallest objects are 28 pixels wide in a scene of 128, and Unicode's classes are as they are
+    (Emoji's card): food and tools are hard.
     """
 
     classes = CLASSES
@@ -84,7 +84,7 @@ class Scenes(Dataset):
         if split not in SPLITS:
             raise UnknownName.of("emoji split", split, SPLITS)
         if isinstance(styles, str) or not styles:
-            raise DataError(f'styles={styles!r} is no list of styles; give one or several, such as styles=("fluent",)')
+            raise DataError(f'styles={styles!r} is not a list of styles; give one or more, such as styles=("fluent",)')
         for style in styles:
             check_style(style)
         for name, value in (("count", count), ("seed", seed)):
@@ -109,97 +109,106 @@ class Scenes(Dataset):
     @property
     def fingerprint(self) -> str:
         """A hash that changes with the scenes and the transform."""
-        parts = [ASSET_SHA256, RECIPE, self.split, self.count, self.size, self.seed, self.styles, repr(self.transform)]
+        parts = [
+            ASSET_SHA256,
+            RECIPE_VERSION,
+            self.split,
+            self.count,
+            self.size,
+            self.seed,
+            self.styles,
+            repr(self.transform),
+        ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _compose(self, rng: np.random.Generator) -> Scene:
         canvas = background(rng, self.size)
         mask = np.zeros((self.size, self.size), np.uint8)
-        laid: list[Laid] = []  # front-most first
+        placed: list[PlacedSprite] = []  # front-most first
         boxes, labels = [], []
-        for _ in range(rng.integers(THINGS[0], THINGS[1] + 1)):
+        for _ in range(rng.integers(OBJECTS_PER_SCENE[0], OBJECTS_PER_SCENE[1] + 1)):
             label = int(rng.integers(len(CLASSES))) + 1
-            thing = self._lay(rng, self._codes[label - 1])
-            visible = thing.covers & (mask[thing.rows, thing.columns] == 0)
-            if visible.sum() < LEAST_VISIBLE * thing.area:
+            one = self._place_sprite(rng, self._codes[label - 1])
+            visible = one.mask & (mask[one.rows, one.columns] == 0)
+            if visible.sum() < MIN_VISIBLE * one.area:
                 continue
-            mask[thing.rows, thing.columns][visible] = label
-            laid.append(thing)
-            boxes.append(box_around(visible, thing.columns.start, thing.rows.start))
+            mask[one.rows, one.columns][visible] = label
+            placed.append(one)
+            boxes.append(box_around(visible, one.columns.start, one.rows.start))
             labels.append(label)
-        for thing in reversed(laid):
-            thing.paint(canvas)
+        for one in reversed(placed):
+            one.paint(canvas)
         return Scene(Image.fromarray(canvas), mask, torch.tensor(boxes, dtype=torch.float32), torch.tensor(labels))
 
-    def _lay(self, rng: np.random.Generator, codes: Sequence[str]) -> Laid:
-        """One of these things at a place in the picture, in a style, a side and a direction drawn by `rng`."""
+    def _place_sprite(self, rng: np.random.Generator, codes: Sequence[str]) -> PlacedSprite:
+        """One of these objects, its position, style, side and direction drawn by `rng`."""
         code, style = pick(rng, codes), pick(rng, self.styles)
         side = max(2, self.size * pick(rng, SIDES) // 32)
         mirrored = bool(rng.integers(2))
-        x, y = rng.uniform(-OVERHANG * side, self.size - (1 - OVERHANG) * side, 2).round().astype(int).tolist()
-        return Laid.at(x, y, sprite(code, style, side, mirrored), self.size)
+        x, y = rng.uniform(-MAX_OVERHANG * side, self.size - (1 - MAX_OVERHANG) * side, 2).round().astype(int).tolist()
+        return PlacedSprite.at(x, y, sprite(code, style, side, mirrored), self.size)
 
 
 def pick(rng: np.random.Generator, options: Sequence[Any]) -> Any:
-    """One of them, each by equal chance."""
+    """One of the options, each with equal probability."""
     return options[int(rng.integers(len(options)))]
 
 
 class Sprite(NamedTuple):
-    """A thing ready to be laid on a canvas, (side, side): what it adds, what it lets through, what it covers."""
+    """An object ready for alpha blending onto a canvas."""
 
-    adds: np.ndarray  # (side, side, 3) uint16: colour x alpha, and 127 to round
-    lets_through: np.ndarray  # (side, side, 1) uint16: 255 - alpha
-    covers: np.ndarray  # (side, side) bool
-    area: int  # how many pixels it covers
+    premultiplied: np.ndarray  # (side, side, 3) uint16: colour x alpha, and 127 to round
+    transparency: np.ndarray  # (side, side, 1) uint16: 255 - alpha
+    mask: np.ndarray  # (side, side) bool: the pixels that belong to the object
+    area: int  # how many pixels these are
 
 
-class Laid(NamedTuple):
-    """The part of a sprite that lies in the picture, and where."""
+class PlacedSprite(NamedTuple):
+    """The part of a sprite that is inside the picture, and its position."""
 
     rows: slice
     columns: slice
-    adds: np.ndarray
-    lets_through: np.ndarray
-    covers: np.ndarray
-    area: int  # of the whole thing
+    premultiplied: np.ndarray
+    transparency: np.ndarray
+    mask: np.ndarray
+    area: int  # of the whole sprite
 
     @classmethod
-    def at(cls, x: int, y: int, sprite: Sprite, size: int) -> Laid:
-        """The sprite with its upper left corner at (x, y) of a picture of `size` pixels, which it may overhang."""
-        side = len(sprite.covers)
+    def at(cls, x: int, y: int, sprite: Sprite, size: int) -> PlacedSprite:
+        """The sprite with its upper left corner at (x, y) of a picture of `size` pixels, which it may exceed."""
+        side = len(sprite.mask)
         left, right, top, bottom = max(x, 0), min(x + side, size), max(y, 0), min(y + side, size)
         part = (slice(top - y, bottom - y), slice(left - x, right - x))
-        parts = (sprite.adds[part], sprite.lets_through[part], sprite.covers[part])
+        parts = (sprite.premultiplied[part], sprite.transparency[part], sprite.mask[part])
         return cls(slice(top, bottom), slice(left, right), *parts, sprite.area)
 
     def paint(self, canvas: np.ndarray) -> None:
-        """Blend it over what is on the canvas (size, size, 3), in place."""
+        """Blend it onto the canvas (size, size, 3), in place."""
         under = canvas[self.rows, self.columns]
-        under[:] = (under * self.lets_through + self.adds) // 255
+        under[:] = (under * self.transparency + self.premultiplied) // 255
 
 
 @functools.lru_cache(maxsize=4096)  # one style at one size of scene, mirrored too: about 40 MB at 128 pixels
 def sprite(code: str, style: str, side: int, mirrored: bool) -> Sprite:
-    """The picture of a code point, `side` pixels wide. Shared: not to be changed."""
-    picture = drawn_large(code, style) if side <= LARGE else draw(code, style, side)
+    """The picture of a code point, `side` pixels wide. Cached: not to be changed."""
+    picture = render_large(code, style) if side <= CACHED_SIZE else render(code, style, side)
     pixels = np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC), np.uint16)
     if mirrored:
         pixels = pixels[:, ::-1]
     alpha = pixels[..., 3:]  # (side, side, 1)
-    covers = alpha[..., 0] >= OPAQUE
-    return Sprite(pixels[..., :3] * alpha + 127, 255 - alpha, covers, int(covers.sum()))
+    mask = alpha[..., 0] >= MIN_ALPHA
+    return Sprite(pixels[..., :3] * alpha + 127, 255 - alpha, mask, int(mask.sum()))
 
 
 @functools.lru_cache(maxsize=1536)  # all three styles whole: 57 MB
-def drawn_large(code: str, style: str) -> Image.Image:
-    """The RGBA picture of a code point at `LARGE` pixels, from which the smaller ones are made faster."""
-    return draw(code, style, LARGE)
+def render_large(code: str, style: str) -> Image.Image:
+    """The RGBA picture of a code point at CACHED_SIZE pixels, from which smaller ones are resized faster."""
+    return render(code, style, CACHED_SIZE)
 
 
 @functools.cache
 def codes_by_class(split: str) -> list[list[str]]:
-    """Class by class, the code points of a split's things."""
+    """The code points of a split's objects, one list per class."""
     return [
         [row["code"] for row in read_asset()[0] if (row["class"], row["split"]) == (name, split)] for name in CLASSES
     ]

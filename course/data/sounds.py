@@ -1,4 +1,4 @@
-"""Sounds of eight kinds, made from formulas: one second each, under noise, at another pitch every time."""
+"""Sounds of eight kinds, synthesised from formulas: one second each, with noise, at a different pitch every time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch.utils.data import Dataset
 
 from course.errors import DataError, UnknownName
 
-RATE = 8000  # samples a second, and the length of every sound
+RATE = 8000  # samples per second, and the length of every sound
 SPLITS = ("train", "test")
 
-Draw = Callable[[float, float], float]  # a number between the two, drawn evenly
+Draw = Callable[[float, float], float]  # a number drawn uniformly between the two
 
 
 class Sounds(Dataset):
     """`(sound, label)` pairs: a sound is (8000,) of float32, one second at 8 kHz; a label is an index into `classes`.
 
-    `per_class` sounds of each of eight kinds, drawn by `seed`; the two splits share no draw. A kind is a formula whose
-    pitch, tempo, start and loudness are drawn, so no two sounds agree sample by sample. Over each lies white noise of
-    a third of its strength up to the same strength. `signals` is (N, 8000), `labels` (N,).
+    `per_class` sounds of each of eight kinds, drawn from `seed`; the two splits share no sound. A kind is a formula
+    whose pitch, tempo, start and loudness are drawn, so no two sounds are equal sample by sample. White noise is added,
+    of a third of the sound's strength up to the same strength. `signals` is (N, 8000), `labels` (N,).
     Raises UnknownName for another split, DataError if `per_class` is below 1.
     """
 
@@ -62,7 +62,7 @@ def make_sound(kind: str, key: str) -> torch.Tensor:
 
 
 def _tone(pitch: torch.Tensor, start: float = 0.0) -> torch.Tensor:
-    """A sine whose pitch, in hertz, is given for every sample; `start` is its phase."""
+    """A sine whose pitch, in hertz, is given for every sample; `start` is its phase in radians."""
     return torch.sin(2 * math.pi * pitch.double().cumsum(0) / RATE + start).float()
 
 
@@ -97,7 +97,7 @@ def _organ(time: torch.Tensor, draw: Draw) -> torch.Tensor:
 
 def _bell(time: torch.Tensor, draw: Draw) -> torch.Tensor:
     pitch, decay = draw(300, 700), draw(4, 9)
-    partials = {1.0: 1.0, 2.76: 0.6, 5.4: 0.3}  # of a struck bar: no multiples of the lowest
+    partials = {1.0: 1.0, 2.76: 0.6, 5.4: 0.3}  # those of a struck bar, not multiples of the lowest
     tones = [strength * _tone(torch.full_like(time, pitch * ratio)) for ratio, strength in partials.items()]
     return torch.stack(tones).sum(0) * torch.exp(-decay * time)
 

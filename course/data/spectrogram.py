@@ -12,9 +12,9 @@ RANGE_DB = 60.0  # decibels from white down to black
 def to_picture(sounds: torch.Tensor, window: int = 256, hop: int = 64) -> torch.Tensor:
     """The spectrograms of `sounds` (B, samples) as pictures (B, 3, window // 2 + 1, frames) of float32 in [0, 1].
 
-    Row 0 is the highest pitch. A pixel is the loudness of one pitch in one Hann `window` of samples, of which a new
-    one begins every `hop` samples, in decibels: 1 is the loudest of *this* sound, 0 is 60 decibels below it and all
-    that is fainter. Silence is black. The three channels are equal, because models of photographs take three.
+    Row 0 is the highest pitch. A pixel is the loudness of one pitch in one Hann window of `window` samples, in
+    decibels; a new window begins every `hop` samples. 1 is the loudest value of *this* sound, 0 is 60 decibels below it
+    and anything fainter. Silence is black. The three channels are equal, because models of photographs expect three.
     Raises DataError unless each sound has at least one window of samples.
     """
     if sounds.ndim != 2 or sounds.shape[1] < window:

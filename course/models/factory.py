@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from course.data import downloads, hub
+from course.data import downloads, huggingface
 from course.errors import DownloadFailed, NoNetwork, UnknownName, WeightsCorrupt, WeightsMissing
 from course.models.weights import DEFAULT_MODEL, torchvision_weights, weights_path
 
@@ -97,8 +97,8 @@ def _load_torchvision(name: str, weights: Any) -> nn.Module:
             return get_model(name, weights=chosen, **backbone)
     except Exception as error:
         raise WeightsCorrupt(
-            f"{path} holds no weights for {name!r}, though its hash is right ({hub.first_line(error)}); torchvision "
-            "and the file are of different versions: python -m pip install --upgrade torchvision"
+            f"{path} has the right hash, but torchvision could not load {name!r} from it "
+            f"({huggingface.first_line(error)}); upgrade torchvision: python -m pip install --upgrade torchvision"
         ) from error
 
 
@@ -128,15 +128,16 @@ def _load_timm(name: str, weights: Any) -> nn.Module:
     config = timm.get_pretrained_cfg(name)
     overlay = {}
     if config and config.hf_hub_id and config.hf_hub_id.startswith("timm/") and not config.custom_load:
-        found = hub.snapshot(hub.Repository(config.hf_hub_id, "model", ("model.safetensors",)))
+        found = huggingface.snapshot(huggingface.Repository(config.hf_hub_id, "model", ("model.safetensors",)))
         overlay = {"file": str(found / "model.safetensors")}
     try:
         return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     except Exception as error:
         if isinstance(error, OSError):  # the few models whose weights lie elsewhere; timm fetches those itself
             raise NoNetwork(
-                f"the weights of {name!r} could not be fetched ({hub.first_line(error)}); {downloads.QUICK}"
+                f"the weights of {name!r} could not be downloaded ({huggingface.first_line(error)}); "
+                f"{downloads.OFFLINE_HINT}"
             ) from error
         raise WeightsCorrupt(
-            f"the weights of {name!r} cannot be read ({hub.first_line(error)}); upgrade timm"
+            f"the weights of {name!r} cannot be read ({huggingface.first_line(error)}); upgrade timm"
         ) from error

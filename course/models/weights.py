@@ -120,7 +120,7 @@ def _find_or_download(url: str, digest: str, folder: str, cache: Path, *, fetch:
     name = url.rpartition("/")[2]
     for place in [*(root / folder for root in downloads.folders()), cache]:
         path = place / name
-        if path.is_file() and downloads.matches(path, digest):
+        if path.is_file() and downloads.has_hash(path, digest):
             return path
         if path.is_file():
             print(f"{path} is damaged and not used: it has not the published hash {digest}")

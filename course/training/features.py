@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
-from course.data.loading import draws_at_random, loader
+from course.data.loaders import is_random, make_loader
 from course.errors import CannotWrite, DataError, EmptyData, HeadNotFound, OutOfMemory
 from course.files import replacing
 from course.models.freezing import evaluating
@@ -114,7 +114,7 @@ def _batches(dataset: Any, batch_size: int, device: torch.device) -> Iterable[tu
     def send(batch: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         return to_device(batch[0], device, channels_last=channels_last), batch[1]
 
-    loaded = loader(dataset, batch_size, collate_fn=_collate)
+    loaded = make_loader(dataset, batch_size, collate_fn=_collate)
     sent = prefetch(loaded, send) if device.type == "cuda" else map(send, loaded)
     return bar(sent, "features", total=len(loaded))
 
@@ -167,7 +167,7 @@ def _data_key(dataset: Any) -> str:
     if isinstance(dataset, Subset):
         return f"{_data_key(dataset.dataset)} {[int(index) for index in dataset.indices]}"
     transform = repr(getattr(dataset, "transform", None))
-    if draws_at_random(transform):
+    if is_random(transform):
         print("the transform changes pictures at random: each is seen in one version only, the one of this extraction")
     fingerprint = getattr(dataset, "fingerprint", None)
     if fingerprint and " at 0x" not in transform:  # an address says nothing about what a function does

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import datasets
 
-from course.data import hub
+from course.data import huggingface
 from tests.standin_models import distilbert
 from tests.standins import BREEDS, any_entities, any_reviews, lay_out_pets, lay_out_repository
 
-LAID_OUT = ("pets", "reviews", "entities", "encoder")  # of `course.zoo.full_profile.ITEMS`
+LAID_OUT = ("pets", "reviews", "entities", "encoder")  # of `course.zoo.full_profile.DOWNLOADS`
 CATS, DOGS = 12, 25
 
 
@@ -30,7 +30,7 @@ def lay_out(root: Path, *, small: bool = False) -> Path:
     lay_out_repository(root / "hub", "datasets", "stanfordnlp/sst2", files)
     files = {name.format("en", split): any_entities(*_sentences(count)) for split, count in entities.items()}
     lay_out_repository(root / "hub", "datasets", "unimelb-nlp/wikiann", files)
-    lay_out_repository(root / "hub", "models", hub.ENCODER, distilbert(narrow=small))
+    lay_out_repository(root / "hub", "models", huggingface.ENCODER, distilbert(narrow=small))
     return root
 
 

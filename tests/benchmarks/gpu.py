@@ -22,7 +22,7 @@ import torch
 from torch.utils.data import Subset
 
 from course import authoring
-from course.data.loading import loader
+from course.data.loaders import make_loader
 from course.data.pets import Pets
 from course.errors import CourseError
 from course.models.backbones import image_transform, load_backbone
@@ -103,7 +103,7 @@ class Trial:
         return "<br>".join([*figure.notes[1:], f"worst in memory: {figure.value:.3f} (bar {figure.bar})"])
 
     def precision(self, name: str) -> str:
-        batches = loader(self.pets(), self.batch_size, shuffle=True)
+        batches = make_loader(self.pets(), self.batch_size, shuffle=True)
         history = fit(
             self.network(), batches, epochs=2, lr=1e-3, device=self.device, precision=name, verbose=False, clip_norm=1.0
         )
@@ -127,7 +127,7 @@ class Trial:
         taken = torch.empty(max(free, 0), dtype=torch.uint8, device=self.device)
         try:
             data, model = Subset(self.pets(), range(1024)), self.network()
-            batches = loader(data, 512)
+            batches = make_loader(data, 512)
             trained = fit(model, batches, epochs=1, device=self.device, verbose=False).last
             seen = evaluate(model, batches, device=self.device)
             found = extract_features(model, data, batch_size=1024, cache=False)
@@ -142,7 +142,7 @@ class Trial:
         data = Subset(self.pets(), range(self.batch_size))
         with tempfile.TemporaryDirectory() as folder:
             for device, epochs in ((self.device, 1), ("cpu", 2)):
-                batches = loader(data, self.batch_size // 2)
+                batches = make_loader(data, self.batch_size // 2)
                 history = fit(
                     self.network(), batches, epochs=epochs, device=device, checkpoint=f"{folder}/run", verbose=False
                 )

@@ -4,8 +4,8 @@
 
 Once on pictures that are in memory already, once from JPEG files of 500 x 375 pixels made for the purpose, in epochs
 four times as long because the first batch is waited for: the bare loop reads them as `torchvision` and a DataLoader
-with a process a core do, `fit` by our own `loader`, by processes and by threads. The loops take turns on one model, and
-the fastest epoch of each counts. Without a CUDA GPU nothing is run; `--device cpu --model resnet18 --size 64
+with a process per core do, `fit` by our own `make_loader`, by processes and by threads. The loops take turns on one
+model, and the fastest epoch of each counts. Without a CUDA GPU nothing is run; `--device cpu --model resnet18 --size 64
 --batch-size 8 --steps 2 --turns 1` tries the code.
 """
 
@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
-from course.data.loading import MOST_THREADS, loader
+from course.data.loaders import MAX_THREADS, make_loader
 from course.data.pictures import PictureFolder
 from course.models.backbones import image_transform, load_backbone
 from course.models.freezing import set_train
@@ -137,7 +137,7 @@ def take_turns(loops: Loops, epochs: dict[Callable, Any], turns: int) -> dict[Ca
 def from_files(loops: Loops, options: argparse.Namespace) -> dict[str, float]:
     """Pictures a second from JPEG files: of the bare loop, and of `fit` in each way to read in parallel."""
     cores = os.cpu_count() or 1
-    threads = min(cores, MOST_THREADS)
+    threads = min(cores, MAX_THREADS)
     with tempfile.TemporaryDirectory() as folder:
         write_photographs(Path(folder), 4 * options.steps * options.batch_size)
         transform = image_transform(loops.model, size=options.size)
@@ -147,10 +147,10 @@ def from_files(loops: Loops, options: argparse.Namespace) -> dict[str, float]:
         )  # fmt: skip
         data = PictureFolder(folder, transform=transform)
         turns = max(1, options.turns - 2)
-        by_processes = loader(data, options.batch_size, drop_last=True, workers=cores)
+        by_processes = make_loader(data, options.batch_size, drop_last=True, workers=cores)
         fastest = take_turns(loops, {loops.bare: usual, loops.ours: by_processes}, turns)
         seconds = {"bare loop": fastest[loops.bare], f"fit, {cores} processes": fastest[loops.ours]}
-        by_threads = loader(data, options.batch_size, drop_last=True, threads=threads)
+        by_threads = make_loader(data, options.batch_size, drop_last=True, threads=threads)
         seconds[f"fit, {threads} threads"] = take_turns(loops, {loops.ours: by_threads}, turns)[loops.ours]
     return {way: len(usual) * options.batch_size / took for way, took in seconds.items()}
 

@@ -125,7 +125,7 @@ def test_a_silent_network_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(diagnosis, "getproxies", dict)
     monkeypatch.setattr(diagnosis, "HUBS", ("127.0.0.1",))
     monkeypatch.setattr(diagnosis, "NETWORK_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(downloads, "_knock", lambda *place: time.sleep(5))
+    monkeypatch.setattr(downloads, "_try_connect", lambda *place: time.sleep(5))
     started = time.monotonic()
     assert only(diagnosis._network()).status == diagnosis.WARNING
     assert time.monotonic() - started < 2

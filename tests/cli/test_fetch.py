@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from course import runtime
 from course.cli import diagnosis
 from course.cli.app import app
-from course.data import downloads, hub
+from course.data import downloads, huggingface
 from course.errors import UnknownName
 from course.models import weights
 from course.zoo import full_profile
@@ -18,7 +18,7 @@ from tests.full_profile import CHECKPOINTS
 from tests.loopback import serving, serving_hub
 from tests.standins import SMALL_MODEL, archives_of, lay_out_pets, sst2, wikiann
 
-ALL = len(full_profile.ITEMS)
+ALL = len(full_profile.DOWNLOADS)
 
 
 def call(*arguments: str):
@@ -36,7 +36,7 @@ def published(home, tmp_path, monkeypatch):
         "datasets/stanfordnlp/sst2": sst2(),
         "datasets/unimelb-nlp/wikiann": wikiann(),
         full_profile.CONVNEXT.name: SMALL_MODEL,
-        **dict.fromkeys((hub.ENCODER, hub.BERT, hub.ROBERTA, hub.GPT2), SMALL_MODEL),
+        **dict.fromkeys((huggingface.ENCODER, huggingface.BERT, huggingface.ROBERTA, huggingface.GPT2), SMALL_MODEL),
     }
     with serving() as server, serving_hub(repositories) as its_hub:
         server.files = archives_of(lay_out_pets(tmp_path / "published"))
@@ -64,7 +64,7 @@ def finding():
 def test_the_list_shows_sizes_and_licences_and_fetches_nothing(published, home):
     shown = call("--list")
     assert shown.exit_code == 0
-    for item in full_profile.ITEMS:
+    for item in full_profile.DOWNLOADS:
         (line,) = [line for line in shown.output.splitlines() if line.startswith(f"{item.name} ")]
         assert (
             item.licence in line
@@ -92,13 +92,13 @@ def test_everything_is_fetched_once_and_the_full_profile_marked(published, home)
 def test_one_is_fetched_alone_and_marks_nothing(published, home):
     done = call("--only", "reviews", "--only", "segmenter")
     assert done.exit_code == 0 and "2 of 2 ready" in done.output
-    assert not full_profile.mark().exists()
+    assert not full_profile.marker_path().exists()
     assert finding().status == diagnosis.OK and f"{ALL - 2} of {ALL} downloads missing" in finding().found
 
 
 def test_the_last_one_fetched_alone_completes_the_full_profile(published):
-    call(*[word for item in full_profile.ITEMS[1:] for word in ("--only", item.name)])
-    assert not full_profile.mark().exists()
+    call(*[word for item in full_profile.DOWNLOADS[1:] for word in ("--only", item.name)])
+    assert not full_profile.marker_path().exists()
     assert "now means full" in call("--only", "pets").output
 
 
@@ -117,7 +117,7 @@ def test_one_that_fails_does_not_keep_the_others_from_coming(published):
     done = call()
     assert done.exit_code == 1 and f"{ALL - 1} of {ALL} ready" in done.output
     assert "course: pets:" in done.output and "404" in done.output
-    assert not full_profile.mark().exists()
+    assert not full_profile.marker_path().exists()
 
 
 def test_the_copied_folder_of_another_machine_will_do_without_a_network(published, home, tmp_path, monkeypatch):
@@ -128,8 +128,8 @@ def test_the_copied_folder_of_another_machine_will_do_without_a_network(publishe
     its_hub.repositories.clear()
     assert finding().status == diagnosis.WARNING and finding().mend == "course fetch --profile full"
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "class-room"))
-    full_profile.mark().unlink()
-    assert call().exit_code == 0 and full_profile.mark().exists()
+    full_profile.marker_path().unlink()
+    assert call().exit_code == 0 and full_profile.marker_path().exists()
     assert not (home / "data").exists()
 
 
@@ -149,4 +149,4 @@ def test_the_quick_profile_needs_nothing_and_other_names_are_unknown(home):
     with pytest.raises(UnknownName, match="did you mean 'full'"):
         CliRunner().invoke(app, ["fetch", "--profile", "fulll"], catch_exceptions=False)
     with pytest.raises(UnknownName, match="did you mean 'pets'"):
-        full_profile.chosen(["pet"])
+        full_profile.select(["pet"])

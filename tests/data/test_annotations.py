@@ -35,14 +35,14 @@ def test_a_picture_without_things_is_allowed(nothing):
 @pytest.mark.parametrize(
     ("box", "words"),
     [
-        ([15, 5, 25, 8], r"box 1, \(15, 5, 25, 8\), reaches out of its picture of 20 x 10"),
+        ([15, 5, 25, 8], r"box 1, \(15, 5, 25, 8\), extends beyond its picture of 20 x 10"),
         ([-1, 5, 5, 8], "clip_boxes_to_image"),
-        ([0, 0, 10, 20], "reaches out"),
+        ([0, 0, 10, 20], "extends beyond"),
         ([5, 5, 5, 8], "has no area"),
         ([8, 5, 4, 8], "xywh"),
         ([0.1, 0.1, 0.5, 0.6], "multiply fractions"),
-        ([0, 0, float("nan"), 4], "finite"),
-        ([0, 0, float("inf"), 4], "finite"),
+        ([0, 0, float("nan"), 4], "holds NaN or infinity"),
+        ([0, 0, float("inf"), 4], "holds NaN or infinity"),
     ],
 )
 def test_a_bad_box_is_named_with_its_sample(box, words):
@@ -60,7 +60,7 @@ def test_boxes_of_another_shape_are_refused():
 
 @pytest.mark.parametrize(
     ("labels", "words"),
-    [([0], "0 is the background"), ([4], "from 1 to 3"), ([1.5], "1.5"), ([1, 2], "one label a box")],
+    [([0], "0 is the background"), ([4], "from 1 to 3"), ([1.5], "1.5"), ([1, 2], "one label per box")],
 )
 def test_bad_labels_are_named_with_their_sample(labels, words):
     with pytest.raises(BadLabels, match=words) as caught:

@@ -1,4 +1,4 @@
-"""The bundled emoji: balanced, split by thing, the same draw in every style, and as the dataset card says."""
+"""The bundled emoji: balanced, split by object, the same draw in every style, and as the dataset card says."""
 
 import hashlib
 import importlib.util
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course.data import emoji
-from course.data.emoji import CLASSES, STYLES, Emoji, thing_picture
+from course.data.emoji import CLASSES, STYLES, Emoji, object_picture
 from course.errors import DataError, UnknownName
 
 
@@ -24,7 +24,7 @@ def test_the_asset_has_the_recorded_hash():
     assert hashlib.sha256(asset).hexdigest() == emoji.ASSET_SHA256
 
 
-def test_every_thing_is_drawn_in_every_style_and_nothing_else_is_in_the_asset():
+def test_every_object_is_drawn_in_every_style_and_nothing_else_is_in_the_asset():
     rows, pictures = emoji.read_asset()
     assert set(pictures) == {f"{style}/{row['code']}" for style in STYLES for row in rows}
 
@@ -45,7 +45,7 @@ def test_the_dataset_card_gives_the_counts_of_the_asset():
     assert card == [*counted, total]
 
 
-def test_every_class_has_at_least_15_training_things_and_about_40_percent_are_for_testing():
+def test_every_class_has_at_least_15_training_objects_and_about_40_percent_are_for_testing():
     rows, _ = emoji.read_asset()
     for name in CLASSES:
         splits = [row["split"] for row in rows if row["class"] == name]
@@ -53,8 +53,8 @@ def test_every_class_has_at_least_15_training_things_and_about_40_percent_are_fo
         assert 0.35 <= splits.count("test") / len(splits) <= 0.45
 
 
-def test_no_thing_is_in_both_splits():
-    assert not set(Emoji("train", size=8).things) & set(Emoji("test", style="noto", size=8).things)
+def test_no_object_is_in_both_splits():
+    assert not set(Emoji("train", size=8).objects) & set(Emoji("test", style="noto", size=8).objects)
 
 
 def test_look_alikes_are_on_one_side_of_the_split():
@@ -73,20 +73,20 @@ def test_training_is_balanced_and_counts_says_so(train):
 
 def test_the_test_split_is_whole():
     rows, _ = emoji.read_asset()
-    assert set(Emoji("test", size=8).things) == {row["name"] for row in rows if row["split"] == "test"}
+    assert set(Emoji("test", size=8).objects) == {row["name"] for row in rows if row["split"] == "test"}
 
 
 def test_per_class_draws_exactly_that_many_and_smaller_draws_are_part_of_larger_ones():
     small, large = (Emoji("train", size=8, per_class=k, seed=3) for k in (5, 10))
     assert set(small.counts().values()) == {5}
-    assert set(small.things) < set(large.things)
-    assert len(set(large.things)) == 100
+    assert set(small.objects) < set(large.objects)
+    assert len(set(large.objects)) == 100
 
 
 def test_the_seed_decides_the_draw_and_the_style_does_not():
     first = Emoji("train", size=8, per_class=3, seed=0)
-    assert first.things == Emoji("train", style="twemoji", size=8, per_class=3, seed=0).things
-    assert first.things != Emoji("train", size=8, per_class=3, seed=1).things
+    assert first.objects == Emoji("train", style="twemoji", size=8, per_class=3, seed=0).objects
+    assert first.objects != Emoji("train", size=8, per_class=3, seed=1).objects
 
 
 def test_a_sample_is_a_float_tensor_in_the_unit_interval_with_its_label(train):
@@ -134,13 +134,13 @@ def test_wrong_names_are_refused_with_the_nearest_ones():
     with pytest.raises(UnknownName, match="train"):
         Emoji("training")
     with pytest.raises(UnknownName, match="dog face"):
-        thing_picture("dog fase")
+        object_picture("dog fase")
 
 
 @pytest.mark.parametrize("per_class", [0, -1, 1000])
 def test_an_impossible_per_class_says_how_many_there_are(per_class, train):
     smallest = min(train.counts().values())
-    with pytest.raises(DataError, match=f"has {smallest} things"):
+    with pytest.raises(DataError, match=f"has {smallest} objects"):
         Emoji("train", per_class=per_class)
 
 
@@ -150,9 +150,9 @@ def test_an_impossible_size_is_refused(size):
         Emoji("train", size=size)
 
 
-def test_a_thing_is_drawn_with_transparency_at_the_size_asked_for():
+def test_an_object_is_drawn_with_transparency_at_the_size_asked_for():
     for style in STYLES:
-        picture = thing_picture("dog face", style=style, size=48)
+        picture = object_picture("dog face", style=style, size=48)
         assert (picture.mode, picture.size) == ("RGBA", (48, 48))
         assert picture.getchannel("A").getextrema() == (0, 255)
 

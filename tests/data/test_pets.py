@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torchvision.datasets import OxfordIIITPet
 
-from course.data import downloads, petfiles
-from course.data.petfiles import fetch_pets, pets_folder
+from course.data import downloads, pet_files
+from course.data.pet_files import fetch_pets, pets_folder
 from course.data.pets import Pets, PetScenes
 from course.data.scenes import VOID
 from course.errors import BadMask, BadPicture, DataError, DownloadFailed, NoNetwork, UnknownName
@@ -137,14 +137,14 @@ def test_a_trimap_that_does_not_fit_is_named(by_hand):
     with pytest.raises(DataError, match=r"Abyssinian_1\.png shows no pet"):
         PetScenes("train")[0]
     path.write_bytes(path.read_bytes()[:30])
-    with pytest.raises(BadPicture, match=r"Abyssinian_1\.png is missing, damaged or cut off"):
+    with pytest.raises(BadPicture, match=r"Abyssinian_1\.png is missing, damaged or truncated"):
         PetScenes("train")[0]
 
 
 def test_a_picture_that_is_cut_off_is_named_when_it_is_asked_for(by_hand):
     path = by_hand / "images" / "Abyssinian_1.jpg"
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(BadPicture, match=r"Abyssinian_1\.jpg is damaged or cut off"):
+    with pytest.raises(BadPicture, match=r"Abyssinian_1\.jpg is damaged or truncated"):
         Pets("train")[0]
 
 
@@ -167,7 +167,7 @@ def test_a_folder_by_hand_that_lacks_files_is_named_and_not_used(by_hand, monkey
     (by_hand / "images" / "Bengal_2.jpg").unlink()
     with pytest.raises(NoNetwork, match="quick"):
         Pets("train")
-    assert f"{by_hand} is not used: 1 of the files that trainval.txt names are missing: Bengal_2.jpg" in (
+    assert f"{by_hand} is not used: 1 of the files listed in trainval.txt are missing: Bengal_2.jpg" in (
         capsys.readouterr().out
     )
 
@@ -208,7 +208,7 @@ def test_a_file_of_ours_that_was_cut_off_later_is_fetched_again(server, home, na
     path.write_bytes(content[: len(content) // 2])
     assert len(Pets("train")) == 16
     assert path.read_bytes() == content
-    assert f"is not used: {name} is missing or cut off" in capsys.readouterr().out
+    assert f"is not used: {name} is missing or truncated" in capsys.readouterr().out
 
 
 def test_two_notebooks_that_want_them_at_once_fetch_them_once(server):
@@ -226,4 +226,4 @@ def test_without_fetching_what_is_not_there_is_a_missing_file(server):
 def test_torchvision_still_has_the_addresses_and_md5s_that_the_fetching_relies_on():
     names = [url.rpartition("/")[2] for url, md5 in OxfordIIITPet._RESOURCES if len(md5) == 32]
     assert names == ["images.tar.gz", "annotations.tar.gz"]
-    assert petfiles.FOLDER == "oxford-iiit-pet"
+    assert pet_files.FOLDER == "oxford-iiit-pet"

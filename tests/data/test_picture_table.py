@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from torch.utils.data import Subset, TensorDataset
 
-from course.data.picture_table import PictureTable, find_duplicates
+from course.data.duplicates import find_duplicates
+from course.data.picture_table import PictureTable
 from course.data.pictures import PictureFolder
 from course.errors import DataError, EmptyData
 from tests.data.test_pictures import noise, save
@@ -73,11 +74,11 @@ def test_labels_may_be_any_unicode(written):
         ("path,label\nphotos/0.png,wasp\nphotos/9.png,ant\n", r"line 3: there is no file photos/9\.png"),
         ("path,label\nphotos/0.png,\n,ant\n", "line 2: no label; line 3: no path"),
         ("path,label\nphotos/0.png\n", "line 2: no label"),
-        ("path,label\nphotos/0.png,ant\nphotos/0.png,wasp\n", "labelled wasp here and ant before"),
+        ("path,label\nphotos/0.png,ant\nphotos/0.png,wasp\n", "has the label wasp here and ant earlier"),
         ("path,label\nphotos,ant\n", "there is no file photos"),
         ("path,label\n" + "no.png,ant\n" * 9, "and 4 more lines"),
-        ("path,label\nphotos/0.png,ant\n", "the class ant alone"),
-        ('path,label\n"' + "x" * 200_000, "is no CSV after line"),
+        ("path,label\nphotos/0.png,ant\n", "only the class ant"),
+        ('path,label\n"' + "x" * 200_000, "is not valid CSV after line"),
     ],
 )
 def test_a_table_that_cannot_be_used_says_where_and_what_to_do(written, content, words):

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from course.data.pictures import PictureFolder, check_labels, open_picture
+from course.data.picture_files import open_picture
+from course.data.pictures import PictureFolder, check_labels
 from course.errors import BadLabels, BadPicture, DataError, EmptyData
 
 
@@ -100,7 +101,7 @@ def test_of_an_animation_the_first_picture_is_taken(tmp_path):
 def test_a_huge_picture_is_refused_by_name_before_it_fills_the_memory(tmp_path, monkeypatch):
     path = save(noise((100, 100)), tmp_path / "huge.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3_000)
-    with pytest.raises(BadPicture, match=r"huge\.png is larger than .* shrink it"):
+    with pytest.raises(BadPicture, match=r"huge\.png is larger than .* make it smaller"):
         open_picture(path)
 
 
@@ -200,7 +201,7 @@ def test_hidden_files_and_checkpoint_folders_are_ignored_in_silence(folder, caps
 def test_empty_folders_are_refused_and_say_what_to_do(folder):
     with pytest.raises(EmptyData, match="there is no folder"):
         PictureFolder(folder / "nowhere")
-    with pytest.raises(EmptyData, match="one folder a class"):
+    with pytest.raises(EmptyData, match="one folder per class"):
         PictureFolder(folder / "ant")
     (folder / "bee").mkdir()
     (folder / "bee" / "bad.png").write_bytes(b"")
@@ -210,7 +211,7 @@ def test_empty_folders_are_refused_and_say_what_to_do(folder):
 
 def test_one_class_alone_is_refused_by_name(tmp_path):
     save(noise(), tmp_path / "cat" / "a.png")
-    with pytest.raises(DataError, match="the class cat alone"):
+    with pytest.raises(DataError, match="only the class cat"):
         PictureFolder(tmp_path)
 
 
@@ -224,7 +225,7 @@ def test_a_folder_of_splits_is_not_taken_for_a_folder_of_classes(folder, tmp_pat
 def test_the_reasons_are_those_of_the_empty_class_alone(folder):
     (folder / "ant" / "ant.txt").write_text("words")
     (folder / "ant-hill").mkdir()
-    with pytest.raises(EmptyData, match=r"class ant-hill in .* take the class away$"):
+    with pytest.raises(EmptyData, match=r"class ant-hill in .* delete the class$"):
         PictureFolder(folder)
 
 

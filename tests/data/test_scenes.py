@@ -1,4 +1,4 @@
-"""Scenes: exact boxes and masks, deterministic by seed and index, things split as Emoji's are."""
+"""Scenes: exact boxes and masks, deterministic by seed and index, objects split as Emoji's are."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from PIL import Image
 from course.data import scenes as module
 from course.data.backgrounds import KINDS, background
 from course.data.emoji import CLASSES, STYLES, read_asset
-from course.data.scenes import LEAST_VISIBLE, Scene, Scenes, box_around, codes_by_class, sprite
+from course.data.scenes import MIN_VISIBLE, Scene, Scenes, box_around, codes_by_class, sprite
 from course.errors import DataError, UnknownName
 
 
@@ -52,7 +52,7 @@ def test_a_loop_over_scenes_ends():
         Scenes("test", 3)[3]
 
 
-def test_boxes_hold_all_pixels_of_their_class_and_touch_their_thing_on_every_side(some):
+def test_boxes_hold_all_pixels_of_their_class_and_touch_their_object_on_every_side(some):
     for scene in some:
         outside = scene.mask.copy()
         for (x1, y1, x2, y2), label in zip(scene.boxes.int().tolist(), scene.labels.tolist(), strict=True):
@@ -67,13 +67,15 @@ def test_boxes_hold_all_pixels_of_their_class_and_touch_their_thing_on_every_sid
 
 
 def test_masks_are_exact(monkeypatch):
-    """On a black background, with white things, the picture shows what the mask says."""
+    """On a black background, with white objects, the picture shows what the mask says."""
     monkeypatch.setattr(module, "background", lambda rng, size: np.zeros((size, size, 3), np.uint8))
     original = sprite.__wrapped__
 
     def white(*arguments):
         made = original(*arguments)
-        return made._replace(adds=np.broadcast_to((255 - made.lets_through) * 255 + 127, made.adds.shape))
+        return made._replace(
+            premultiplied=np.broadcast_to((255 - made.transparency) * 255 + 127, made.premultiplied.shape)
+        )
 
     monkeypatch.setattr(module, "sprite", white)
     for scene in Scenes("train", 20, styles=STYLES):
@@ -84,20 +86,20 @@ def test_masks_are_exact(monkeypatch):
         assert (pixels[scene.mask == 0] < (128 if alone else 192)).all()
 
 
-def test_a_thing_that_is_hidden_is_left_out_of_picture_and_labels(monkeypatch):
-    """All things at one place: the front-most alone stays, but for the rims of larger ones."""
+def test_an_object_that_is_hidden_is_left_out_of_picture_and_labels(monkeypatch):
+    """All objects at one place: the front-most alone stays, but for the rims of larger ones."""
     monkeypatch.setattr(module, "SIDES", (16,))
-    monkeypatch.setattr(module, "OVERHANG", 0.0)
+    monkeypatch.setattr(module, "MAX_OVERHANG", 0.0)
     monkeypatch.setattr(module, "codes_by_class", lambda split: [[codes_by_class(split)[0][0]]] * len(CLASSES))
     scenes = Scenes("train", 30)
     for index, scene in enumerate(scenes):
         for label in scene.labels.tolist():
             area = sprite(scenes._codes[label - 1][0], "fluent", 64, False).area
-            assert (scene.mask == label).sum() >= LEAST_VISIBLE * area, index
+            assert (scene.mask == label).sum() >= MIN_VISIBLE * area, index
     assert min(len(scene.labels) for scene in scenes) < 5
 
 
-def test_things_of_the_test_split_are_never_drawn_in_training_scenes(monkeypatch):
+def test_objects_of_the_test_split_are_never_drawn_in_training_scenes(monkeypatch):
     drawn: dict[str, set[str]] = {"train": set(), "test": set()}
     for split, codes in drawn.items():
         monkeypatch.setattr(module, "sprite", lambda code, *rest, codes=codes: codes.add(code) or sprite(code, *rest))
@@ -108,7 +110,7 @@ def test_things_of_the_test_split_are_never_drawn_in_training_scenes(monkeypatch
         assert {split_of[code] for code in codes} == {split}
 
 
-def test_all_classes_styles_and_several_things_occur():
+def test_all_classes_styles_and_several_objects_occur():
     labels = torch.cat([scene.labels for scene in Scenes("train", 300)])
     counts = torch.bincount(labels, minlength=11)[1:]
     assert counts.min() > 60
@@ -165,8 +167,8 @@ def test_impossible_scenes_are_refused_with_the_remedy(arguments, options, error
 def test_a_mirrored_sprite_is_the_mirror_image():
     code = codes_by_class("train")[0][0]
     plain, mirrored = (sprite(code, "fluent", 40, flag) for flag in (False, True))
-    assert np.array_equal(plain.covers[:, ::-1], mirrored.covers)
-    assert np.array_equal(plain.adds[:, ::-1], mirrored.adds)
+    assert np.array_equal(plain.mask[:, ::-1], mirrored.mask)
+    assert np.array_equal(plain.premultiplied[:, ::-1], mirrored.premultiplied)
 
 
 def test_a_box_is_around_all_true_pixels():

@@ -5,8 +5,8 @@ import re
 import pytest
 import torch
 
-from course.data import words as w
-from course.data.sentences import MOST, SPLITS, entities, sentiments, topics
+from course.data import sentence_templates as templates
+from course.data.sentences import MAX_SENTENCES, SPLITS, entities, sentiments, topics
 from course.errors import DataError, UnknownName
 
 TASKS = [topics, sentiments, entities]
@@ -15,12 +15,12 @@ STEM = 5
 
 def content(split: str) -> set[str]:
     """Every word that fills a slot of topic or sentiment."""
-    groups = [*w.TOPICS[split].values(), *w.ADJECTIVES[split].values(), w.SUBJECTS[split]]
+    groups = [*templates.TOPICS[split].values(), *templates.ADJECTIVES[split].values(), templates.SUBJECTS[split]]
     return {word for group in groups for word in group.lower().split()}
 
 
 def name_words(split: str) -> set[str]:
-    lists = (w.FIRST_NAMES, w.LAST_NAMES, w.PLACES, w.ORGANISATIONS)
+    lists = (templates.FIRST_NAMES, templates.LAST_NAMES, templates.PLACES, templates.ORGANISATIONS)
     return {word for names in lists for word in re.split(r"[ |]", names[split].lower())}
 
 
@@ -30,7 +30,7 @@ def of_texts(texts: list[str]) -> set[str]:
 
 @pytest.mark.parametrize("task", [topics, sentiments])
 def test_no_content_word_of_testing_nor_its_stem_is_in_a_training_sentence(task):
-    train, test = of_texts(task("train", MOST).texts), of_texts(task("test", MOST).texts)
+    train, test = of_texts(task("train", MAX_SENTENCES).texts), of_texts(task("test", MAX_SENTENCES).texts)
     mine = content("test") & test
     assert len(mine) >= 30
     assert mine & train == set()
@@ -39,8 +39,8 @@ def test_no_content_word_of_testing_nor_its_stem_is_in_a_training_sentence(task)
 
 
 def test_no_word_of_a_test_name_is_in_a_training_sentence():
-    train = {word.lower() for sentence in entities("train", MOST).words for word in sentence}
-    drawn = entities("test", MOST)
+    train = {word.lower() for sentence in entities("train", MAX_SENTENCES).words for word in sentence}
+    drawn = entities("test", MAX_SENTENCES)
     names = {
         word.lower()
         for words, tags in zip(drawn.words, drawn.tags, strict=True)
@@ -52,7 +52,9 @@ def test_no_word_of_a_test_name_is_in_a_training_sentence():
     assert not name_words("train") & {word.lower() for sentence in drawn.words for word in sentence}
 
 
-@pytest.mark.parametrize("patterns", [w.TOPIC_PATTERNS, w.SENTIMENT_PATTERNS, w.ENTITY_PATTERNS])
+@pytest.mark.parametrize(
+    "patterns", [templates.TOPIC_PATTERNS, templates.SENTIMENT_PATTERNS, templates.ENTITY_PATTERNS]
+)
 def test_no_pattern_is_in_both_splits(patterns):
     bare = {split: {re.sub(r"\{\w+\}|PER|ORG|LOC", "_", pattern) for pattern in patterns[split]} for split in SPLITS}
     assert not bare["train"] & bare["test"]
@@ -60,8 +62,8 @@ def test_no_pattern_is_in_both_splits(patterns):
 
 @pytest.mark.parametrize("task", [topics, sentiments])
 def test_words_of_both_splits_are_as_frequent_in_every_class(task):
-    drawn = task("train", MOST)
-    shared = of_texts(drawn.texts) & of_texts(task("test", MOST).texts)
+    drawn = task("train", MAX_SENTENCES)
+    shared = of_texts(drawn.texts) & of_texts(task("test", MAX_SENTENCES).texts)
     assert {"the", "not" if task is sentiments else "and"} <= shared
     for word in shared:
         has = torch.tensor([word in of_texts([text]) for text in drawn.texts]).float()
@@ -94,8 +96,10 @@ def test_half_of_each_class_is_negated_and_the_label_follows_the_negation():
     negated = torch.tensor(["not " in text for text in drawn.texts])
     assert torch.equal(torch.bincount(drawn.labels[negated]), torch.tensor([20, 20]))
     for text, label, turned in zip(drawn.texts, drawn.labels.tolist(), negated.tolist(), strict=True):
-        (adjective,) = of_texts([text]) & {word for group in w.ADJECTIVES["train"].values() for word in group.split()}
-        assert label == (adjective in w.ADJECTIVES["train"]["positive"].split()) ^ turned
+        (adjective,) = of_texts([text]) & {
+            word for group in templates.ADJECTIVES["train"].values() for word in group.split()
+        }
+        assert label == (adjective in templates.ADJECTIVES["train"]["positive"].split()) ^ turned
 
 
 def test_plain_and_negated_are_the_same_sentences_with_opposite_labels():
@@ -117,7 +121,7 @@ def test_tags_are_iob2_and_names_of_several_words_and_scripts_occur():
 
 
 def test_the_same_word_is_a_place_or_part_of_an_organisation():
-    drawn = entities("train", MOST)
+    drawn = entities("train", MAX_SENTENCES)
     kinds = {
         drawn.classes[tag]
         for words, tags in zip(drawn.words, drawn.tags, strict=True)
@@ -130,12 +134,19 @@ def test_the_same_word_is_a_place_or_part_of_an_organisation():
 def counts(task, split: str) -> list[int]:
     """What the dataset card says of a split: the lengths of its word lists, equal ones together, and its patterns."""
     if task is topics:
-        return [*{len(group.split()) for group in w.TOPICS[split].values()}, len(w.TOPIC_PATTERNS[split])]
+        return [
+            *{len(group.split()) for group in templates.TOPICS[split].values()},
+            len(templates.TOPIC_PATTERNS[split]),
+        ]
     if task is sentiments:
-        lengths = {len(group.split()) for group in (w.SUBJECTS[split], *w.ADJECTIVES[split].values())}
-        return [*lengths, len(w.SENTIMENT_PATTERNS[split])]
-    lists = w.FIRST_NAMES[split].split(), w.LAST_NAMES[split].split(), w.PLACES[split].split("|")
-    return [*map(len, lists), len(w.ORGANISATIONS[split].split("|")), len(w.ENTITY_PATTERNS[split])]
+        lengths = {len(group.split()) for group in (templates.SUBJECTS[split], *templates.ADJECTIVES[split].values())}
+        return [*lengths, len(templates.SENTIMENT_PATTERNS[split])]
+    lists = (
+        templates.FIRST_NAMES[split].split(),
+        templates.LAST_NAMES[split].split(),
+        templates.PLACES[split].split("|"),
+    )
+    return [*map(len, lists), len(templates.ORGANISATIONS[split].split("|")), len(templates.ENTITY_PATTERNS[split])]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -148,7 +159,7 @@ def test_the_dataset_card_gives_the_counts_of_the_word_lists(task):
 def test_what_is_impossible_is_refused(task):
     with pytest.raises(UnknownName, match="train"):
         task("trian")
-    for count in (0, MOST + 1, 2.5):
+    for count in (0, MAX_SENTENCES + 1, 2.5):
         with pytest.raises(DataError, match="1 to 2000"):
             task("train", count)
 

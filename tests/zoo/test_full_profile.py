@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 from course.notebook.claims import FAILS, HOLDS
-from course.zoo.full_profile import ITEMS
+from course.zoo.full_profile import DOWNLOADS
 from tests import full_profile
 from tests.conftest import ROOT
 
@@ -36,9 +36,9 @@ def test_the_full_profile_of_a_chapter_runs_every_cell_on_stand_ins(chapter, tmp
 
 def test_everything_to_be_fetched_is_for_a_chapter_and_has_a_stand_in():
     chapters = [path.name[:2] for path in (ROOT / "solutions").glob("*.ipynb")]
-    assert {name for chapter in chapters for name in full_profile.needs(chapter)} == {item.name for item in ITEMS}
+    assert {name for chapter in chapters for name in full_profile.needs(chapter)} == {item.name for item in DOWNLOADS}
     known = {"pets", *full_profile.CHECKPOINTS, *full_profile.KERAS, *full_profile.REPOSITORIES}
-    assert known == {item.name for item in ITEMS}
+    assert known == {item.name for item in DOWNLOADS}
     assert (
         full_profile.needs("00") == [] and "resnet50" in full_profile.needs("05") and "gpt2" in full_profile.needs("09")
     )

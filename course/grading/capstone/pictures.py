@@ -139,7 +139,7 @@ def _folders(root: Any) -> Iterator[Any]:
 
 
 def _opened(file: Any) -> Image.Image:
-    from course.data.pictures import open_picture
+    from course.data.picture_files import open_picture
 
     try:
         picture = open_picture(io.BytesIO(file.read_bytes()))

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils.data import Dataset, Subset
 
-from course.data import loading
-from course.data.loading import loader
+from course.data import loaders
+from course.data.loaders import make_loader
 from course.errors import DataError
 
 
@@ -30,30 +30,30 @@ def read(batches):
 
 
 def test_threads_read_the_samples_of_a_batch_at_once_and_keep_their_order():
-    serial, parallel = loader(Slow(), 8), loader(Slow(together=4), 8, threads=4)
+    serial, parallel = make_loader(Slow(), 8), make_loader(Slow(together=4), 8, threads=4)
     assert read(parallel) == read(serial)
     assert parallel.dataset.classes == ("a", "b") and len(parallel) == 3
 
 
 def test_an_order_is_new_in_every_epoch_and_the_same_for_a_seed():
-    one, same, other = (loader(Slow(), 24, shuffle=True, seed=seed) for seed in (0, 0, 1))
+    one, same, other = (make_loader(Slow(), 24, shuffle=True, seed=seed) for seed in (0, 0, 1))
     first, second = read(one), read(one)
     assert first != second and sorted(first[0][0]) == sorted(second[0][0]) == list(range(24))
     assert [read(same), read(same)] == [first, second] and read(other) != first
 
 
 def test_workers_read_the_same_and_exclude_threads():
-    assert read(loader(Slow(), 8, workers=2)) == read(loader(Slow(), 8))
+    assert read(make_loader(Slow(), 8, workers=2)) == read(make_loader(Slow(), 8))
     with pytest.raises(DataError, match="choose one"):
-        loader(Slow(), workers=2, threads=2)
+        make_loader(Slow(), workers=2, threads=2)
 
 
 def test_threads_come_by_themselves_only_for_a_gpu_and_a_transform_without_chance(monkeypatch):
-    assert isinstance(loader(Slow()).dataset, Slow)
+    assert isinstance(make_loader(Slow()).dataset, Slow)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(loading.os, "cpu_count", lambda: 6)
-    assert loading._threads_for(Slow(transform="Resize(96)")) == 6
-    assert loading._threads_for(Subset(Slow(transform="Resize(96), RandomHorizontalFlip(p=0.5)"), [0])) == 0
+    monkeypatch.setattr(loaders.os, "cpu_count", lambda: 6)
+    assert loaders._threads_for(Slow(transform="Resize(96)")) == 6
+    assert loaders._threads_for(Subset(Slow(transform="Resize(96), RandomHorizontalFlip(p=0.5)"), [0])) == 0
 
 
 def test_an_error_in_a_thread_is_the_data_sets_own():
@@ -62,7 +62,7 @@ def test_an_error_in_a_thread_is_the_data_sets_own():
             raise KeyError(f"no picture {index}")
 
     with pytest.raises(KeyError, match="no picture 0"):
-        read(loader(Broken(), 4, threads=2))
+        read(make_loader(Broken(), 4, threads=2))
 
 
 def test_threads_that_read_start_no_teams_of_threads_of_their_own():
@@ -73,7 +73,7 @@ def test_threads_that_read_start_no_teams_of_threads_of_their_own():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        teams = torch.cat([x for x, _ in loader(Teams(), 4, threads=2)])
+        teams = torch.cat([x for x, _ in make_loader(Teams(), 4, threads=2)])
         assert set(teams.tolist()) == {1} and torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

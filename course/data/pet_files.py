@@ -1,4 +1,4 @@
-"""The files of Oxford-IIIT Pet in torchvision's layout: found, looked over, or fetched; and what they list."""
+"""The files of Oxford-IIIT Pet in torchvision's layout: found and checked, or downloaded; and what they list."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from course.errors import DataError, UnknownName
 from course.files import replacing_folder
 
 FOLDER = "oxford-iiit-pet"  # torchvision's name
-LISTS = {"train": "trainval", "test": "test"}  # ours -> the list of pictures in annotations/
-SIZES = "sizes.json"  # written beside images/ and annotations/ when all is unpacked: file -> bytes
-AGAIN = "copy the folder again, or take it away and run: course fetch --only pets"
+LISTS = {"train": "trainval", "test": "test"}  # our split -> the list of pictures in annotations/
+SIZES = "sizes.json"  # written beside images/ and annotations/ when everything is unpacked: file -> bytes
+AGAIN = "copy the folder again, or delete it and run: course fetch --only pets"
 
 
 class Listing(OxfordIIITPet):
@@ -43,7 +43,7 @@ class Listing(OxfordIIITPet):
 
 
 def read_listing(split: str) -> Listing:
-    """What there is in a split; the data set is fetched if it is not there. Raises UnknownName for another split."""
+    """What a split contains; the data set is downloaded if it is not there. Raises UnknownName for another split."""
     if split not in SPLITS:
         raise UnknownName.of("split of the pets", split, SPLITS)
     folder = pets_folder()
@@ -57,10 +57,10 @@ def read_listing(split: str) -> Listing:
 
 
 def pets_folder(*, fetch: bool = True) -> Path:
-    """The folder in which the whole data set lies under torchvision's name, fetched if there is none.
+    """The folder that contains the complete data set under torchvision's name, downloaded if there is none.
 
-    Of two incomplete copies none is used: one laid out by hand (COURSE_DATA) is named in a printed line, and our
-    own is fetched again. With `fetch=False` FileNotFoundError is raised instead of fetching.
+    An incomplete copy is not used: one laid out by hand (COURSE_DATA) is reported in a printed line, and our own is
+    downloaded again. With `fetch=False` FileNotFoundError is raised instead of downloading.
     """
     for folder in downloads.folders():
         wrong = problem(folder / FOLDER)
@@ -74,13 +74,13 @@ def pets_folder(*, fetch: bool = True) -> Path:
 
 
 def problem(folder: Path) -> str | None:
-    """What is missing or cut off in this copy of the data set, or None if all is there."""
-    there: list[set[str]] = []
+    """What is missing or truncated in this copy of the data set, or None if it is complete."""
+    present: list[set[str]] = []
     for path in (folder / "images", folder / "annotations" / "trimaps"):
         if not path.is_dir():
             return f"there is no folder {path}"
-        there.append(set(os.listdir(path)))
-    images, trimaps = there
+        present.append(set(os.listdir(path)))
+    images, trimaps = present
     for name in LISTS.values():
         try:
             lines = (folder / "annotations" / f"{name}.txt").read_text().splitlines()
@@ -88,13 +88,13 @@ def problem(folder: Path) -> str | None:
             return f"annotations/{name}.txt cannot be read ({error.strerror})"
         ids = [line.split()[0] for line in lines if line.strip()]
         for found, ending in ((images, "jpg"), (trimaps, "png")):
-            if lost := [f"{stem}.{ending}" for stem in ids if f"{stem}.{ending}" not in found]:
-                return f"{len(lost)} of the files that {name}.txt names are missing: {', '.join(lost[:3])}"
-    return _cut_off(folder)
+            if missing := [f"{stem}.{ending}" for stem in ids if f"{stem}.{ending}" not in found]:
+                return f"{len(missing)} of the files listed in {name}.txt are missing: {', '.join(missing[:3])}"
+    return _truncated(folder)
 
 
-def _cut_off(folder: Path) -> str | None:
-    """Which of the files that we unpacked has changed its size since, or None."""
+def _truncated(folder: Path) -> str | None:
+    """Which of the files that we unpacked is no longer complete, or None."""
     try:
         sizes = json.loads((folder / SIZES).read_text())
     except FileNotFoundError:
@@ -103,14 +103,14 @@ def _cut_off(folder: Path) -> str | None:
         return f"{SIZES} cannot be read ({error})"
     for name, size in sizes.items():
         if not (folder / name).is_file() or (folder / name).stat().st_size != size:
-            return f"{name} is missing or cut off"
+            return f"{name} is missing or truncated"
     return None
 
 
 def fetch_pets() -> Path:
     """Download, check (torchvision's addresses and md5s) and unpack the data set; returns `downloads.own_folder()`.
 
-    What was unpacked gets its name only when it is complete, and replaces a damaged copy.
+    The unpacked folder gets its name only when it is complete, and replaces a damaged copy.
     """
     own = downloads.own_folder()
     try:
@@ -128,7 +128,7 @@ def fetch_pets() -> Path:
 
 
 def _unpack(archives: list[Path]) -> None:
-    """Unpack into a folder that is given its name, in place of a damaged one, when all is there."""
+    """Unpack into a folder that gets its final name, replacing a damaged copy, once everything is there."""
     with replacing_folder(downloads.own_folder() / FOLDER, alone=True) as folder:  # behind a lock
         for archive in archives:
             print(f"unpacking {archive.name}")

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from course.data import downloads
-from course.data.hub import encoder, encoder_folder, entities, reviews, snapshot
+from course.data.huggingface import encoder_folder, encoder_repository, snapshot
+from course.data.text_datasets import entities, reviews
 from course.errors import DataError, DownloadFailed, NoNetwork, UnknownName
 from course.models.weights import minilm_folder
 from tests.loopback import serving_hub
@@ -95,7 +96,9 @@ def test_a_snapshot_that_lacks_a_file_is_not_used(cache):
 
 def test_without_a_network_the_answer_comes_within_seconds_and_offers_the_quick_profile(cache):
     started = time.monotonic()
-    with pytest.raises(NoNetwork, match=r"stanfordnlp/sst2 could not be fetched .*nobody answers.*PROFILE = \"quick\""):
+    with pytest.raises(
+        NoNetwork, match=r"stanfordnlp/sst2 could not be fetched .*no server answers.*PROFILE = \"quick\""
+    ):
         reviews("train")
     assert time.monotonic() - started < 8
 
@@ -136,7 +139,7 @@ def test_a_damaged_file_of_others_is_left_alone_and_not_used(hub, by_hand, home)
 
 def test_what_the_hub_serves_under_a_wrong_hash_is_refused(hub):
     hub.tampered = True
-    with pytest.raises(DownloadFailed, match="not whole, or not what its hashes say"):
+    with pytest.raises(DownloadFailed, match="are incomplete or have wrong hashes"):
         encoder_folder("some/encoder")
 
 
@@ -147,7 +150,7 @@ def test_a_disk_that_is_full_is_said_and_the_rest_comes_later(hub, capsys):  # w
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3, hard))
     try:
-        with pytest.raises(DownloadFailed, match=r"there is no room for it .* free some space"):
+        with pytest.raises(DownloadFailed, match=r"the disk is full .* free some space"):
             encoder_folder("some/encoder")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -165,7 +168,7 @@ def test_parquet_that_cannot_be_read_or_has_other_columns_is_said(cache):
     lay_out_repository(cache, "datasets", "stanfordnlp/sst2", broken)
     with pytest.raises(DataError, match="cannot be read"):
         reviews("train")
-    with pytest.raises(DataError, match=r"\['text'\], no column 'sentence'"):
+    with pytest.raises(DataError, match=r"\['text'\], not 'sentence'"):
         reviews("test")
 
 
@@ -176,5 +179,5 @@ def test_another_split_is_unknown(cache):
 
 def test_without_fetching_what_is_not_there_is_a_missing_file(hub):
     with pytest.raises(FileNotFoundError):
-        snapshot(encoder("some/encoder"), fetch=False)
+        snapshot(encoder_repository("some/encoder"), fetch=False)
     assert hub.asked == [] and downloads.own_folder().exists() is False

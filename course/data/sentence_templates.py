@@ -1,6 +1,6 @@
-"""The words, names and patterns of `course.data.sentences`: each is for training or for testing, never for both.
+"""The words, names and patterns that `course.data.sentences` combines: each is in one split only.
 
-In a pattern {noun}, {adjective}, {not}, {one}, {two} are slots; in one of entities PER, ORG and LOC are.
+The slots of a pattern are {noun}, {adjective}, {not}, {one} and {two}; those of an entity pattern are PER, ORG and LOC.
 """
 
 from __future__ import annotations
