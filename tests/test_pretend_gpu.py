@@ -103,10 +103,10 @@ def test_a_checkpoint_of_the_gpu_is_taken_up_on_the_cpu(gpu, tmp_path):
 
 def test_a_detector_trains_and_finds(gpu):
     scenes = Scenes("train", 4, transform=detection.to_sample)
-    model = detection.train_levels(detection.load_detector(len(scenes.classes)), 0)
+    model = detection.train_last_stages(detection.load_detector(len(scenes.classes)), 0)
     loader = DataLoader(scenes, 2, collate_fn=detection.collate)
     fit(model, loader, epochs=1, loss_fn=detection.detection_loss, verbose=False)
-    kept = DataLoader(detection.with_maps(model, scenes), 2, collate_fn=detection.collate)
-    fit(detection.OnMaps(model), kept, epochs=1, loss_fn=detection.detection_loss, verbose=False)
+    kept = DataLoader(detection.precompute_feature_maps(model, scenes), 2, collate_fn=detection.collate)
+    fit(detection.DetectorOnFeatureMaps(model), kept, epochs=1, loss_fn=detection.detection_loss, verbose=False)
     found, _ = detection.detect(model, loader)
     assert len(found) == 4 and found[0]["boxes"].device.type == "cpu"

@@ -1,4 +1,4 @@
-"""How far predicted masks overlap with the true ones: counted over a data set, class by class, void left out."""
+"""Intersection over union of predicted and true masks, counted over a data set, per class; void is left out."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ from course.errors import BadLabels, DataError, EmptyData
 from course.models.freezing import evaluating
 from course.notebook.progress_bars import bar
 
-VOID = 255  # the label of pixels that nobody labelled: no loss, no gradient, no count
+VOID = 255  # the label of pixels without a class: no loss, no gradient, not counted
 
 
 @dataclass(frozen=True)
-class Overlap:
-    """How predictions and masks overlap. `matrix` is (C, C): pixels by true class (row) and predicted class."""
+class SegmentationScores:
+    """How well predicted masks match the true ones.
 
-    matrix: torch.Tensor
+    `confusion_matrix` is (C, C): numbers of pixels by true class (row) and predicted class (column).
+    """
+
+    confusion_matrix: torch.Tensor
 
     @property
     def iou(self) -> torch.Tensor:
         """(C,) intersection over union; nan for a class that is neither true nor predicted anywhere."""
-        both = self.matrix.diag().double()
-        return both / (self.matrix.sum(0) + self.matrix.sum(1) - both)
+        intersection = self.confusion_matrix.diag().double()
+        return intersection / (self.confusion_matrix.sum(0) + self.confusion_matrix.sum(1) - intersection)
 
     @property
     def miou(self) -> float:
@@ -35,39 +38,42 @@ class Overlap:
 
     @property
     def pixel_accuracy(self) -> float:
-        """The share of the labelled pixels that are right."""
-        return float(self.matrix.diag().sum() / self.matrix.sum())
+        """The fraction of labelled pixels that are right."""
+        return float(self.confusion_matrix.diag().sum() / self.confusion_matrix.sum())
 
 
-def count_pixels(preds: torch.Tensor, masks: torch.Tensor, classes: int, *, ignore: int = VOID) -> torch.Tensor:
-    """(classes, classes) int64: labelled pixels by true class (row) and predicted class (column); any shape, alike."""
+def confusion_matrix(preds: torch.Tensor, masks: torch.Tensor, classes: int, *, ignore: int = VOID) -> torch.Tensor:
+    """(classes, classes) int64: numbers of labelled pixels by true class (row) and predicted class (column).
+
+    `preds` and `masks` have the same shape, whatever it is.
+    """
     if preds.shape != masks.shape:
         raise DataError(f"predictions of shape {tuple(preds.shape)} do not fit masks of shape {tuple(masks.shape)}")
     valid = masks != ignore
-    check_labels(masks[valid], classes)
+    check_mask_labels(masks[valid], classes)
     return torch.bincount(masks[valid] * classes + preds[valid], minlength=classes**2).view(classes, classes)
 
 
-def measure_overlap(model: nn.Module, loader: Iterable, classes: int) -> Overlap:
-    """The overlap over all batches of a loader of (pictures or maps, masks), in eval mode; void is left out.
+def measure_iou(model: nn.Module, loader: Iterable, classes: int) -> SegmentationScores:
+    """The scores over all batches of a loader of (pictures or feature maps, masks), in eval mode; void is left out.
 
     Raises EmptyData if no pixel has a label.
     """
     device = next(model.parameters()).device
     matrix = torch.zeros(classes, classes, dtype=torch.int64)
     with evaluating(model), torch.inference_mode():
-        for x, masks in bar(loader, "measuring overlap"):
+        for x, masks in bar(loader, "measuring IoU"):
             out = model(**{k: v.to(device) for k, v in x.items()}) if isinstance(x, dict) else model(x.to(device))
             logits = out["out"] if isinstance(out, dict) else out
-            if logits.shape[-2:] != masks.shape[-2:]:  # those of a head alone, on the grid of its maps
+            if logits.shape[-2:] != masks.shape[-2:]:  # a head alone gives them on the grid of its feature maps
                 logits = F.interpolate(logits, size=tuple(masks.shape[-2:]), mode="bilinear")
-            matrix += count_pixels(logits.argmax(1).cpu(), masks, classes)
+            matrix += confusion_matrix(logits.argmax(1).cpu(), masks, classes)
     if not matrix.any():
-        raise EmptyData(f"no pixel has a label: every one is void ({VOID}), so there is no overlap to measure")
-    return Overlap(matrix)
+        raise EmptyData(f"no pixel has a label: all are void ({VOID}), so there is no IoU to measure")
+    return SegmentationScores(matrix)
 
 
-def check_labels(mask: torch.Tensor, classes: int) -> None:
+def check_mask_labels(mask: torch.Tensor, classes: int) -> None:
     """Raises BadLabels unless every value is a class or VOID."""
     unknown = mask[((mask < 0) | (mask >= classes)) & (mask != VOID)].unique().tolist()
     if unknown:

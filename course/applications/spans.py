@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from course.errors import DataError
 
-IGNORED = -100  # cross-entropy's ignore_index: no loss at this place
+IGNORE_INDEX = -100  # cross-entropy's default: no loss at this position
 
 
 class Span(NamedTuple):
@@ -26,7 +26,7 @@ def align_labels(word_ids: Sequence[int | None], tags: Sequence[int]) -> list[in
     """
     before = [None, *word_ids]
     return [
-        IGNORED if word is None or word == previous else tags[word]
+        IGNORE_INDEX if word is None or word == previous else tags[word]
         for word, previous in zip(word_ids, before, strict=False)
     ]
 

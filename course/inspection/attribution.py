@@ -109,7 +109,7 @@ def _target_logits(logits: torch.Tensor, target: Any) -> torch.Tensor:
 def attention_weights(encoder: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     """What each token looks at in each layer and head: (layers, N, heads, L, L); each row sums to 1.
 
-    `encoder` is a transformers model and `inputs` what `course.applications.text.encode` gives. It is asked to compute
+    `encoder` is a transformers model and `inputs` what `course.applications.tokenization.tokenize` gives. It is asked to compute
     attention step by step ("eager"), as faster ways never form these numbers; afterwards it computes as before.
     """
     before = encoder.config._attn_implementation

@@ -57,5 +57,5 @@ def momentum_update(teacher: nn.Module, student: nn.Module, momentum: float = 0.
     """
     for averaged, current in zip(teacher.parameters(), student.parameters(), strict=True):
         averaged.lerp_(current, 1 - momentum)
-    for averaged, current in zip(teacher.buffers(), student.buffers(), strict=True):
-        averaged.copy_(current)
+    for copied, buffer in zip(teacher.buffers(), student.buffers(), strict=True):
+        copied.copy_(buffer)

@@ -9,18 +9,18 @@ from torchmetrics.detection import MeanAveragePrecision
 
 from course.applications import detection
 from course.applications.detection import (
-    OnMaps,
+    DetectorOnFeatureMaps,
     average_precision,
+    backbone_stages,
     collate,
     detect,
     detection_loss,
     load_detector,
     measure_ap,
-    swap_predictor,
+    precompute_feature_maps,
+    replace_predictor,
     to_sample,
-    train_levels,
-    trunk_levels,
-    with_maps,
+    train_last_stages,
 )
 from course.data.scenes import Scenes
 from course.errors import EmptyData, ModelError, TrainingError
@@ -33,7 +33,7 @@ SCENES = Scenes("train", 6, size=64, seed=2, transform=to_sample)
 
 @pytest.fixture
 def model():
-    return train_levels(load_detector(10, size=64), 0)
+    return train_last_stages(load_detector(10, size=64), 0)
 
 
 def loader(samples=SCENES, **options):
@@ -84,9 +84,9 @@ def test_the_trunk_is_pretrained_unless_asked_otherwise_and_the_rest_follows_the
         load_detector(3, size=64, weights=None),
     )
     assert not moved(again, state(first))
-    assert not moved(other.backbone.trunk, state(first.backbone.trunk))
+    assert not moved(other.backbone.body, state(first.backbone.body))
     assert moved(other.roi_heads, state(first.roi_heads))
-    assert moved(random.backbone.trunk, state(first.backbone.trunk))
+    assert moved(random.backbone.body, state(first.backbone.body))
     assert not moved(random.backbone.neck, state(first.backbone.neck))
     assert not moved(random.roi_heads, state(first.roi_heads))
 
@@ -100,10 +100,10 @@ def test_making_a_detector_leaves_the_global_generator_alone():
 
 
 def test_fit_trains_it_while_the_frozen_trunk_stands_still_buffers_included(model):
-    trunk, rest = state(model.backbone.trunk), state(model.roi_heads)
+    trunk, rest = state(model.backbone.body), state(model.roi_heads)
     torch.manual_seed(0)
     history = fit(model, loader(), epochs=2, lr=3e-3, loss_fn=detection_loss, device="cpu", verbose=False)
-    assert not moved(model.backbone.trunk, trunk)
+    assert not moved(model.backbone.body, trunk)
     assert moved(model.roi_heads, rest)
     assert np.isfinite(history["train_loss"]).all()
 
@@ -125,7 +125,10 @@ def test_a_batch_that_is_too_large_for_memory_is_trained_in_parts(model, monkeyp
 
 def test_on_kept_maps_losses_and_gradients_are_those_of_the_detector(model):
     gradients = []
-    for network, samples in ((model, [*SCENES]), (OnMaps(model), with_maps(model, SCENES))):
+    for network, samples in (
+        (model, [*SCENES]),
+        (DetectorOnFeatureMaps(model), precompute_feature_maps(model, SCENES)),
+    ):
         set_train(network)
         network.zero_grad()
         torch.manual_seed(0)  # proposals are sampled
@@ -135,14 +138,14 @@ def test_on_kept_maps_losses_and_gradients_are_those_of_the_detector(model):
         inputs, targets = collate(samples)
         loss = detection_loss(network(**inputs), targets)
         loss.backward()
-        gradients.append([loss, *(parameter.grad for parameter in OnMaps(model).parameters())])
+        gradients.append([loss, *(parameter.grad for parameter in DetectorOnFeatureMaps(model).parameters())])
     for one, other in zip(*gradients, strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_what_is_found_on_kept_maps_is_what_is_found_on_the_pictures(model):
     direct, targets = detect(model, loader(), device="cpu")
-    kept, _ = detect(OnMaps(model), loader(with_maps(model, SCENES)), device="cpu")
+    kept, _ = detect(DetectorOnFeatureMaps(model), loader(precompute_feature_maps(model, SCENES)), device="cpu")
     assert len(direct) == len(targets) == len(SCENES)
     for one, other in zip(direct, kept, strict=True):
         assert torch.allclose(one["scores"], other["scores"], atol=1e-4)
@@ -155,21 +158,21 @@ def test_detecting_gives_every_module_its_mode_back(model):
 
 
 def test_levels_are_frozen_from_the_picture_up(model):
-    names = [name for name, _ in trunk_levels(model)]
+    names = [name for name, _ in backbone_stages(model)]
     assert names == ["stem", *(f"block {i}" for i in range(7))]
-    train_levels(model, 2)
-    frozen = [not any(p.requires_grad for p in level.parameters()) for _, level in trunk_levels(model)]
+    train_last_stages(model, 2)
+    frozen = [not any(p.requires_grad for p in level.parameters()) for _, level in backbone_stages(model)]
     assert frozen == [True] * 6 + [False] * 2
-    assert [level.training for _, level in trunk_levels(model)][-2:] == [True, True]
+    assert [level.training for _, level in backbone_stages(model)][-2:] == [True, True]
     assert all(p.requires_grad for p in model.roi_heads.parameters())
-    train_levels(model, 0)
-    assert not any(p.requires_grad for p in model.backbone.trunk.parameters())
+    train_last_stages(model, 0)
+    assert not any(p.requires_grad for p in model.backbone.body.parameters())
 
 
 @pytest.mark.parametrize("count", [-1, 9])
 def test_levels_that_are_not_there_are_refused(model, count):
     with pytest.raises(ModelError, match="0 to 8"):
-        train_levels(model, count)
+        train_last_stages(model, count)
 
 
 def small_torchvision_detector():
@@ -183,8 +186,8 @@ def test_torchvisions_own_detectors_are_swapped_frozen_and_trained_alike(monkeyp
     monkeypatch.setattr(detection, "load_backbone", lambda name, weights: small_torchvision_detector())
     model = load_detector(2, "fasterrcnn_mobilenet_v3_large_320_fpn")
     assert model.roi_heads.box_predictor.cls_score.out_features == 3
-    train_levels(model, 1)
-    levels = trunk_levels(model)
+    train_last_stages(model, 1)
+    levels = backbone_stages(model)
     assert not any(p.requires_grad for p in levels[0][1].parameters())
     before = state(levels[0][1])
     scenes = Scenes("train", 2, size=64, transform=lambda scene: to_sample(scene._replace(labels=scene.labels % 2 + 1)))
@@ -193,21 +196,21 @@ def test_torchvisions_own_detectors_are_swapped_frozen_and_trained_alike(monkeyp
 
 
 def test_what_gives_no_boxes_is_refused():
-    with pytest.raises(ModelError, match="gives no boxes"):
+    with pytest.raises(ModelError, match="is not a detector"):
         load_detector(3, "resnet18", weights=None)
     with pytest.raises(ModelError, match="box_predictor"):
-        swap_predictor(nn.Linear(2, 2), 3)
+        replace_predictor(nn.Linear(2, 2), 3)
 
 
 @pytest.mark.parametrize("classes", [0, 2.0, "three"])
 def test_an_impossible_number_of_classes_is_refused(model, classes):
     with pytest.raises(ModelError, match="whole number from 1"):
-        swap_predictor(model, classes)
+        replace_predictor(model, classes)
 
 
 def test_a_swap_touches_the_predictor_alone(model):
     before = state(model)
-    swap_predictor(model, 4)
+    replace_predictor(model, 4)
     changed = {name for name, value in model.state_dict().items() if value.shape != before[name].shape}
     assert all(name.startswith("roi_heads.box_predictor") for name in changed)
     assert not [
@@ -236,7 +239,7 @@ def test_pictures_without_things_can_be_trained_on(model):
 
 def test_nothing_to_compute_maps_of_is_an_error(model):
     with pytest.raises(EmptyData):
-        with_maps(model, [])
+        precompute_feature_maps(model, [])
 
 
 def test_average_precision_is_that_of_torchmetrics():

@@ -9,20 +9,18 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoModel, BertConfig, BertModel, DistilBertConfig
 
-from course.applications.text import (
+from course.applications.text_models import (
     RecurrentClassifier,
     TextClassifier,
-    TextData,
     TokenTagger,
-    encode,
+    add_peft_lora,
     load_encoder,
-    load_tokenizer,
     mean_pool,
     predict_tags,
     predict_texts,
     sentence_features,
-    with_lora,
 )
+from course.applications.tokenization import TextDataset, load_tokenizer, tokenize
 from course.data.sentences import TaggedTexts, Texts, entities, sentiments
 from course.errors import DataError, EmptyData, ModelError, NoNetwork, UnknownName
 from course.models.freezing import freeze, unfreeze
@@ -67,7 +65,7 @@ def test_the_bundled_encoder_is_pretrained_and_puts_like_meanings_side_by_side(t
     model = TextClassifier(minilm, 2)
     model.head = nn.Identity()
     with torch.no_grad():
-        vectors = nn.functional.normalize(model(**encode(tokenizer, texts)), dim=1)
+        vectors = nn.functional.normalize(model(**tokenize(tokenizer, texts)), dim=1)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
     assert not minilm.training
     assert minilm.origin.library == "bundled"
@@ -84,7 +82,7 @@ def test_random_weights_are_other_ones_in_the_same_architecture(minilm):
 
 
 def test_texts_are_padded_to_the_longest_and_the_mask_says_so(tokenizer):
-    batch = encode(tokenizer, ["short", "a somewhat longer text"])
+    batch = tokenize(tokenizer, ["short", "a somewhat longer text"])
     assert set(batch) == {"input_ids", "attention_mask"}
     assert batch["attention_mask"].sum(1).tolist() == [3, 6]
     assert (batch["input_ids"][0, 3:] == tokenizer.pad_token_id).all()
@@ -92,7 +90,7 @@ def test_texts_are_padded_to_the_longest_and_the_mask_says_so(tokenizer):
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)
 def test_an_odd_text_has_a_sensible_encoding_and_prediction(tokenizer, small, text):
-    batch = encode(tokenizer, [text, "ordinary"])
+    batch = tokenize(tokenizer, [text, "ordinary"])
     assert 2 <= batch["attention_mask"][0].sum() <= 128
     model = TextClassifier(small, 3).eval()
     together = predict_texts(model, tokenizer, [text, "ordinary"])
@@ -102,7 +100,7 @@ def test_an_odd_text_has_a_sensible_encoding_and_prediction(tokenizer, small, te
 
 @pytest.mark.parametrize("word", ODD.values(), ids=ODD)
 def test_an_odd_word_has_a_tag_and_leaves_the_others_their_own(tokenizer, word):
-    data = TextData(tokenizer, TaggedTexts([["Anna", word, "Oslo"]], [[1, 0, 5]], ("O",) * 7))
+    data = TextDataset(tokenizer, TaggedTexts([["Anna", word, "Oslo"]], [[1, 0, 5]], ("O",) * 7))
     labels = data.labels[0][data.labels[0] != -100].tolist()
     assert labels in ([1, 0, 5], [1, 5], [1, 0])  # an empty word has no token, an endless one cuts off what follows
     assert len(predict_tags(TokenTagger(load_small(tokenizer), 7), tokenizer, [["Anna", word, "Oslo"]])[0]) == 3
@@ -122,7 +120,7 @@ def test_10000_tagged_words_have_10000_tags(tokenizer):
 
 def test_no_text_at_all_is_an_error(tokenizer):
     with pytest.raises(EmptyData):
-        encode(tokenizer, [])
+        tokenize(tokenizer, [])
     with pytest.raises(EmptyData):
         predict_tags(nn.Identity(), tokenizer, [])
 
@@ -130,26 +128,26 @@ def test_no_text_at_all_is_an_error(tokenizer):
 @pytest.mark.parametrize("texts", ["one text", ["a", None], [1]])
 def test_anything_but_a_list_of_strings_is_refused(tokenizer, texts):
     with pytest.raises(DataError, match=r"\[text\]"):
-        encode(tokenizer, texts)
+        tokenize(tokenizer, texts)
 
 
 def test_labels_of_another_number_are_refused_with_both_numbers(tokenizer):
     with pytest.raises(DataError, match="2 texts but 3 labels"):
-        TextData(tokenizer, Texts(["a", "b"], torch.tensor([0, 1, 0]), ("x", "y")))
+        TextDataset(tokenizer, Texts(["a", "b"], torch.tensor([0, 1, 0]), ("x", "y")))
     with pytest.raises(DataError, match="sentence 1 has 3 words but 2 tags"):
-        TextData(tokenizer, TaggedTexts([["a"], ["b", "c", "d"]], [[0], [0, 1]], ("O", "B-PER")))
+        TextDataset(tokenizer, TaggedTexts([["a"], ["b", "c", "d"]], [[0], [0, 1]], ("O", "B-PER")))
     with pytest.raises(DataError, match="split your text into words"):
-        TextData(tokenizer, TaggedTexts(["a text"], [[0, 0]], ("O",)))
+        TextDataset(tokenizer, TaggedTexts(["a text"], [[0, 0]], ("O",)))
 
 
 def test_a_loader_cuts_each_batch_to_its_longest_text(tokenizer):
-    data = TextData(tokenizer, Texts(["a", "b", "long " * 30], torch.tensor([0, 1, 0]), ("x", "y")))
+    data = TextDataset(tokenizer, Texts(["a", "b", "long " * 30], torch.tensor([0, 1, 0]), ("x", "y")))
     shapes = [tuple(inputs["input_ids"].shape) for inputs, _ in data.loader(2)]
     assert shapes == [(2, 3), (1, 32)]
 
 
 def test_a_loaders_order_is_drawn_from_its_seed(tokenizer):
-    data = TextData(tokenizer, sentiments("train", 30))
+    data = TextDataset(tokenizer, sentiments("train", 30))
     first, again, other = (
         torch.cat([inputs["input_ids"][:, 1] for inputs, _ in data.loader(30, seed=seed)]) for seed in (1, 1, 2)
     )
@@ -168,7 +166,7 @@ def test_mean_pooling_leaves_padding_out_and_survives_an_empty_row():
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 def test_a_classifier_gives_logits_that_padding_does_not_change(tokenizer, small, pooling):
     model = TextClassifier(small, 4, pooling=pooling).eval()
-    alone, beside = (encode(tokenizer, texts) for texts in (["a text"], ["a text", "a much longer text than that"]))
+    alone, beside = (tokenize(tokenizer, texts) for texts in (["a text"], ["a text", "a much longer text than that"]))
     with torch.no_grad():
         assert model(**beside).shape == (2, 4)
         assert torch.allclose(model(**alone)[0], model(**beside)[0], atol=1e-5)
@@ -188,7 +186,7 @@ def test_the_head_is_found_and_the_depths_have_their_rates(small):
 
 
 def test_sentence_features_are_what_the_head_sees_and_are_kept(tokenizer, small, home):
-    data = TextData(tokenizer, sentiments("train", 20))
+    data = TextDataset(tokenizer, sentiments("train", 20))
     model = TextClassifier(small, 2)
     features = sentence_features(model, data)
     with torch.no_grad():
@@ -199,7 +197,7 @@ def test_sentence_features_are_what_the_head_sees_and_are_kept(tokenizer, small,
 
 
 def test_fit_trains_a_classifier_and_a_frozen_encoder_stays(tokenizer, small):
-    data = TextData(tokenizer, sentiments("train", 64))
+    data = TextDataset(tokenizer, sentiments("train", 64))
     frozen = TextClassifier(copy.deepcopy(small), 2)
     freeze(frozen.encoder)
     fit(frozen, data.loader(16, seed=0), epochs=2, lr=1e-2, device="cpu", verbose=False)
@@ -210,7 +208,7 @@ def test_fit_trains_a_classifier_and_a_frozen_encoder_stays(tokenizer, small):
 
 def test_fit_trains_a_tagger_and_counts_words_not_padding(tokenizer, small):
     drawn = entities("train", 64)
-    data = TextData(tokenizer, drawn)
+    data = TextDataset(tokenizer, drawn)
     model = TokenTagger(small, len(drawn.classes))
     fit(model, data.loader(16, seed=0), epochs=6, lr=3e-3, device="cpu", verbose=False)
     words = sum(map(len, drawn.words))
@@ -223,16 +221,16 @@ def test_fit_trains_a_tagger_and_counts_words_not_padding(tokenizer, small):
 def test_the_recurrent_network_reads_up_to_each_texts_own_end(tokenizer):
     torch.manual_seed(0)
     model = RecurrentClassifier(tokenizer.vocab_size, 2)
-    short, both = encode(tokenizer, ["a text"]), encode(tokenizer, ["a text", "a much longer text"])
+    short, both = tokenize(tokenizer, ["a text"]), tokenize(tokenizer, ["a text", "a much longer text"])
     assert torch.allclose(model(**short)[0], model(**both)[0], atol=1e-6)
 
 
 def test_lora_starts_as_nothing_trains_few_numbers_and_merges_into_the_same_outputs(tokenizer, small):
-    data = TextData(tokenizer, sentiments("train", 32))
+    data = TextDataset(tokenizer, sentiments("train", 32))
     model = TextClassifier(small, 2).eval()
     with torch.no_grad():
         before = model(**data.inputs)
-    adapted = with_lora(model, rank=2).eval()
+    adapted = add_peft_lora(model, rank=2).eval()
     with torch.no_grad():
         assert torch.allclose(adapted(**data.inputs), before, atol=1e-6)
     trainable = {name for name, parameter in adapted.named_parameters() if parameter.requires_grad}
@@ -251,7 +249,7 @@ def test_lora_is_drawn_from_its_seed_and_leaves_the_global_generator(small):
     factors = []
     for seed in (1, 1, 2):
         state = torch.get_rng_state()
-        adapted = with_lora(TextClassifier(copy.deepcopy(small), 2), seed=seed)
+        adapted = add_peft_lora(TextClassifier(copy.deepcopy(small), 2), seed=seed)
         assert torch.equal(torch.get_rng_state(), state)
         factors.append(next(value for name, value in adapted.state_dict().items() if "lora_A" in name))
     assert torch.equal(factors[0], factors[1])
@@ -260,10 +258,10 @@ def test_lora_is_drawn_from_its_seed_and_leaves_the_global_generator(small):
 
 def test_lora_finds_distilberts_names_and_says_so_where_there_is_no_attention():
     encoder = AutoModel.from_config(DistilBertConfig(dim=16, n_layers=1, n_heads=1, hidden_dim=16, vocab_size=100))
-    adapted = with_lora(TextClassifier(encoder, 2), rank=2)
+    adapted = add_peft_lora(TextClassifier(encoder, 2), rank=2)
     assert any("q_lin.lora_A" in name for name, _ in adapted.named_parameters())
     with pytest.raises(ModelError, match="query"):
-        with_lora(RecurrentClassifier(100, 2))
+        add_peft_lora(RecurrentClassifier(100, 2))
 
 
 @pytest.fixture
@@ -295,7 +293,7 @@ def test_an_encoder_of_the_hub_is_read_from_the_hubs_cache_and_trains(hub_folder
     encoder, tokenizer = load_encoder(name), load_tokenizer(name)
     assert all(torch.equal(a, b) for a, b in zip(encoder.parameters(), hub_folder.parameters(), strict=True))
     assert encoder.origin.library == "transformers"
-    data = TextData(tokenizer, sentiments("train", 16))
+    data = TextDataset(tokenizer, sentiments("train", 16))
     model = TextClassifier(encoder, 2)
     unfreeze(model)
     fit(model, data.loader(8, seed=0), epochs=1, device="cpu", verbose=False)

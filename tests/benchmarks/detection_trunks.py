@@ -14,16 +14,16 @@ import torch
 from torch.utils.data import DataLoader
 
 from course.applications.detection import (
-    OnMaps,
+    DetectorOnFeatureMaps,
     Target,
     average_precision,
     collate,
     detect,
     detection_loss,
     load_detector,
+    precompute_feature_maps,
     to_sample,
-    train_levels,
-    with_maps,
+    train_last_stages,
 )
 from course.data.scenes import Scenes
 from course.models.freezing import trainable_parameters
@@ -40,12 +40,12 @@ SETTINGS = {"pretrained": "default", "random": None}
 @functools.lru_cache(maxsize=4)
 def found_by(setting: str, seed: int) -> tuple[list[Target], list[Target]]:
     """(found, targets) on the test scenes, by a detector whose trunk stays as it is and whose rest was trained."""
-    model = train_levels(load_detector(len(Scenes.classes), weights=SETTINGS[setting], seed=seed), 0)
-    train = with_maps(model, Scenes("train", TRAIN, seed=seed, transform=to_sample))
-    test = with_maps(model, Scenes("test", TEST, transform=to_sample))
+    model = train_last_stages(load_detector(len(Scenes.classes), weights=SETTINGS[setting], seed=seed), 0)
+    train = precompute_feature_maps(model, Scenes("train", TRAIN, seed=seed, transform=to_sample))
+    test = precompute_feature_maps(model, Scenes("test", TEST, transform=to_sample))
     seed_everything(seed)
     loader = DataLoader(train, BATCH_SIZE, shuffle=True, collate_fn=collate)
-    above = OnMaps(model)
+    above = DetectorOnFeatureMaps(model)
     optimizer = torch.optim.AdamW(trainable_parameters(above), lr=RATE, fused=True)
     fit(above, loader, epochs=EPOCHS, optimizer=optimizer, schedule="cosine", loss_fn=detection_loss, verbose=False)
     return detect(above, DataLoader(test, 25, collate_fn=collate))

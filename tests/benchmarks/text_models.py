@@ -15,16 +15,15 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from course.applications.text import (
+from course.applications.text_models import (
     RecurrentClassifier,
     TextClassifier,
-    TextData,
+    add_peft_lora,
     load_encoder,
-    load_tokenizer,
     predict_texts,
     sentence_features,
-    with_lora,
 )
+from course.applications.tokenization import TextDataset, load_tokenizer
 from course.data.sentences import Texts, sentiments
 from course.runtime import seed_everything
 from course.training.loop import fit
@@ -49,7 +48,7 @@ def frozen(data: Texts, pooling: str) -> Label:
 
     def features(texts: list[str]) -> torch.Tensor:
         unlabelled = Texts(texts, torch.zeros(len(texts), dtype=torch.int64), ("any",))
-        return sentence_features(model, TextData(tokenizer, unlabelled), cache=False).x
+        return sentence_features(model, TextDataset(tokenizer, unlabelled), cache=False).x
 
     linear = LogisticRegression(max_iter=2000).fit(features(data.texts), data.labels)
     return lambda texts: torch.tensor(linear.predict(features(texts)))
@@ -58,7 +57,7 @@ def frozen(data: Texts, pooling: str) -> Label:
 def trained(model: nn.Module, data: Texts, seed: int, *, epochs: int = EPOCHS, lr: float = LR) -> Label:
     """What the model says after training on all of `data`."""
     tokenizer = load_tokenizer()
-    loader = TextData(tokenizer, data).loader(BATCH_SIZE, seed=seed)
+    loader = TextDataset(tokenizer, data).loader(BATCH_SIZE, seed=seed)
     torch.manual_seed(seed)  # for dropout
     fit(model, loader, epochs=epochs, lr=lr, schedule="cosine", verbose=False)
     return lambda texts: predict_texts(model, tokenizer, texts).argmax(1)
@@ -79,7 +78,7 @@ SETTINGS: dict[str, Callable[[Texts, int], Label]] = {
     "recurrent, from scratch": recurrent,
     "frozen, first token": lambda data, seed: frozen(data, "first"),
     "frozen, mean": lambda data, seed: frozen(data, "mean"),
-    "LoRA": lambda data, seed: trained(with_lora(classifier(seed), seed=seed), data, seed, lr=LORA_LR),
+    "LoRA": lambda data, seed: trained(add_peft_lora(classifier(seed), seed=seed), data, seed, lr=LORA_LR),
     "fine-tuned": lambda data, seed: trained(classifier(seed), data, seed),
 }
 

@@ -5,7 +5,8 @@ import torch
 from captum.attr import LayerGradCam
 from torch import nn
 
-from course.applications.text import encode, load_encoder, load_tokenizer
+from course.applications.text_models import load_encoder
+from course.applications.tokenization import load_tokenizer, tokenize
 from course.errors import DataError, ModelError
 from course.inspection.attribution import (
     attention_weights,
@@ -79,7 +80,7 @@ def test_a_share_of_a_map_that_knows_nothing_is_the_share_of_the_area():
 
 def test_attention_sums_to_one_and_the_encoder_computes_as_before():
     tokenizer, encoder = load_tokenizer(), load_encoder()
-    inputs = encode(tokenizer, ["a short text", "a text that is somewhat longer"])
+    inputs = tokenize(tokenizer, ["a short text", "a text that is somewhat longer"])
     before = encoder.config._attn_implementation
     with torch.no_grad():
         hidden = encoder(**inputs).last_hidden_state

@@ -20,7 +20,7 @@ exercise = Exercise(
     answer="swap_predictor",
     call="swap_predictor(model, n)",
     title="Teach a detector other things",
-    withholds=("course.applications.detection.swap_predictor", "course.applications.detection.load_detector"),
+    withholds=("course.applications.detection.replace_predictor", "course.applications.detection.load_detector"),
     hints=(
         "`model.roi_heads.box_predictor` holds two Linear layers, `cls_score` for scores and `bbox_pred` for boxes.",
         "Every proposal that is no thing at all must get a class as well: how many classes are n kinds of things then?",

@@ -15,7 +15,7 @@ exercise = Exercise(
     answer="swap_seg_head",
     call="swap_seg_head(model, n)",
     title="Swap every classifier",
-    withholds=("course.applications.segmentation.swap_seg_head",),
+    withholds=("course.applications.segmenter.replace_classifiers",),
     hints=(
         "Print the model. How many layers give one number a class? DeepLab has an auxiliary head beside its main one, "
         "LR-ASPP adds the outputs of two.",

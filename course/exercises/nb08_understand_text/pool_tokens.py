@@ -14,7 +14,7 @@ exercise = Exercise(
     answer="mean_pool",
     call="mean_pool(hidden, mask)",
     title="One vector a text",
-    withholds=("course.applications.text.mean_pool",),
+    withholds=("course.applications.text_models.mean_pool",),
     hints=(
         "Padding has vectors too, and they are not zero. Make them zero: multiply with the mask.",
         "The mask is (B, L), hidden is (B, L, D): `mask[..., None]` has the shape (B, L, 1), which multiplies.",

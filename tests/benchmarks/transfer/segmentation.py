@@ -14,8 +14,8 @@ from scipy import ndimage
 from torch import nn
 from torch.utils.data import DataLoader
 
-from course.applications.iou import Overlap, count_pixels
-from course.applications.segmentation import Maps, resized
+from course.applications.iou import SegmentationScores, confusion_matrix
+from course.applications.segmenter import FeatureMaps, resize
 from course.runtime import seed_everything
 from tests.benchmarks.segmenting import CLASSES, SIZE, TEST, TRAIN, scenes, trained
 
@@ -36,19 +36,19 @@ def run(seed: int) -> tuple[int, dict[str, Callable[[np.ndarray], float]]]:
 
 def overlap_over(matrices: np.ndarray) -> Callable[[np.ndarray], float]:
     """mIoU over scenes, by their indices, repeats counted: pixels are counted over all of them, then divided."""
-    return lambda indices: Overlap(torch.from_numpy(matrices[indices].sum(0))).miou
+    return lambda indices: SegmentationScores(torch.from_numpy(matrices[indices].sum(0))).miou
 
 
 def per_scene(preds: torch.Tensor, seed: int) -> np.ndarray:
     """(scenes, classes, classes): the pixels of each test scene by true and predicted class."""
     truth = [mask for _, mask in scenes("test", TEST, seed)]
-    return np.stack([count_pixels(*pair, len(CLASSES)).numpy() for pair in zip(preds, truth, strict=True)])
+    return np.stack([confusion_matrix(*pair, len(CLASSES)).numpy() for pair in zip(preds, truth, strict=True)])
 
 
-def predicted(model: nn.Module, maps: Maps) -> torch.Tensor:
+def predicted(model: nn.Module, maps: FeatureMaps) -> torch.Tensor:
     """(scenes, SIZE, SIZE): the class of every pixel."""
     with torch.inference_mode():
-        batches = [resized(model.eval()(**x), (SIZE, SIZE)).argmax(1) for x, _ in DataLoader(maps, 25)]
+        batches = [resize(model.eval()(**x), (SIZE, SIZE)).argmax(1) for x, _ in DataLoader(maps, 25)]
     return torch.cat(batches)
 
 
