@@ -19,7 +19,7 @@ from pathlib import Path
 
 from course.errors import CannotWrite, CourseError
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # a full disk, a full quota, a limit on the size of files
+DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # a full disk, a full quota, a limit on the size of files
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def explained(path: Path) -> Iterator[None]:
 def cannot_write(path: Path, cause: OSError) -> CannotWrite:
     """The error to raise when `path` cannot be written; it has the `errno` and `strerror` of its cause."""
     reason = cause.strerror or str(cause)
-    if cause.errno in NO_ROOM:
+    if cause.errno in DISK_FULL_ERRORS:
         what = f"there is no room for it ({reason}); free some space, or choose another place"
     else:
         what = f"{reason}; choose a place that you may write to"
@@ -128,7 +128,7 @@ def cannot_write(path: Path, cause: OSError) -> CannotWrite:
 def _full_disk(error: BaseException) -> OSError | None:
     """The OSError of a full disk that led to this error: torch, for one, raises a RuntimeError after it."""
     earlier = error.__cause__ or error.__context__
-    if isinstance(earlier, OSError) and earlier.errno in NO_ROOM:
+    if isinstance(earlier, OSError) and earlier.errno in DISK_FULL_ERRORS:
         return earlier
     return _full_disk(earlier) if earlier else None
 

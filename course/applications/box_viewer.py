@@ -1,4 +1,4 @@
-"""Boxes drawn on their pictures, and a slider for the score from which on they are drawn."""
+"""Boxes drawn on their pictures, and a slider for the lowest score that is drawn."""
 
 from __future__ import annotations
 
@@ -20,38 +20,42 @@ FONT_PT = 6.5  # of the names
 
 
 def show_boxes(
-    pictures: Sequence[Any], found: Sequence[dict[str, torch.Tensor]], classes: Sequence[str], *, threshold: float = 0.5
+    pictures: Sequence[Any],
+    detections: Sequence[dict[str, torch.Tensor]],
+    classes: Sequence[str],
+    *,
+    threshold: float = 0.5,
 ) -> Chart:
-    """One row of pictures with the boxes on them that have a score of at least `threshold`; those of targets, all.
+    """One row of pictures with the boxes whose score is at least `threshold`; targets, which have no scores, show all.
 
-    A picture is what `show_pictures` takes; `found` has "boxes", "labels" from 1 and, but for targets, "scores".
-    Raises ValueError if there are not as many pictures as entries.
+    A picture is anything `show_pictures` takes; `detections` have "boxes", "labels" from 1 and, unless they are
+    targets, "scores". Raises ValueError if there are not as many pictures as detections.
     """
-    return _rows(pictures, found, classes, [threshold])
+    return _rows(pictures, detections, classes, [threshold])
 
 
 def explore_threshold(
     pictures: Sequence[Any],
-    found: Sequence[dict[str, torch.Tensor]],
+    detections: Sequence[dict[str, torch.Tensor]],
     classes: Sequence[str],
     *,
     thresholds: Sequence[float] = THRESHOLDS,
     alt: str,
 ) -> None:
-    """A slider for the score from which on boxes are drawn; when nobody watches, one row for each of `thresholds`.
+    """A slider for the lowest score that is drawn; when nobody watches, one row for each of `thresholds`.
 
-    `alt` says in words what the rows show.
+    `alt` describes the rows in words.
     """
     if not can_answer():
-        show(_rows(pictures, found, classes, thresholds), alt=alt)
+        show(_rows(pictures, detections, classes, thresholds), alt=alt)
         return
-    show_widget(_slider(pictures, found, classes, thresholds[len(thresholds) // 2]), alt)
+    show_widget(_slider(pictures, detections, classes, thresholds[len(thresholds) // 2]), alt)
 
 
 def _slider(
-    pictures: Sequence[Any], found: Sequence[dict[str, torch.Tensor]], classes: Sequence[str], start: float
+    pictures: Sequence[Any], detections: Sequence[dict[str, torch.Tensor]], classes: Sequence[str], start: float
 ) -> Any:
-    """A slider over a picture that follows it."""
+    """A slider above a picture that is drawn again when it moves."""
     import ipywidgets
 
     slider = ipywidgets.FloatSlider(
@@ -68,9 +72,9 @@ def _slider(
     image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
 
     def draw(_: Any = None) -> None:
-        image.value = to_png(show_boxes(pictures, found, classes, threshold=slider.value))
-        drawn = sum(int((one["scores"] >= slider.value).sum()) for one in found)
-        count.value = f"{drawn} of {sum(len(one['scores']) for one in found)} boxes"
+        image.value = to_png(show_boxes(pictures, detections, classes, threshold=slider.value))
+        drawn = sum(int((one["scores"] >= slider.value).sum()) for one in detections)
+        count.value = f"{drawn} of {sum(len(one['scores']) for one in detections)} boxes"
 
     slider.observe(draw, names="value")
     draw()
@@ -79,19 +83,21 @@ def _slider(
 
 def _rows(
     pictures: Sequence[Any],
-    found: Sequence[dict[str, torch.Tensor]],
+    detections: Sequence[dict[str, torch.Tensor]],
     classes: Sequence[str],
     thresholds: Sequence[float],
 ) -> Chart:
-    if len(pictures) != len(found) or not len(pictures):
-        raise ValueError(f"there are {len(pictures)} pictures and boxes for {len(found)}; give boxes for each picture")
-    alt = f"{len(pictures)} pictures with boxes around the things on them."
+    if len(pictures) != len(detections) or not len(pictures):
+        raise ValueError(
+            f"there are {len(pictures)} pictures and boxes for {len(detections)}; give boxes for each picture"
+        )
+    alt = f"{len(pictures)} pictures with boxes around their objects."
     with matplotlib.rc_context(STYLE):
         title_in = 0.25 if len(thresholds) > 1 else 0.0
         chart = Chart(WIDTH_IN * len(pictures), (WIDTH_IN + title_in) * len(thresholds), alt)
         grid = chart.subplots(len(thresholds), len(pictures), squeeze=False)
         for line, threshold in zip(grid, thresholds, strict=True):
-            for axes, picture, one in zip(line, pictures, found, strict=True):
+            for axes, picture, one in zip(line, pictures, detections, strict=True):
                 axes.imshow(to_pixels(picture), interpolation="antialiased")
                 axes.axis("off")
                 _draw(axes, one, classes, threshold)
@@ -101,15 +107,14 @@ def _rows(
 
 
 def _draw(axes: Axes, one: dict[str, torch.Tensor], classes: Sequence[str], threshold: float) -> None:
-    """Boxes with their class, and their score in percent if they have one; the surest on top."""
+    """Boxes with their class, and their score in percent if they have one; the highest score on top."""
     scores = one.get("scores")
     order = range(len(one["labels"])) if scores is None else scores.argsort().tolist()
     order = [i for i in order if scores is None or scores[i] >= threshold]
     boxes = [one["boxes"][i].tolist() for i in order]
     names = [classes[int(one["labels"][i]) - 1] + _percent(scores, i) for i in order]
-    for i, (x1, y1, x2, y2), name, (x, y, leftwards) in zip(
-        order, boxes, names, _places(axes, boxes, names), strict=True
-    ):
+    positions = _label_positions(axes, boxes, names)
+    for i, (x1, y1, x2, y2), name, (x, y, leftwards) in zip(order, boxes, names, positions, strict=True):
         colour = COLOURS[(int(one["labels"][i]) - 1) % (len(COLOURS) - 1)]
         axes.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=1.6))
         axes.text(
@@ -129,29 +134,31 @@ def _percent(scores: torch.Tensor | None, i: int) -> str:
     return "" if scores is None else f" {100 * float(scores[i]):.0f}"
 
 
-def _places(axes: Axes, boxes: Sequence[Sequence[float]], names: Sequence[str]) -> list[tuple[float, float, bool]]:
-    """Where each name ends at the bottom: (x, y, whether it grows to the left), above its box, else below, else inside.
+def _label_positions(
+    axes: Axes, boxes: Sequence[Sequence[float]], names: Sequence[str]
+) -> list[tuple[float, float, bool]]:
+    """The lower corner of each name: (x, y, whether it extends to the left); above its box, or below, or inside.
 
-    The last one, which is drawn on top, chooses first; each takes the first place where it covers no other name.
+    The last name, which is drawn on top, chooses first; each takes the first position where it covers no other name.
     """
     side = max(axes.get_xlim())
-    point = side / (WIDTH_IN * 72)  # of the print, in pixels of the picture
-    high, places = 1.4 * FONT_PT * point, []
+    point = side / (WIDTH_IN * 72)  # a point of the font, in pixels of the picture
+    height, positions = 1.4 * FONT_PT * point, []
     taken: list[tuple[float, float, float]] = []
     for (x1, y1, x2, y2), name in zip(reversed(boxes), reversed(names), strict=True):
         # A name on the right half ends where its box does, so that the picture's edge doesn't cut it off.
-        leftwards, wide = x1 > side / 2, 0.6 * FONT_PT * point * len(name)
+        leftwards, width = x1 > side / 2, 0.6 * FONT_PT * point * len(name)
         x = min(x2, side) if leftwards else max(x1, 0)
-        left = x - wide if leftwards else x
-        bottoms = [max(y1 - 1, high), min(y2 + high, side), min(y1 + high, side), max(y2 - 1, high)]
-        free = [y for y in bottoms if not any(_cover((left, y, wide), other, high) for other in taken)]
+        left = x - width if leftwards else x
+        bottoms = [max(y1 - 1, height), min(y2 + height, side), min(y1 + height, side), max(y2 - 1, height)]
+        free = [y for y in bottoms if not any(_overlap((left, y, width), other, height) for other in taken)]
         y = (free or bottoms)[0]
-        taken.append((left, y, wide))
-        places.append((x, y, leftwards))
-    return places[::-1]
+        taken.append((left, y, width))
+        positions.append((x, y, leftwards))
+    return positions[::-1]
 
 
-def _cover(one: tuple[float, float, float], other: tuple[float, float, float], high: float) -> bool:
-    """Whether two names, each (left, bottom, width), lie on each other."""
-    (left, bottom, wide), (left2, bottom2, wide2) = one, other
-    return left < left2 + wide2 and left2 < left + wide and abs(bottom - bottom2) < high
+def _overlap(one: tuple[float, float, float], other: tuple[float, float, float], height: float) -> bool:
+    """Whether two names of this height, each (left, bottom, width), overlap."""
+    (left, bottom, width), (left2, bottom2, width2) = one, other
+    return left < left2 + width2 and left2 < left + width and abs(bottom - bottom2) < height

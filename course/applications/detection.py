@@ -27,7 +27,7 @@ from course.errors import EmptyData, ModelError, TrainingError
 from course.models.backbones import load_backbone
 from course.models.freezing import evaluating, freeze, set_train, unfreeze
 from course.models.weights import DEFAULT_MODEL
-from course.notebook.progress_bars import bar
+from course.notebook.progress_bars import progress_bar
 from course.training.batches import count_batches, count_samples
 from course.training.engine import Engine
 
@@ -225,7 +225,7 @@ def precompute_feature_maps(model: FasterRCNN, samples: Iterable[Sample]) -> lis
     device = next(model.parameters()).device
     computed: list[torch.Tensor] = []
     with evaluating(model), torch.inference_mode():
-        for start in bar(range(0, len(pairs), 16), "feature maps"):
+        for start in progress_bar(range(0, len(pairs), 16), "feature maps"):
             images, _ = model.transform([image.to(device) for image, _ in pairs[start : start + 16]])
             pictures = images.tensors.contiguous(memory_format=torch.channels_last)
             computed += model.backbone.feature_maps(pictures).cpu().contiguous().unbind()
@@ -254,7 +254,7 @@ def detect(model: nn.Module, loader: Iterable, *, device: str | Engine = "auto")
     detections: list[Target] = []
     targets: list[Target] = []
     with evaluating(model), torch.inference_mode():
-        for batch in bar(engine.batches(loader), "detecting", total=count_batches(loader)):
+        for batch in progress_bar(engine.batches(loader), "detecting", total=count_batches(loader)):
             for micro_batch in engine.micro_batches([batch]):
                 outputs = model(micro_batch.inputs["images"])[: micro_batch.samples]
                 detections += [{key: value.cpu() for key, value in output.items()} for output in outputs]

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from course.errors import BadLabels, DataError, EmptyData
 from course.models.freezing import evaluating
-from course.notebook.progress_bars import bar
+from course.notebook.progress_bars import progress_bar
 
 VOID = 255  # the label of pixels without a class: no loss, no gradient, not counted
 
@@ -62,7 +62,7 @@ def measure_iou(model: nn.Module, loader: Iterable, classes: int) -> Segmentatio
     device = next(model.parameters()).device
     matrix = torch.zeros(classes, classes, dtype=torch.int64)
     with evaluating(model), torch.inference_mode():
-        for x, masks in bar(loader, "measuring IoU"):
+        for x, masks in progress_bar(loader, "measuring IoU"):
             out = model(**{k: v.to(device) for k, v in x.items()}) if isinstance(x, dict) else model(x.to(device))
             logits = out["out"] if isinstance(out, dict) else out
             if logits.shape[-2:] != masks.shape[-2:]:  # a head alone gives them on the grid of its feature maps

@@ -1,4 +1,4 @@
-"""Masks over their pictures, in colours for everybody: static sheets, and one picture with a slider for the opacity."""
+"""Masks over their pictures, in colour-blind-safe colours: static sheets, and a picture with an opacity slider."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from course.notebook.questions import show_widget
 from course.runtime import can_answer
 
 OPACITY = 0.7
-OUTLINE = 0.85  # how strong an outline is where the rest is weaker
+OUTLINE_OPACITY = 0.85  # of outlines, unless the rest is stronger
 VOID_COLOUR = (255, 255, 255)
-PALE = 120  # what black fades to
-SIDE = 384  # pixels of the picture with a slider
+PALE = 120  # the grey that black fades to
+SIDE = 384  # pixels, of the picture with a slider
 
 
 def overlay(picture: Any, mask: Any, *, opacity: float = OPACITY) -> np.ndarray:
-    """(H, W, 3) uint8: the picture with class k of the mask in colour k, void in white; the rest fades to pale grey.
+    """(H, W, 3) uint8: the picture with class k of the mask in colour k and void in white; the rest fades to pale grey.
 
-    `opacity` is how far it fades and how strong colours are, from 0 to 1; outlines are stronger, up to OUTLINE, and at
-    0 the picture is bare. Raises DataError if the two are of different sizes.
+    `opacity`, from 0 to 1, is how far it fades and how strong colours are; outlines are stronger, up to
+    OUTLINE_OPACITY, and at 0 the picture is unchanged. Raises DataError if the two have different sizes.
     """
     pixels, labels = np.asarray(picture.convert("RGB"), dtype=float), np.asarray(mask)
     if pixels.shape[:2] != labels.shape:
         raise DataError(f"a mask of {labels.shape} pixels does not fit a picture of {pixels.shape[:2]}")
-    outline = max(opacity, min(3 * opacity, OUTLINE))
-    strength = np.where(labels == 0, 0.0, np.where(_outline(labels), outline, opacity))[..., None]
+    outline = max(opacity, min(3 * opacity, OUTLINE_OPACITY))
+    strength = np.where(labels == 0, 0.0, np.where(_is_outline(labels), outline, opacity))[..., None]
     pale = PALE + (1 - PALE / 255) * np.asarray(picture.convert("L"), dtype=float)[..., None]
-    ground = pixels * (1 - opacity) + pale * opacity  # a colour stands out from grey, whatever the picture's colours
+    ground = pixels * (1 - opacity) + pale * opacity  # colours stand out from grey, whatever the picture
     return (ground * (1 - strength) + _colours()[labels] * strength).round().astype(np.uint8)
 
 
@@ -48,7 +48,7 @@ def _colours() -> np.ndarray:
     return table
 
 
-def _outline(labels: np.ndarray) -> np.ndarray:
+def _is_outline(labels: np.ndarray) -> np.ndarray:
     """True where the pixel to the right or below has another label."""
     edge = np.zeros(labels.shape, bool)
     edge[:-1] |= labels[:-1] != labels[1:]
@@ -59,14 +59,14 @@ def _outline(labels: np.ndarray) -> np.ndarray:
 def show_overlays(
     pictures: Sequence[Any], masks: Mapping[str, Sequence[Any]], classes: Sequence[str], *, opacity: float = OPACITY
 ) -> Chart:
-    """A sheet: the pictures in a row, and below them a row for each named set of masks; the colours' names at the foot.
+    """A sheet: the pictures in a row, and below them a row for each named set of masks; a legend at the bottom.
 
-    One picture alone stands beside its masks. `classes` are the names of all classes, background first.
-    Raises EmptyData if there is no picture or no set of masks, DataError if a set has not one mask for each picture.
+    A single picture is beside its masks. `classes` are the names of all classes, background first.
+    Raises EmptyData if there is no picture or no set of masks, DataError if a set does not have one mask per picture.
     """
     if not len(pictures):
-        raise EmptyData("there is no picture to lay masks over; pass at least one")
-    _expect_masks(masks)
+        raise EmptyData("there is no picture to show masks on; pass at least one")
+    _require_masks(masks)
     for name, several in masks.items():
         if len(several) != len(pictures):
             raise DataError(
@@ -77,35 +77,40 @@ def show_overlays(
         name: [overlay(*pair, opacity=opacity) for pair in zip(pictures, several, strict=True)]
         for name, several in masks.items()
     }
-    sheet = list(rows.values())
-    lies = len(pictures) == 1  # one scene alone: side by side
-    if lies:
-        sheet = [[images[0] for images in sheet]]
+    return _sheet(
+        rows, classes, f"{len(pictures)} scenes, with masks for {', '.join(classes[1:])}: {', '.join(masks)}."
+    )
+
+
+def _sheet(rows: dict[str, list[np.ndarray]], classes: Sequence[str], alt: str) -> Chart:
+    """Named rows of images above a legend; images of one picture alone are side by side instead."""
+    columns = len(next(iter(rows.values())))
+    side_by_side = columns == 1
+    images = [[row[0] for row in rows.values()]] if side_by_side else list(rows.values())
     with matplotlib.rc_context(STYLE):
-        alt = f"{len(pictures)} scenes, with masks for {', '.join(classes[1:])}: {', '.join(masks)}."
-        wide, high = (1.9 * len(rows), 2.6) if lies else (1.5 * len(pictures) + 0.9, 1.5 * len(rows) + 0.45)
-        chart = Chart(wide, high, alt)
-        grid = chart.subplots(len(sheet), len(sheet[0]), squeeze=False)
-        for axes, image in zip(grid.ravel(), [image for line in sheet for image in line], strict=True):
+        size_in = (1.9 * len(rows), 2.6) if side_by_side else (1.5 * columns + 0.9, 1.5 * len(rows) + 0.45)
+        chart = Chart(*size_in, alt)
+        grid = chart.subplots(len(images), len(images[0]), squeeze=False)
+        for axes, image in zip(grid.ravel(), [image for line in images for image in line], strict=True):
             axes.imshow(image, interpolation="nearest")
             axes.set(xticks=[], yticks=[])
             axes.grid(False)
             axes.spines[:].set_visible(False)
-        for place, name in enumerate(rows):
-            if lies:
-                grid[0, place].set_title(name, loc="center", fontsize=10, fontweight="normal")
+        for position, name in enumerate(rows):
+            if side_by_side:
+                grid[0, position].set_title(name, loc="center", fontsize=10, fontweight="normal")
             else:
-                grid[place, 0].set_ylabel(name, rotation=0, ha="right", va="center")
+                grid[position, 0].set_ylabel(name, rotation=0, ha="right", va="center")
         patches = [Patch(color=COLOURS[k % len(COLOURS)], label=name) for k, name in enumerate(classes[1:])]
-        columns = min(len(patches), 2 if lies else 6)
-        chart.legend(handles=patches, loc="outside lower center", ncols=max(1, columns))
+        legend_columns = min(len(patches), 2 if side_by_side else 6)
+        chart.legend(handles=patches, loc="outside lower center", ncols=max(1, legend_columns))
     return chart
 
 
 def explore_overlay(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) -> None:
-    """One picture under a slider for the opacity and a choice among masks; a sheet where nobody watches.
+    """One picture with a slider for the opacity and a choice of masks; a sheet when nobody watches.
 
-    Raises EmptyData if there is no mask, DataError if one is not of the picture's size.
+    Raises EmptyData if there is no mask, DataError if one does not have the picture's size.
     """
     chart = show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes)
     if can_answer():
@@ -118,12 +123,12 @@ def overlay_box(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) 
     """The slider, the choice and the picture, as ipywidgets (7.7 or 8). Raises EmptyData if there is no mask."""
     import ipywidgets
 
-    _expect_masks(masks)
+    _require_masks(masks)
 
     slider = ipywidgets.FloatSlider(value=OPACITY, min=0.0, max=1.0, step=0.05, description="opacity")
     choice = ipywidgets.Dropdown(options=list(masks), description="mask")
     image = ipywidgets.Image(format="png", width=SIDE)
-    names = ipywidgets.HTML(" ".join(_named(k, name) for k, name in enumerate(classes[1:])))
+    names = ipywidgets.HTML(" ".join(_legend_entry(k, name) for k, name in enumerate(classes[1:])))
 
     def draw(_: Any = None) -> None:
         image.value = _png(overlay(picture, masks[choice.value], opacity=slider.value))
@@ -134,18 +139,18 @@ def overlay_box(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) 
     return ipywidgets.VBox([ipywidgets.HBox([slider, choice]), image, names])
 
 
-def _expect_masks(masks: Mapping[str, Any]) -> None:
+def _require_masks(masks: Mapping[str, Any]) -> None:
     if not masks:
         raise EmptyData(
-            'there are no masks to lay over the picture; pass at least one by its name, as in {"truth": mask}'
+            'there are no masks to show on the picture; pass at least one by its name, as in {"truth": mask}'
         )
 
 
-def _named(k: int, name: str) -> str:
+def _legend_entry(k: int, name: str) -> str:
     import html
 
     colour = COLOURS[k % len(COLOURS)]
-    edge = "1px solid #808080"  # so that black is seen on a dark page
+    edge = "1px solid #808080"  # so that black is visible on a dark page
     look = f"display: inline-block; width: 0.8em; height: 0.8em; border: {edge}; background: {colour}"
     return f'<span style="{look}"></span> {html.escape(name)}'
 

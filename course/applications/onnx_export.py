@@ -1,4 +1,4 @@
-"""A model of pictures as an ONNX file, tried out in ONNX Runtime before it is handed on."""
+"""An image model as an ONNX file, compared with ONNX Runtime's output before it is shared."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ MAX_DIFFERENCE = 1e-4  # between torch's logits and ONNX Runtime's, as a fractio
 
 
 def export_onnx(model: nn.Module, path: str | Path, size: Sequence[int], metadata: Mapping[str, Any]) -> float:
-    """Writes an ONNX file and gives the largest difference that a logit had in ONNX Runtime, at most 1e-4.
+    """Writes an ONNX file; returns the largest difference between its logits and the model's, at most 1e-4.
 
-    The difference is a fraction of the largest logit, or of 1 where all logits are smaller: rounding grows with what
-    is added up. `size` is (height, width) of a picture. The file's input is "pictures" (any batch, 3, height, width),
-    its output "logits" (batch, classes); `metadata` goes into it as JSON, key by key. Raises ModelError if ONNX Runtime
-    does not compute the same, and CannotWrite; a file that was there before is then unchanged.
+    The difference is relative to the largest logit, or to 1 if all logits are smaller: rounding errors grow with the
+    values that are summed. `size` is (height, width) of a picture. The file's input is "pictures" (any batch, 3,
+    height, width), its output "logits" (batch, classes); `metadata` is stored in it as JSON, key by key. Raises
+    ModelError if ONNX Runtime does not compute the same, and CannotWrite; a file that was there before is then
+    unchanged.
     """
     model = copy.deepcopy(model).cpu().float().eval()
     for module in model.modules():
         if hasattr(module, "inplace"):
-            module.inplace = False  # type: ignore[assignment]  # the same numbers, translated in half of the time
+            module.inplace = False  # type: ignore[assignment]  # the same numbers, exported in half the time
     x = torch.randn(3, 3, *size, generator=torch.Generator().manual_seed(0))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch 2.11 warns of its own code
@@ -46,18 +47,18 @@ def export_onnx(model: nn.Module, path: str | Path, size: Sequence[int], metadat
     program.model.metadata_props.update({key: json.dumps(value) for key, value in metadata.items()})
     with replacing(Path(path), parents=True) as unfinished:
         program.save(str(unfinished))
-        difference, same_labels = _compared(unfinished, model, x)
+        difference, same_labels = _compare_with_runtime(unfinished, model, x)
         if not (difference <= MAX_DIFFERENCE and same_labels):
             raise ModelError(
                 f"in ONNX Runtime a logit differs from torch's by {difference:.2g} of the largest one, above "
-                f"{MAX_DIFFERENCE:g}, so no file was written; update onnx, onnxscript and onnxruntime, or hand on the "
+                f"{MAX_DIFFERENCE:g}, so no file was written; update onnx, onnxscript and onnxruntime, or share the "
                 "weights themselves"
             )
     return difference
 
 
-def _compared(path: Path, model: nn.Module, x: torch.Tensor) -> tuple[float, bool]:
-    """The difference that `export_onnx` gives, for a batch and for one picture, and whether all labels are the same."""
+def _compare_with_runtime(path: Path, model: nn.Module, x: torch.Tensor) -> tuple[float, bool]:
+    """The difference that `export_onnx` returns, over a batch and one picture, and whether all labels are equal."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -69,15 +70,15 @@ def _compared(path: Path, model: nn.Module, x: torch.Tensor) -> tuple[float, boo
 
 
 def largest_difference(model: nn.Module, session: Any, x: torch.Tensor) -> tuple[float, bool]:
-    """The largest difference of a logit between a model and an ONNX Runtime session, and whether all labels are equal.
+    """The largest difference between the logits of a model and of an ONNX Runtime session; if all labels are equal.
 
-    `x` is (B, 3, H, W); a session whose input is (B, H, W, 3) gets it so. The model runs in eval mode and gets its
-    mode back. The difference is NaN where an output is.
+    `x` is (B, 3, H, W); it is permuted for a session whose input is (B, H, W, 3). The model runs in eval mode and its
+    mode is restored. The difference is NaN if an output is.
     """
-    wanted = session.get_inputs()[0]
-    channels_last = wanted.shape[-1] == x.shape[1] != wanted.shape[1]
+    session_input = session.get_inputs()[0]
+    channels_last = session_input.shape[-1] == x.shape[1] != session_input.shape[1]
     feed = x.permute(0, 2, 3, 1).contiguous() if channels_last else x
     with evaluating(model), torch.inference_mode():
-        ours = model(x)
-    theirs = torch.from_numpy(session.run(None, {wanted.name: feed.numpy()})[0])
-    return float((ours - theirs).abs().max()), bool((ours.argmax(1) == theirs.argmax(1)).all())
+        expected = model(x)
+    found = torch.from_numpy(session.run(None, {session_input.name: feed.numpy()})[0])
+    return float((expected - found).abs().max()), bool((expected.argmax(1) == found.argmax(1)).all())

@@ -1,4 +1,4 @@
-"""A classifier to hand on: pictures in, class names and probabilities out; kept as plain data, exported to ONNX."""
+"""A classifier to share: pictures in, class names and probabilities out; saved as plain data, exported to ONNX."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Picture: TypeAlias = str | Path | BinaryIO | Image.Image
 
 @dataclass(frozen=True, repr=False)
 class Predictions:
-    """What a predictor says of N pictures, in their order: `labels` (N,) int64 and `probabilities` (N, classes)."""
+    """A predictor's output for N pictures, in their order: `labels` (N,) int64 and `probabilities` (N, classes)."""
 
     labels: torch.Tensor
     probabilities: torch.Tensor
@@ -47,7 +47,7 @@ class Predictions:
 
     @property
     def confidence(self) -> torch.Tensor:
-        """(N,): the probability of the class that was chosen."""
+        """(N,): the probability of the predicted class."""
         return self.probabilities.amax(1)
 
     def __len__(self) -> int:
@@ -58,11 +58,11 @@ class Predictions:
 
 
 class Predictor:
-    """A fine-tuned model with all that it needs: its class names, and the preprocessing that it was trained behind.
+    """A fine-tuned model with everything it needs: its class names, and the preprocessing that it was trained with.
 
-    `model` was made by `load_backbone`, and nothing but its head was replaced; `classes` are the names of its outputs
-    in order; `transform` is its `image_transform`, at the size of its training. The model is used as it is, on the
-    device that it is on. Raises ModelError if there are not as many names as outputs, or two alike.
+    `model` comes from `load_backbone`, and only its head was replaced; `classes` are the names of its outputs in order;
+    `transform` is its `image_transform`, at the size it was trained with. The model is not copied or moved to another
+    device. Raises ModelError if there are not as many names as outputs, or two equal names.
     """
 
     def __init__(self, model: nn.Module, classes: Sequence[str], transform: Callable | None = None) -> None:
@@ -81,13 +81,13 @@ class Predictor:
         return f"Predictor({self.origin.name}: {', '.join(self.classes)})"
 
     def predict(self, pictures: Iterable[Picture], *, batch_size: int = 32) -> Predictions:
-        """The `Predictions` for these pictures, in their order: paths, open files or PIL pictures of any size and kind.
+        """The `Predictions` for these pictures, in their order: paths, open files or PIL pictures of any size and mode.
 
-        They are read as they are needed, `batch_size` at a time. The model runs in eval mode without gradients and
-        gets its mode back. Raises BadPicture for a file that is none, DataError for what is neither.
+        They are read when they are needed, `batch_size` at a time. The model runs in eval mode without gradients; its
+        mode is restored. Raises BadPicture for a file that is not a picture, DataError for any other object.
         """
         if isinstance(pictures, (str, Path, Image.Image)) or hasattr(pictures, "read"):
-            raise DataError("predict takes a list of pictures; put the one picture into brackets: predict([picture])")
+            raise DataError("predict takes a list of pictures; for one picture, pass a list of one: predict([picture])")
         parameter = next(self.model.parameters())
         parts = [torch.empty(0, len(self.classes))]
         with evaluating(self.model), torch.inference_mode():
@@ -99,17 +99,17 @@ class Predictor:
         return Predictions(probabilities.argmax(1), probabilities, self.classes)
 
     def save(self, folder: str | Path) -> Path:
-        """The folder, made if need be, with `config.json` and `model.safetensors`: plain data, no code and no pickle.
+        """The folder, created if necessary, with `config.json` and `model.safetensors`: plain data, no code, no pickle.
 
-        A predictor that was there before is replaced. Raises ModelError if more than the head was changed, and
-        CannotWrite, where the disk is full say.
+        A predictor that was saved there before is replaced. Raises ModelError if more than the head was changed, and
+        CannotWrite, if the disk is full for example.
         """
         state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.model.state_dict().items()}
         name = ("timm/" if self.origin.library == "timm" else "") + self.origin.name
         problem = describe_mismatch(shapes(state), shapes(fresh_model(name, len(self.classes)).state_dict()))
         if problem:
             raise ModelError(
-                f"this model is no {name} with another head: {problem}; merge adapters (LoRA) and take wrappers off, "
+                f"this model is not {name} with another head: {problem}; merge adapters (LoRA) and remove wrappers, "
                 "then save it"
             )
         content = format_tensors(state)
@@ -131,8 +131,8 @@ class Predictor:
     def load(cls, folder: str | Path) -> Predictor:
         """The predictor that was saved in this folder, on the CPU. Nothing in the folder is ever run as code.
 
-        Raises WeightsMissing if a file is not there, WeightsCorrupt if one is damaged or no such file, UnknownName
-        for a model that the libraries here don't have, and WeightsError for weights of another architecture or
+        Raises WeightsMissing if a file is not there, WeightsCorrupt if one is damaged or of another kind, UnknownName
+        for a model that the installed libraries don't have, and WeightsError for weights of another architecture or
         another number of classes, or that are not finite.
         """
         folder = Path(folder)
@@ -143,23 +143,23 @@ class Predictor:
         problem = describe_mismatch(shapes(state), shapes(model.state_dict()))
         if problem:
             raise WeightsError(
-                f"{folder} holds no weights of {config['model']} with {len(config['classes'])} classes: {problem}; "
-                f"take {CONFIG} and {WEIGHTS} from the same save"
+                f"the weights in {folder} are not those of {config['model']} with {len(config['classes'])} classes: "
+                f"{problem}; use {CONFIG} and {WEIGHTS} from the same save"
             )
         broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
         if broken:
             raise WeightsError(
                 f"{folder / WEIGHTS} holds NaN or infinity in {len(broken)} of its {len(state)} tensors, first in "
-                f"{broken[0]}: the training went wrong; train again with a lower rate, and save again"
+                f"{broken[0]}: the training diverged; train again with a lower learning rate, and save again"
             )
         model.load_state_dict(state)
         return cls(model, config["classes"], config["preprocessing"])
 
     def export_onnx(self, path: str | Path) -> float:
-        """Writes an ONNX file and gives the largest difference that a logit had in ONNX Runtime, at most 1e-4.
+        """Writes an ONNX file; returns the largest difference between its logits and the model's, at most 1e-4.
 
-        The difference is a fraction of the largest logit, or of 1 where all logits are smaller. Input "pictures" (any
-        batch, 3, H, W), preprocessed; output "logits" (batch, classes). Class names and preprocessing are in the file's
+        The difference is relative to the largest logit, or to 1 if all logits are smaller. Input "pictures" (any batch,
+        3, H, W), preprocessed; output "logits" (batch, classes). Class names and preprocessing are in the file's
         metadata, as JSON. Raises ModelError if the outputs are not equal.
         """
         metadata = {"classes": self.classes, "preprocessing": asdict(self.preprocessing)}
@@ -167,21 +167,21 @@ class Predictor:
 
 
 def check_classes(classes: Any) -> tuple[str, ...]:
-    """The class names as a tuple; ModelError unless they are two texts or more, none empty, no two alike."""
+    """The class names as a tuple; ModelError unless they are two or more strings, none empty, no two equal."""
     names = tuple(classes) if isinstance(classes, (list, tuple)) else ()
     if len(names) < 2 or not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
-        raise ModelError(f"class names are two texts or more, each given once, not {classes!r:.200}")
+        raise ModelError(f"class names are two or more different strings, not {classes!r:.200}")
     return names
 
 
 def fresh_model(name: str, num_classes: int) -> nn.Module:
-    """The architecture under a head of that many classes, with random weights; global generators stay as they were."""
+    """The architecture with a head for that many classes and random weights; global generators are restored."""
     with torch.random.fork_rng(devices=[]):
         return load_backbone(name, weights=None, num_classes=num_classes)
 
 
 def as_picture(picture: Any) -> Image.Image:
-    """The picture as upright RGB, from a path, an open file or a PIL picture."""
+    """The picture as RGB, upright, from a path, an open file or a PIL picture."""
     if isinstance(picture, Image.Image):
         return to_rgb(ImageOps.exif_transpose(picture))
     if isinstance(picture, (str, Path)) or hasattr(picture, "read"):
@@ -201,7 +201,7 @@ def read_config(path: Path) -> dict[str, Any]:
         config["classes"] = check_classes(config["classes"])
         config["preprocessing"] = read_preprocessing(config["preprocessing"])
         if not isinstance(config["model"], str) or not isinstance(config["sha256"], str):
-            raise ValueError("model and sha256 are texts")
+            raise ValueError("model and sha256 must be strings")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ModelError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise WeightsCorrupt(
@@ -211,7 +211,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_preprocessing(numbers: Any) -> Preprocessing:
-    """The checked `Preprocessing` in what JSON holds of one. Raises ValueError, TypeError or AttributeError."""
+    """The checked `Preprocessing` from its JSON form. Raises ValueError, TypeError or AttributeError."""
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()}
     return check_preprocessing(Preprocessing(**given))
 
@@ -223,7 +223,7 @@ def _parse(path: Path, content: bytes, expected: str) -> dict[str, torch.Tensor]
         state = parse_tensors(content)
     except SafetensorError as error:
         raise WeightsCorrupt(
-            f"{path} is cut off or no safetensors file ({error}); nothing in it was run; {advice}"
+            f"{path} is truncated or not a safetensors file ({error}); nothing in it was run; {advice}"
         ) from error
     if found != expected:
         raise WeightsCorrupt(f"{path} has sha256 {found[:8]}…, not {expected[:8]}… as {CONFIG} says; {advice}")

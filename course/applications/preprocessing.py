@@ -1,4 +1,4 @@
-"""The preprocessing of a pretrained model as plain numbers, to be written down beside its weights."""
+"""The preprocessing of a pretrained model as plain numbers, to be saved with its weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from course.errors import ModelError
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What is done to a picture before the model sees it, as plain numbers: resize, cut the middle out, normalise.
+    """What is done to a picture before the model sees it, as plain numbers: resize, centre crop, normalise.
 
     `resize` is the new length of the shorter side, or (height, width); `crop` is (height, width); `mean` and `std`
     are those of red, green and blue, for values in [0, 1].
@@ -39,7 +39,7 @@ class Preprocessing:
     def of(cls, transform: Any) -> Preprocessing:
         """The numbers of a transform that `image_transform` made, or of a Compose of the same four steps.
 
-        Raises ModelError for any other: what a function does cannot be written down as plain data.
+        Raises ModelError for any other transform: arbitrary code cannot be saved as plain data.
         """
         if isinstance(transform, cls):
             return transform
@@ -63,7 +63,7 @@ class Preprocessing:
 
 
 def check_preprocessing(numbers: Preprocessing) -> Preprocessing:
-    """The numbers themselves; ValueError if no picture can be prepared with them."""
+    """The numbers themselves; ValueError if no picture can be preprocessed with them."""
     for sizes, lengths in ((numbers.resize, (1, 2)), (numbers.crop, (2,))):
         if len(sizes) not in lengths or not all(type(size) is int and 1 <= size <= 4096 for size in sizes):
             raise ValueError(f"the sizes {sizes!r:.100} are not whole numbers of pixels up to 4096")

@@ -16,7 +16,7 @@ from course.models.factory import build_model
 from course.models.freezing import evaluating, freeze, unfreeze
 from course.models.heads import replace_head
 from course.models.parameter_groups import stages
-from course.notebook.progress_bars import bar
+from course.notebook.progress_bars import progress_bar
 
 STRIDES = (8, 16)
 
@@ -164,7 +164,7 @@ class FeatureMaps(Dataset):
         batches: list[dict[str, torch.Tensor]] = []
         masks: list[torch.Tensor] = []
         with evaluating(backbone), torch.inference_mode():
-            for x, y in bar(DataLoader(dataset, batch_size), "feature maps"):
+            for x, y in progress_bar(DataLoader(dataset, batch_size), "feature maps"):
                 x = x.to(device, memory_format=torch.channels_last)
                 batches.append({name: maps.float().cpu() for name, maps in backbone(x).items()})
                 masks.append(y)

@@ -1,4 +1,4 @@
-"""Named entities as spans: tags on tokens, spans out of tags, F1 over whole spans, and text with its spans coloured."""
+"""Named entities as spans: labels for tokens, spans from tags, F1 over spans, and text with coloured entities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IGNORE_INDEX = -100  # cross-entropy's default: no loss at this position
 
 
 class Span(NamedTuple):
-    """Words `start` up to, not including, `stop`, of the kind "PER", "ORG", ..."""
+    """The words from `start` up to, not including, `stop`; `kind` is "PER", "ORG", ..."""
 
     start: int
     stop: int
@@ -20,9 +20,9 @@ class Span(NamedTuple):
 
 
 def align_labels(word_ids: Sequence[int | None], tags: Sequence[int]) -> list[int]:
-    """One label a token from one tag a word: the tag at a word's first token, -100 at its further and special tokens.
+    """One label per token from one tag per word: the tag at a word's first token, -100 at all other tokens.
 
-    `word_ids` holds each token's word, or None for a special token, as a transformers tokenizer gives it.
+    `word_ids` holds the index of each token's word, or None for a special token, as transformers' tokenizers give it.
     """
     before = [None, *word_ids]
     return [
@@ -34,35 +34,36 @@ def align_labels(word_ids: Sequence[int | None], tags: Sequence[int]) -> list[in
 def find_spans(tags: Sequence[str]) -> list[Span]:
     """The entities of one sentence, from its tags ("O", "B-PER", "I-PER", ...).
 
-    A span begins at a B, or at an I that continues nothing of its kind (as conlleval reads it), and goes on over the
+    A span begins at a B, or at an I that continues no span of its kind (as conlleval reads it), and continues over the
     I tags of its kind.
     """
     spans: list[Span] = []
-    for place, tag in enumerate(tags):
-        position, _, kind = tag.partition("-")
-        if position == "O":
+    for position, tag in enumerate(tags):
+        prefix, _, kind = tag.partition("-")
+        if prefix == "O":
             continue
         last = spans[-1] if spans else None
-        if position == "I" and last and last.stop == place and last.kind == kind:
-            spans[-1] = last._replace(stop=place + 1)
+        if prefix == "I" and last and last.stop == position and last.kind == kind:
+            spans[-1] = last._replace(stop=position + 1)
         else:
-            spans.append(Span(place, place + 1, kind))
+            spans.append(Span(position, position + 1, kind))
     return spans
 
 
 def entity_f1(predicted: Sequence[Sequence[str]], gold: Sequence[Sequence[str]]) -> float:
-    """F1 over the spans of all sentences, in [0, 1]: right is a span whose start, end and kind are all right.
+    """F1 over the spans of all sentences, in [0, 1]; a span is correct if its start, its end and its kind are.
 
-    Each sentence is a list of tags. 2 right / (spans predicted + spans in gold), as in CoNLL-2003; 0 if there is
-    neither. Raises DataError where the lengths differ.
+    Each sentence is a list of tags. F1 = 2 * correct / (predicted spans + gold spans), as in CoNLL-2003; 0 if there are
+    no spans. Raises DataError if the lengths differ.
     """
     if [len(tags) for tags in predicted] != [len(tags) for tags in gold]:
-        raise DataError("predicted and gold tags differ in length; give one tag a word for the same sentences")
-    right = found = wanted = 0
-    for tags, truth in zip(predicted, gold, strict=True):
-        mine, true = set(find_spans(tags)), set(find_spans(truth))
-        right, found, wanted = right + len(mine & true), found + len(mine), wanted + len(true)
-    return 2 * right / (found + wanted) if found + wanted else 0.0
+        raise DataError("predicted and gold tags differ in length; give one tag per word for the same sentences")
+    correct = total = 0
+    for tags, gold_tags in zip(predicted, gold, strict=True):
+        predicted_spans, gold_spans = set(find_spans(tags)), set(find_spans(gold_tags))
+        correct += len(predicted_spans & gold_spans)
+        total += len(predicted_spans) + len(gold_spans)
+    return 2 * correct / total if total else 0.0
 
 
 class MarkedText:
@@ -96,10 +97,10 @@ def _in_brackets(text: str, kind: str | None) -> str:
 
 
 def _marked(words: list[str], spans: list[Span], mark: Callable[[str, str | None], str]) -> list[str]:
-    """The words outside and the spans, in order, each as `mark` shows it."""
-    parts, place = [], 0
+    """The words outside any span, and the spans, in order, each formatted by `mark`."""
+    parts, position = [], 0
     for span in spans:
-        parts += [mark(word, None) for word in words[place : span.start]]
+        parts += [mark(word, None) for word in words[position : span.start]]
         parts.append(mark(" ".join(words[span.start : span.stop]), span.kind))
-        place = span.stop
-    return parts + [mark(word, None) for word in words[place:]]
+        position = span.stop
+    return parts + [mark(word, None) for word in words[position:]]

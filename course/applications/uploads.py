@@ -1,4 +1,4 @@
-"""A picture of your own, uploaded or taken by the camera, and what a predictor makes of it."""
+"""A picture of your own, uploaded or taken with the camera, and what a predictor predicts for it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from course.legible import one_line
 from course.notebook.questions import NEUTRAL, WRONG, callout, show_widget
 from course.runtime import can_answer, environment
 
-SHOWN = 5  # classes with a bar each
-THUMBNAIL = 224  # pixels
+SHOWN_CLASSES = 5  # the most likely ones, with a bar each
+THUMBNAIL_SIZE = 224  # pixels
 STATIC = "Run this cell in Jupyter or Colab to upload a picture, or to take one with the camera."
 PHONES = "On a phone or a tablet the button offers the camera too. With a laptop's, take a picture and upload its file."
 COLAB = "For the camera, run <code>try_out(predictor, camera=True)</code> in a cell of its own."
@@ -45,11 +45,11 @@ _CAMERA = """(async () => {
 
 
 def try_out(predictor: Predictor, *, camera: bool = False) -> None:
-    """Show a button for uploading a picture, and below it what the predictor says: the label, and a bar a class.
+    """Show a button for uploading a picture, and below it the prediction: the label, and one bar per class.
 
-    With `camera`, Colab asks for a picture of the camera at once. Elsewhere the button is the way: a phone or a tablet
+    With `camera`, Colab asks for a picture from the camera at once. Elsewhere, use the button: a phone or a tablet
     offers its camera there. Pictures stay in this kernel's memory. When nobody watches (see `runtime.is_live`), one
-    line says what would be here.
+    line says what would be shown.
     """
     if not can_answer():
         print(STATIC)
@@ -60,7 +60,7 @@ def try_out(predictor: Predictor, *, camera: bool = False) -> None:
 
 
 def upload_box(predictor: Predictor) -> Any:
-    """The button, with room for the answer below."""
+    """The button, with the prediction below."""
     import ipywidgets
 
     upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Upload a picture")
@@ -78,7 +78,7 @@ def upload_box(predictor: Predictor) -> Any:
 
 
 def describe_camera(predictor: Predictor) -> str:
-    """HTML: what the predictor says of a picture that Colab's camera takes now."""
+    """HTML: the prediction for a picture that Colab's camera takes now."""
     try:
         return describe(predictor, "the camera's picture", take_picture())
     except CourseError as error:
@@ -86,8 +86,8 @@ def describe_camera(predictor: Predictor) -> str:
 
 
 def take_picture() -> bytes:
-    """The bytes of a JPEG file from the camera, in Colab alone; CourseError without a camera or the permission."""
-    from google.colab import output  # there in Colab, and nowhere else
+    """The bytes of a JPEG file from the camera, in Colab only; CourseError without a camera or permission."""
+    from google.colab import output  # installed in Colab only
 
     address = str(output.eval_js(_CAMERA))
     if not address.startswith("data:image/jpeg;base64,"):
@@ -98,7 +98,7 @@ def take_picture() -> bytes:
 def read_uploads(value: Any) -> list[tuple[str, bytes]]:
     """(name, content) of each uploaded file, from the `.value` of an ipywidgets FileUpload.
 
-    ipywidgets 7 gives a dict, name -> {"metadata": {...}, "content": bytes}; ipywidgets 8 a tuple of dicts with "name"
+    ipywidgets 7 has a dict, name -> {"metadata": {...}, "content": bytes}; ipywidgets 8 a tuple of dicts with "name"
     and "content", which is a memoryview.
     """
     if isinstance(value, dict):
@@ -107,7 +107,7 @@ def read_uploads(value: Any) -> list[tuple[str, bytes]]:
 
 
 def describe(predictor: Predictor, name: str, content: bytes) -> str:
-    """HTML: the picture, its label and a bar a class; or in plain words why it can't be read."""
+    """HTML: the picture, its label and one bar per class; or the reason why it can't be read."""
     name = one_line(name)
     try:
         picture = open_picture(io.BytesIO(content))
@@ -119,8 +119,8 @@ def describe(predictor: Predictor, name: str, content: bytes) -> str:
 
 
 def bars(probabilities: dict[str, float]) -> str:
-    """The most likely classes as HTML, each with its probability in words and as a bar."""
-    likely = sorted(probabilities, key=lambda name: -probabilities[name])[:SHOWN]
+    """The most likely classes as HTML, each with its probability as a number and as a bar."""
+    likely = sorted(probabilities, key=lambda name: -probabilities[name])[:SHOWN_CLASSES]
     rows = [f"<b>{html.escape(likely[0])}</b>"]
     for name in likely:
         percent = 100 * probabilities[name]
@@ -142,7 +142,7 @@ def _show_html(page: str) -> None:
 
 def _thumbnail(picture: Image.Image, name: str) -> str:
     small = picture.copy()
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    small.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=85)
     data = base64.b64encode(buffer.getvalue()).decode()

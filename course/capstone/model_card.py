@@ -1,4 +1,4 @@
-"""The model card of a hand-in: Markdown with five sections that its author must fill in. Text alone, shown escaped.
+"""The model card of a hand-in: Markdown with five sections that its author must fill in; it is displayed escaped.
 
 After Mitchell et al. 2019, "Model Cards for Model Reporting".
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 MAX_CARD = 64 * 2**10  # bytes
-LEAST = 30  # characters of a section that says something
+MIN_SECTION_LENGTH = 30  # characters
 TITLES = {
     "purpose": "What it is for",
     "data": "What it was trained on",
@@ -22,9 +22,9 @@ TITLES = {
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a reader must know before using a model, a few sentences each: `TITLES` says what each field answers.
+    """What a reader must know before using a model, a few sentences each; `TITLES` has the headings.
 
-    `results` holds a figure that was measured, with its interval; `limits` the pictures that the model gets wrong.
+    `results` contains a measured figure with its interval; `limits` the pictures that the model gets wrong.
     """
 
     purpose: str = ""
@@ -34,21 +34,23 @@ class ModelCard:
     licences: str = ""
 
     def gaps(self) -> list[str]:
-        """A line for each section that says too little; none for a complete card."""
+        """One line for each section that is too short; none for a complete card."""
         texts = {name: " ".join(text.split()) for name, text in asdict(self).items()}
         lines = [
-            f'"{TITLES[name]}" has {len(text)} characters; write a sentence or two, {LEAST} characters at least'
+            f'"{TITLES[name]}" has {len(text)} characters; write a sentence or two, {MIN_SECTION_LENGTH} at least'
             for name, text in texts.items()
-            if len(text) < LEAST
+            if len(text) < MIN_SECTION_LENGTH
         ]
         if not lines and len(set(texts.values())) < len(texts):
-            lines.append("several sections hold the same text; each answers a question of its own")
+            lines.append("several sections have the same text; each answers another question")
         if not lines and not re.search(r"\d", texts["results"]):
-            lines.append(f'"{TITLES["results"]}" holds no figure; write the accuracy that you measured, and on what')
+            lines.append(
+                f'"{TITLES["results"]}" contains no figure; write the accuracy that you measured, and on which data'
+            )
         return lines
 
     def markdown(self, title: str, facts: Mapping[str, str]) -> str:
-        """The card as a file's text; `facts` are lines that no author has to write, such as the architecture."""
+        """The card as the text of a file; `facts` are lines that are generated, such as the architecture."""
         lines = [f"# {title}", "", *(f"- {name}: {fact}" for name, fact in facts.items()), ""]
         for name, text in asdict(self).items():
             lines += [f"## {TITLES[name]}", "", text.strip(), ""]
@@ -56,17 +58,17 @@ class ModelCard:
 
 
 def read_card(text: str) -> ModelCard:
-    """The sections of a card, whatever else it holds; those that are not there are empty."""
-    names = {_plain(title): name for name, title in TITLES.items()}
+    """The sections of a card, whatever else it contains; missing ones are empty."""
+    names = {_normalised(title): name for name, title in TITLES.items()}
     found: dict[str, list[str]] = {field.name: [] for field in fields(ModelCard)}
     section: list[str] | None = None
     for line in text.splitlines():
         if line.startswith("#"):
-            section = found.get(names.get(_plain(line), ""))
+            section = found.get(names.get(_normalised(line), ""))
         elif section is not None:
             section.append(line)
     return ModelCard(**{name: "\n".join(lines).strip() for name, lines in found.items()})
 
 
-def _plain(title: str) -> str:
+def _normalised(title: str) -> str:
     return " ".join(title.strip("# :*_\t").lower().split())

@@ -1,8 +1,8 @@
 """The command `course`: each subcommand calls one function of the package and prints what comes back.
 
-app        the command itself, its error handling, and the list of its subcommands
+app        the command itself: its subcommands and its error handling
 lab        course lab: open the learner's own notebooks
-doctor     course doctor: print what `diagnosis` found
+doctor     course doctor: print the findings of `diagnosis`
 diagnosis  what this machine has, what is wrong with it, and the command that fixes it
 learning   course check, course progress
 building   course build, for authors

@@ -34,7 +34,7 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """The entry point: an error of the course is one message on stderr and exit code 2, never a traceback."""
+    """The entry point: an error of the course is a message on stderr and exit code 2, not a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a Windows console may lack ✓

@@ -8,12 +8,14 @@ import typer
 
 
 def build(
-    names: Annotated[list[str] | None, typer.Argument(help="Notebooks, say 02; all of them by default.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Notebooks, for example 02; all of them by default.")
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Run nothing; name what is out of date (exit code 1).")
+        bool, typer.Option("--check", help="Run nothing; list what is out of date (exit code 1).")
     ] = False,
 ) -> None:
-    """For authors: make notebooks/ from solutions/, run both, and store their outputs."""
+    """For authors: build notebooks/ from solutions/, run both, and store their outputs."""
     from course import authoring
 
     if not check:

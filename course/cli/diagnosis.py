@@ -1,4 +1,4 @@
-"""What this machine has, what is wrong with it, and the command that mends it: `course doctor`."""
+"""What this machine has, what is wrong with it, and the command that fixes it: `course doctor`."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ from course.runtime import choose_device, choose_precision, home
 COURSE = Path(course.__file__).parent
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 DISTRIBUTION = "pretrained-course"
-SHOWN = ("torch", "torchvision", "timm", "transformers", "ipywidgets", "jupyterlab")
+ALWAYS_SHOWN = ("torch", "torchvision", "timm", "transformers", "ipywidgets", "jupyterlab")
 HUBS = ("huggingface.co", "download.pytorch.org")
 NETWORK_TIMEOUT_S = 3.0
 NEWEST_PYTHON = (3, 13)
-# The quick profile keeps about 200 MB of features and weights; pip's own packages are there already.
 _CONTAINER = "course doctor --print-dockerfile > Dockerfile"
-DISK_ENOUGH_MIB, DISK_LEAST_MIB = 2048, 200
+# The quick profile stores about 200 MB of features and weights, besides the installed packages.
+DISK_ENOUGH_MIB, DISK_MIN_MIB = 2048, 200
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `status` is "ok", "warning" (the quick profile runs) or "problem" (it doesn't)."""
+    """The result of one check. `status` is "ok", "warning" (the quick profile runs) or "problem" (it doesn't)."""
 
     name: str
     status: str
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def diagnose() -> list[Finding]:
-    """Everything `course doctor` looks at, in the order it is shown. Whatever is broken is found, never raised."""
-    looks: tuple[Callable[[], Iterator[Finding]], ...] = (
+    """The findings of `course doctor`, in the order they are shown. A failing check is a finding, not an exception."""
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _python, _packages, _torch, _gpu, _weights, _kernel, _disk, _network, _full_profile, _sandbox,
     )  # fmt: skip
-    return [finding for look in looks for finding in look()]
+    return [finding for check in checks for finding in check()]
 
 
 def as_json(findings: list[Finding]) -> str:
-    """The findings as a JSON list, to be attached to a question for help."""
+    """The findings as a JSON list, to attach to a bug report or a question."""
     return json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False)
 
 
@@ -69,7 +69,7 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """The packages everybody asks about, and any other that is missing or too old."""
+    """The most important packages, and any other that is missing or too old."""
     from packaging.requirements import Requirement
 
     try:
@@ -82,30 +82,30 @@ def _packages() -> Iterator[Finding]:
             f"at {COURSE}, not installed",
             f"{_python_name()} -m pip install -e .",
         )
-        wanted = [Requirement(name) for name in SHOWN]
+        wanted = [Requirement(name) for name in ALWAYS_SHOWN]
     for requirement in wanted:
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
-        mend = f'{_python_name()} -m pip install "{requirement}"'
+        fix = f'{_python_name()} -m pip install "{requirement}"'
         try:
             version = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
-            yield Finding(requirement.name, PROBLEM, "not installed", mend)
+            yield Finding(requirement.name, PROBLEM, "not installed", fix)
             continue
         if not requirement.specifier.contains(version, prereleases=True):
-            yield Finding(requirement.name, PROBLEM, f"{version}, but the course needs {requirement.specifier}", mend)
-        elif requirement.name in SHOWN:
+            yield Finding(requirement.name, PROBLEM, f"{version}, but the course needs {requirement.specifier}", fix)
+        elif requirement.name in ALWAYS_SHOWN:
             yield Finding(requirement.name, OK, version)
 
 
 def _torch() -> Iterator[Finding]:
-    """torch and torchvision are not only installed: they load, together."""
+    """Whether torch and torchvision, which are installed, can be imported together."""
     for name in ("torch", "torchvision"):
         try:
             importlib.import_module(name)
         except Exception as error:  # a broken binary raises ImportError, OSError or RuntimeError
-            mend = f"{_python_name()} -m pip install --force-reinstall torch torchvision"
-            yield Finding(f"import {name}", PROBLEM, f"{type(error).__name__}: {error}", mend)
+            fix = f"{_python_name()} -m pip install --force-reinstall torch torchvision"
+            yield Finding(f"import {name}", PROBLEM, f"{type(error).__name__}: {error}", fix)
             return
 
 
@@ -116,17 +116,17 @@ def _gpu() -> Iterator[Finding]:
         device, why = choose_device()
         precision, _ = choose_precision(device)
         free, total = torch.cuda.mem_get_info() if device == "cuda" else (0, 0)
-    except Exception as error:  # torch that doesn't load is reported above; a driver may fail in any way
-        yield Finding("gpu", WARNING, f"cannot be asked: {error}", "nvidia-smi")
+    except Exception as error:  # a broken torch is reported above; a driver may fail in any way
+        yield Finding("gpu", WARNING, f"cannot be queried: {error}", "nvidia-smi")
         return
     if device == "cuda":
         memory = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
         yield Finding("gpu", OK, f"{why}, {memory}, trains in {precision}")
     elif device == "cpu" and shutil.which("nvidia-smi"):
         build = torch.version.cuda
-        found = f"there is nvidia-smi, but torch {torch.__version__} finds no GPU"
-        mend = "nvidia-smi" if build else "follow https://pytorch.org/get-started/locally for a CUDA build of torch"
-        yield Finding("gpu", WARNING, found, mend)
+        found = f"nvidia-smi is installed, but torch {torch.__version__} finds no GPU"
+        fix = "nvidia-smi" if build else "follow https://pytorch.org/get-started/locally for a CUDA build of torch"
+        yield Finding("gpu", WARNING, found, fix)
     else:
         yield Finding("gpu", OK, f"{why}: {device}, which the quick profile is made for")
 
@@ -134,8 +134,8 @@ def _gpu() -> Iterator[Finding]:
 def _weights() -> Iterator[Finding]:
     try:
         from course.models import weights
-    except Exception as error:  # torch does not load
-        yield Finding("weights", PROBLEM, f"cannot be read without torch ({type(error).__name__})")
+    except Exception as error:  # torch cannot be imported
+        yield Finding("weights", PROBLEM, f"cannot be checked without torch ({type(error).__name__})")
         return
     for name, bundled in weights.BUNDLED.items():
         try:
@@ -147,23 +147,23 @@ def _weights() -> Iterator[Finding]:
 
 
 def _kernel() -> Iterator[Finding]:
-    """The kernel `python3`, which every notebook names, must be the Python that has the course."""
+    """Whether the kernel `python3`, which every notebook names, is the Python that has the course."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     install = f"{_python_name()} -m ipykernel install --sys-prefix"
     try:
         spec = KernelSpecManager().get_kernel_spec("python3")
     except NoSuchKernel:
-        yield Finding("kernel python3", PROBLEM, "there is none", install)
+        yield Finding("kernel python3", PROBLEM, "not installed", install)
         return
     program = spec.argv[0]
-    # Jupyter itself replaces a bare name by the Python that it runs in.
-    bare = program in ("python", "python3", f"python3.{sys.version_info[1]}")
-    if bare or Path(program).absolute().parent == Path(sys.executable).absolute().parent:
+    # Jupyter itself replaces a bare name with the Python that it runs in.
+    is_bare_name = program in ("python", "python3", f"python3.{sys.version_info[1]}")
+    if is_bare_name or Path(program).absolute().parent == Path(sys.executable).absolute().parent:
         yield Finding("kernel python3", OK, sys.executable)
         return
-    mend = f"{_python_name()} -m jupyter kernelspec remove -f python3 && {install}"
-    yield Finding("kernel python3", PROBLEM, f"{spec.resource_dir} starts {program}, not {sys.executable}", mend)
+    fix = f"{_python_name()} -m jupyter kernelspec remove -f python3 && {install}"
+    yield Finding("kernel python3", PROBLEM, f"{spec.resource_dir} starts {program}, not {sys.executable}", fix)
 
 
 def _disk() -> Iterator[Finding]:
@@ -175,67 +175,73 @@ def _disk() -> Iterator[Finding]:
             file.write(b"x" * 4096)
         free_mib = shutil.disk_usage(folder).free // 2**20
     except OSError as error:
-        found = f"{folder} cannot be written ({error.strerror}): features and progress are not kept"
+        found = f"{folder} cannot be written ({error.strerror}): features and progress are not saved"
         yield Finding("disk", WARNING, found, elsewhere)
         return
     found = f"{free_mib / 1024:.1f} GiB free in {folder}"
-    if free_mib < DISK_LEAST_MIB:
+    if free_mib < DISK_MIN_MIB:
         yield Finding("disk", PROBLEM, found, elsewhere)
     elif free_mib < DISK_ENOUGH_MIB:
-        yield Finding("disk", WARNING, f"{found}, little for the full profile", elsewhere)
+        yield Finding("disk", WARNING, f"{found}, not much for the full profile", elsewhere)
     else:
         yield Finding("disk", OK, found)
 
 
 def _network() -> Iterator[Finding]:
-    """Whether the hubs answer, through a proxy if one is set. Only the full profile needs them."""
+    """Whether the hubs can be reached, through a proxy if one is set. Only the full profile needs them."""
     proxy = getproxies().get("https")
     address = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}") if proxy else None
-    places = [(address.hostname or "", address.port or 3128)] if address else [(hub, 443) for hub in HUBS]
-    reached = downloads.reachable_hosts(places, NETWORK_TIMEOUT_S)
-    silent = [host for host, _ in places if host not in reached]
-    names = ", ".join(host for host, _ in places)
-    if not silent:
-        yield Finding("network", OK, f"{'the proxy ' if proxy else ''}{names} answers")
+    hosts = [(address.hostname or "", address.port or 3128)] if address else [(hub, 443) for hub in HUBS]
+    reachable = downloads.reachable_hosts(hosts, NETWORK_TIMEOUT_S)
+    unreachable = [host for host, _ in hosts if host not in reachable]
+    names = ", ".join(host for host, _ in hosts)
+    if not unreachable:
+        yield Finding("network", OK, f"{'the proxy ' if proxy else ''}{names} can be reached")
     else:
-        found = f"{', '.join(silent)} cannot be reached; the quick profile needs no network, the full one does"
-        mend = 'write PROFILE = "quick" into the first code cell of a notebook'
-        yield Finding("network", WARNING, found, mend)
+        found = f"{', '.join(unreachable)} cannot be reached; the quick profile needs no network, the full one does"
+        fix = 'write PROFILE = "quick" into the first code cell of a notebook'
+        yield Finding("network", WARNING, found, fix)
 
 
 def _full_profile() -> Iterator[Finding]:
-    """What of the full profile's downloads is there. Nobody needs them for the quick one."""
+    """How many of the full profile's downloads are there. The quick profile needs none."""
     try:
         from course.zoo import full_profile
 
-        with redirect_stdout(io.StringIO()):  # what says which copy is damaged is no JSON
+        with redirect_stdout(io.StringIO()):  # a line about a damaged copy would break the JSON
             missing = [item for item in full_profile.DOWNLOADS if not item.is_there()]
-    except Exception as error:  # torch that doesn't load is reported above; COURSE_DATA may be no folder
+    except Exception as error:  # a broken torch is reported above; COURSE_DATA may not be a folder
         yield Finding("full profile", WARNING, f"{error}", "course fetch --list")
         return
     if not missing:
-        yield Finding("full profile", OK, "all that it needs was fetched")
+        yield Finding("full profile", OK, "everything is downloaded")
         return
     size = sum(item.megabytes for item in missing)
     found = f"{len(missing)} of {len(full_profile.DOWNLOADS)} downloads missing ({size:,.0f} MB)"
     if full_profile.marker_path().exists():
         names = ", ".join(item.name for item in missing)
         found = (
-            f"{found}: {names}, though it was fetched once; notebooks will fetch it again, or stop without a network"
+            f"{found}: {names}, though they were downloaded before; notebooks will download them again, or stop "
+            "without a network"
         )
         yield Finding("full profile", WARNING, found, "course fetch --profile full")
     else:
-        yield Finding("full profile", OK, f"{found}; only the full one needs them: course fetch --profile full")
+        yield Finding("full profile", OK, f"{found}; only the full profile needs them: course fetch --profile full")
 
 
 def _sandbox() -> Iterator[Finding]:
-    """Whether answers of others could be run safely. Only graders need it."""
+    """Whether submissions can be run safely. Only instructors need it."""
     if sys.platform != "linux":
-        yield Finding("sandbox", WARNING, "only graders need one, and it needs Linux")
+        yield Finding("sandbox", WARNING, "only instructors need it, and it needs Linux")
         return
     program = shutil.which("bwrap")
     if program is None:
-        yield Finding("sandbox", WARNING, "no bubblewrap; only graders need it", "sudo apt-get install bubblewrap")
+        yield Finding(
+            "sandbox",
+            WARNING,
+            "bubblewrap is not installed; only instructors need it",
+            "sudo apt-get install bubblewrap",
+        )
         return
     command = [program, "--unshare-all", "--ro-bind", "/", "/", "true"]
     try:
@@ -244,25 +250,27 @@ def _sandbox() -> Iterator[Finding]:
     except (OSError, subprocess.TimeoutExpired) as error:
         failure = str(error)
     if failure:
-        found = f"bubblewrap may not make namespaces ({failure.splitlines()[-1]}); only graders need it"
+        found = f"bubblewrap may not create namespaces ({failure.splitlines()[-1]}); only instructors need it"
         yield Finding("sandbox", WARNING, found, "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
     else:
-        yield _proved(program)
+        yield _self_test(program)
 
 
-def _proved(program: str) -> Finding:
-    """Whether answers that attack the sandbox get anywhere."""
+def _self_test(program: str) -> Finding:
+    """Whether known attacks on the sandbox fail."""
     try:
         from course.grading.sandbox.self_test import breaches
 
         found = breaches()
-    except Exception as error:  # torch that doesn't load is reported above
-        return Finding("sandbox", WARNING, f"{program} runs, but {error}; only graders need it", _CONTAINER)
+    except Exception as error:  # a broken torch is reported above
+        return Finding("sandbox", WARNING, f"{program} runs, but {error}; only instructors need it", _CONTAINER)
     if found:
-        return Finding("sandbox", PROBLEM, f"an answer could {', '.join(found)}: grade nothing here", _CONTAINER)
-    return Finding("sandbox", OK, f"{program} runs, and the attacks on it got nowhere")
+        return Finding(
+            "sandbox", PROBLEM, f"an answer could {', '.join(found)}: don't grade on this machine", _CONTAINER
+        )
+    return Finding("sandbox", OK, f"{program} runs, and known attacks on it fail")
 
 
 def _python_name() -> str:
-    """This Python, as it is to be typed: `python` alone would be another one where no environment is active."""
+    """This Python as a command: plain `python` may be another one if no environment is active."""
     return "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)

@@ -1,4 +1,4 @@
-"""The command `course doctor`: what this machine has, and what fixes what is wrong with it."""
+"""The command `course doctor`: what this machine has, and the commands that fix its problems."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ COLOURS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗"
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, for a program or a bug report.")] = False,
     print_dockerfile: Annotated[
-        bool, typer.Option("--print-dockerfile", help="Print a container to grade in, where there is no sandbox.")
+        bool, typer.Option("--print-dockerfile", help="Print a Dockerfile for grading where there is no sandbox.")
     ] = False,
 ) -> None:
-    """Look at this machine, and say for each problem which command mends it. Exit code 1: something is broken."""
+    """Check this machine, and print for each problem the command that fixes it. Exit code 1: there is a problem."""
     from course.cli import diagnosis
 
     if print_dockerfile:
@@ -34,6 +34,6 @@ def doctor(
         for finding in findings:
             sign, colour = COLOURS[finding.status]
             console.print(Text.assemble((sign, colour), f" {finding.name:{width}}  {finding.found}"))
-            if finding.mend and finding.status != "ok":
-                console.print(Text.assemble(" " * (width + 4), "mend it: ", (finding.mend, "bold")))
+            if finding.fix and finding.status != "ok":
+                console.print(Text.assemble(" " * (width + 4), "to fix it: ", (finding.fix, "bold")))
     raise typer.Exit(int(any(finding.status == "problem" for finding in findings)))

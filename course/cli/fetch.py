@@ -1,4 +1,4 @@
-"""The command `course fetch`: what the full profile needs, downloaded before the lesson."""
+"""The command `course fetch`: downloads for the full profile, before the lesson."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ PROFILES = ("quick", "full")
 
 
 def fetch(
-    profile: Annotated[str, typer.Option(help="The profile to get ready for; quick needs no download.")] = "full",
+    profile: Annotated[str, typer.Option(help="The profile to prepare for; quick needs no download.")] = "full",
     only: Annotated[list[str] | None, typer.Option(help="A name that --list shows; may be repeated.")] = None,
     show: Annotated[
-        bool, typer.Option("--list", help="Fetch nothing: show sizes, licences, and what is there.")
+        bool, typer.Option("--list", help="Download nothing: show sizes, licences, and what is there.")
     ] = False,
 ) -> None:
-    """Download what the full profile needs, before a lesson say. Exit code 1: something could not be fetched.
+    """Download what the full profile needs, for example before a lesson. Exit code 1: a download failed.
 
-    What was cut off goes on where it stopped. COURSE_DATA names a folder that has it all already, copied from another
-    machine's COURSE_HOME/data.
+    An interrupted download resumes where it stopped. COURSE_DATA may name a folder that has everything already, copied
+    from another machine's COURSE_HOME/data.
     """
     from course.data import downloads
     from course.zoo import full_profile
@@ -49,7 +49,7 @@ def fetch(
 
 
 def _table(items: list) -> Table:
-    """Names, sizes, licences and whether it is there, one row an item and one for the sum."""
+    """Names, sizes and licences, and whether each download is there; one row each, and one for the sum."""
     columns = ("name", "what", "from", "chapters", "licence", "MB", "there")
     table = Table(*columns, box=None, pad_edge=False, show_footer=True)
     table.columns[5].justify = "right"

@@ -19,35 +19,35 @@ PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def lab(context: typer.Context) -> None:
-    """Open your notebooks in JupyterLab: course lab [FOLDER] [JUPYTER OPTIONS], say --no-browser or --port 8890.
+    """Open your notebooks in JupyterLab: course lab [FOLDER] [JUPYTER OPTIONS], such as --no-browser or --port 8890.
 
-    They are copies in my-notebooks/, made the first time and never overwritten. FOLDER opens another folder, as it is.
+    They are copies in my-notebooks/, created the first time and never overwritten. FOLDER opens another folder instead.
     """
     options = list(context.args)
     folder = Path(options.pop(0)) if options and not options[0].startswith("-") else None
     notebook = first_notebook(find_notebooks(folder) if folder else own_notebooks())
-    # As the default address, not as a file to open: so the address printed for --no-browser leads there too.
+    # The default URL rather than a file to open: so the URL printed for --no-browser leads there too.
     opened = [f"--ServerApp.root_dir={notebook.parent}", f"--LabApp.default_url=/lab/tree/{quote(notebook.name)}"]
     command = [sys.executable, "-m", "jupyterlab", *opened, *options]
-    # A kernel `python3` that another Python left in the home folder must not hide this one's.
+    # A kernel `python3` that another Python installed in the home folder must not hide this one's.
     start(command, {"JUPYTER_PREFER_ENV_PATH": "1", **os.environ})
 
 
 def own_notebooks() -> Path:
-    """The folder with the learner's copies of the notebooks, said in one line; what is missing there is copied."""
+    """The folder with the learner's copies of the notebooks, printed in one line; missing copies are created."""
     from course.notebook import workspace
 
     folder, outdated = workspace.prepare(find_notebooks())
     print(f"your notebooks are in {folder}")
     for name in outdated:
-        print(f"{name} has changed since you began it; to have the new one, rename yours and run this command again")
+        print(f"{name} has changed since you began it; to get the new one, rename yours and run this command again")
     return folder
 
 
 def find_notebooks(folder: Path | None = None) -> Path:
     """The folder with the notebooks: the given one, ./notebooks, or the one beside the package in a clone.
 
-    Raises SetupError where none of them holds a notebook.
+    Raises SetupError if none of them contains a notebook.
     """
     beside = Path(course.__file__).resolve().parents[1] / "notebooks"
     places = [folder, folder / "notebooks"] if folder else [Path("notebooks"), beside]
@@ -59,13 +59,13 @@ def find_notebooks(folder: Path | None = None) -> Path:
 
 
 def first_notebook(folder: Path) -> Path:
-    """The notebook that the course begins with, else the first by name."""
+    """The notebook that the course begins with, or else the first by name."""
     first = folder / FIRST_NOTEBOOK
     return first if first.exists() else min(folder.glob("*.ipynb"))
 
 
 def start(command: list[str], environment: dict[str, str]) -> NoReturn:
-    """Go on as this command, so that Ctrl-C is answered by it alone."""
+    """Replace this process with the command, so that the command alone receives Ctrl-C."""
     if os.name == "posix":
         sys.stdout.flush()
         os.execve(command[0], command, environment)

@@ -9,9 +9,9 @@ import typer
 
 
 def check(
-    notebook: Annotated[Path, typer.Argument(help="A notebook with your answers, saved; or a capstone.safetensors.")],
+    notebook: Annotated[Path, typer.Argument(help="A saved notebook with your answers, or a capstone.safetensors.")],
 ) -> None:
-    """Check every exercise in a notebook of yours, or your capstone as the grader reads it.
+    """Check every exercise in one of your notebooks, or your capstone as the grader reads it.
 
     Exit code 1: an answer that you tried is not right yet, or the model card is not complete.
     """
@@ -24,7 +24,7 @@ def check(
         raise typer.Exit(int(bool(read.gaps)))
     from course.judging.answers import read_notebook
 
-    read_notebook(notebook)  # before torch is loaded, so that a wrong name is told at once
+    read_notebook(notebook)  # before torch is loaded, so that a wrong name is reported at once
     from course.judging import check_notebook
 
     results = check_notebook(notebook)
@@ -36,7 +36,7 @@ def check(
 
 
 def progress() -> None:
-    """Say how far you are and what to repeat today, from the record that this machine keeps for you alone."""
+    """Show how far you are and what to repeat today, from your own record on this machine."""
     from course.judging import progress as show_progress
 
     show_progress()

@@ -25,8 +25,8 @@ from urllib.request import Request, getproxies, proxy_bypass, urlopen
 from filelock import FileLock
 
 from course.errors import DownloadFailed, NoNetwork, SetupError
-from course.files import NO_ROOM, put
-from course.notebook.progress_bars import byte_bar
+from course.files import DISK_FULL_ERRORS, put
+from course.notebook.progress_bars import download_bar
 from course.runtime import home
 
 CONNECT_TIMEOUT_S, TIMEOUT_S = 4.0, 20.0  # for the connection; between two answers later on
@@ -161,7 +161,7 @@ def _request(url: str, part: Path) -> bool:
             _check_disk_space(part, (total or 0) - start)
             with (
                 part.open("ab" if start else "wb") as file,
-                byte_bar(total, start, Path(urlsplit(url).path).name) as bar,
+                download_bar(total, start, Path(urlsplit(url).path).name) as bar,
             ):
                 while chunk := answer.read(CHUNK):
                     file.write(chunk)

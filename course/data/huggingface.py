@@ -123,7 +123,7 @@ def fetch_snapshot(repository: Repository) -> Path:
     except HfHubHTTPError as error:
         raise DownloadFailed(f"{endpoint} refuses {name} ({first_line(error)}); {downloads.OFFLINE_HINT}") from error
     except OSError as error:
-        if error.errno in downloads.DISK_FULL_ERRORS | downloads.PERMISSION_ERRORS:
+        if error.errno in DISK_FULL_ERRORS | downloads.PERMISSION_ERRORS:
             raise downloads.cannot_store(cache, error) from error
         raise NoNetwork(f"{name} could not be fetched ({first_line(error)}); {downloads.OFFLINE_HINT}") from error
     raise DownloadFailed(

@@ -1,6 +1,6 @@
-"""Questions to a trained model.
+"""What a trained model has learned, and where it fails.
 
-attribution  where it looks: Grad-CAM, integrated gradients, occlusion, attention
-calibration  whether its probabilities mean what they say; temperature
-corruptions  pictures made worse by known degrees
+attribution  which pixels and words a prediction depends on: Grad-CAM, integrated gradients, occlusion, attention
+calibration  whether its probabilities can be trusted: reliability, calibration error, temperature
+corruptions  pictures with noise, blur, fog, low contrast or coarse pixels, at five severities
 """

@@ -16,17 +16,17 @@ Box = tuple[int, int, int, int]  # top, left, bottom, right in pixels; bottom an
 
 
 def grad_cam(model: nn.Module, layer: nn.Module, x: torch.Tensor, target: Any) -> torch.Tensor:
-    """How much each place of the layer's maps speaks for class `target`: (N, h, w), 0 where it does not.
+    """How strongly each position of the layer's feature maps supports class `target`: (N, h, w), 0 where it does not.
 
-    `x` is (N, 3, H, W); `target` is one class, or (N,) with one for each picture. The layer gives maps (N, C, h, w);
-    a map's weight is the mean gradient of the target's logit on it. Runs in eval mode; modes, gradients and hooks are
-    as before afterwards. Raises ModelError if the layer did not run or gives no maps.
+    `x` is (N, 3, H, W); `target` is one class, or (N,) with one for each picture. The layer's output is (N, C, h, w); a
+    channel's weight is the mean gradient of the target's logit with respect to it. Runs in eval mode; modes, gradients
+    and hooks are restored. Raises ModelError if the layer did not run or its output has another shape.
     Selvaraju et al., "Grad-CAM" (2017), equations 1 and 2.
     """
     seen: list[torch.Tensor] = []
 
     def keep(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        # Even under a frozen model the maps need a graph from here on.
+        # Even in a frozen model the graph must start at these maps.
         seen.append(output if output.requires_grad else output.detach().requires_grad_())
         return seen[-1]
 
@@ -38,8 +38,8 @@ def grad_cam(model: nn.Module, layer: nn.Module, x: torch.Tensor, target: Any) -
         handle.remove()
     if len(seen) != 1 or seen[0].ndim != 4:
         raise ModelError(
-            f"Grad-CAM needs a layer that runs once and gives maps (N, C, h, w); this {type(layer).__name__} gave "
-            f"{[tuple(maps.shape) for maps in seen]}; take the last convolution or the block that it is in"
+            f"Grad-CAM needs a layer that runs once and returns (N, C, h, w); this {type(layer).__name__} returned "
+            f"{[tuple(maps.shape) for maps in seen]}; use the last convolution or the block that contains it"
         )
     (gradient,) = torch.autograd.grad(score, seen[0])
     weights = gradient.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
@@ -49,9 +49,9 @@ def grad_cam(model: nn.Module, layer: nn.Module, x: torch.Tensor, target: Any) -
 def integrated_gradients(
     model: nn.Module, x: torch.Tensor, target: Any, *, baseline: torch.Tensor | float = 0.0, steps: int = 32
 ) -> torch.Tensor:
-    """How much each pixel adds to the target's logit on the way from `baseline` to the picture: (N, H, W), by Captum.
+    """How much each pixel adds to the target's logit on the path from `baseline` to the picture: (N, H, W), by Captum.
 
-    Channels are summed, so the map's sum is the logit's difference between picture and baseline ("completeness").
+    Channels are summed, so a map sums to the difference of the logit between picture and baseline ("completeness").
     Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks" (2017).
     """
     from captum.attr import IntegratedGradients
@@ -67,10 +67,10 @@ def integrated_gradients(
 def occlusion(
     model: nn.Module, x: torch.Tensor, target: Any, *, window: int, stride: int, fill: torch.Tensor | float = 0.0
 ) -> torch.Tensor:
-    """How far the target's logit falls when a square of `window` pixels is covered: (N, H, W), by Captum.
+    """How much the target's logit drops when a square of `window` pixels is covered: (N, H, W), by Captum.
 
-    The square moves by `stride` pixels, and each pixel gets the mean over the squares that covered it. `fill` is what
-    it is covered with. Zeiler and Fergus, "Visualizing and understanding convolutional networks" (2014).
+    The square moves by `stride` pixels, and each pixel gets the mean over the squares that covered it. `fill` is the
+    colour of the square. Zeiler and Fergus, "Visualizing and understanding convolutional networks" (2014).
     """
     from captum.attr import Occlusion
 
@@ -83,21 +83,21 @@ def occlusion(
     return maps.clone().sum(1) / x.shape[1]  # Captum repeats the drop on every channel
 
 
-def share_inside(maps: torch.Tensor, box: Box, size: int) -> torch.Tensor:
-    """Which share of each map's positive part lies in a box of the picture: (N,) in [0, 1], 0 for an empty map.
+def fraction_inside_box(maps: torch.Tensor, box: Box, size: int) -> torch.Tensor:
+    """The fraction of each map's positive sum that lies inside a box: (N,) in [0, 1], 0 for a map without any.
 
-    `maps` is (N, h, w) of any resolution, brought to `size` x `size` pixels first. A map that knows nothing has the
-    box's share of the area.
+    `maps` is (N, h, w) of any resolution, upsampled to `size` x `size` pixels first. For a constant map it is the box's
+    fraction of the picture's area.
     """
     top, left, bottom, right = box
     if not (0 <= top < bottom <= size and 0 <= left < right <= size):
         raise DataError(f"box {box} is not inside a picture of {size} pixels; give top, left, bottom, right")
-    positive = F.relu(enlarge(maps, size))
+    positive = F.relu(upsample_maps(maps, size))
     return positive[:, top:bottom, left:right].sum((1, 2)) / positive.sum((1, 2)).clamp_min(1e-12)
 
 
-def enlarge(maps: torch.Tensor, size: int) -> torch.Tensor:
-    """Maps (N, h, w) at a picture's resolution, (N, size, size), interpolated."""
+def upsample_maps(maps: torch.Tensor, size: int) -> torch.Tensor:
+    """Maps (N, h, w) at a picture's resolution, (N, size, size), interpolated bilinearly."""
     return F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=False)[:, 0]
 
 
@@ -107,10 +107,10 @@ def _target_logits(logits: torch.Tensor, target: Any) -> torch.Tensor:
 
 
 def attention_weights(encoder: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """What each token looks at in each layer and head: (layers, N, heads, L, L); each row sums to 1.
+    """How much each token attends to each other one, per layer and head: (layers, N, heads, L, L); rows sum to 1.
 
-    `encoder` is a transformers model and `inputs` what `course.applications.tokenization.tokenize` gives. It is asked to compute
-    attention step by step ("eager"), as faster ways never form these numbers; afterwards it computes as before.
+    `encoder` is a transformers model and `inputs` come from `course.applications.tokenization.tokenize`. It is switched
+    to the "eager" implementation, because faster ones never compute these weights explicitly, and back afterwards.
     """
     before = encoder.config._attn_implementation
     encoder.set_attn_implementation("eager")
@@ -121,8 +121,8 @@ def attention_weights(encoder: Any, inputs: dict[str, torch.Tensor]) -> torch.Te
         encoder.set_attn_implementation(before)
 
 
-def without_each_word(words: list[str], score: Callable[[list[str]], torch.Tensor]) -> torch.Tensor:
-    """How far the score falls without each word: (number of words,). `score` gives one number a text, (N,)."""
+def leave_one_word_out(words: list[str], score: Callable[[list[str]], torch.Tensor]) -> torch.Tensor:
+    """How much the score drops when each word is left out: (number of words,). `score` maps N texts to (N,)."""
     texts = [" ".join(words), *(" ".join(words[:i] + words[i + 1 :]) for i in range(len(words)))]
-    whole, *parts = score(texts)
-    return whole - torch.stack(parts)
+    full_score, *scores = score(texts)
+    return full_score - torch.stack(scores)

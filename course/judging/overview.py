@@ -56,7 +56,7 @@ class Summary:
     chapters: tuple[Chapter, ...]
     hints: int
     recalled: dict[str, bool]
-    due: tuple[spaced_repetition.Item, ...]
+    due: tuple[spaced_repetition.ReviewItem, ...]
     later: int
     next_in: timedelta | None
 
@@ -120,7 +120,7 @@ def _chapter(number: str, best: dict[str, int], predictions: list[Prediction]) -
     )
 
 
-def _exists(item: spaced_repetition.Item) -> bool:
+def _exists(item: spaced_repetition.ReviewItem) -> bool:
     """False for an exercise that the course no longer has, and a question of such a chapter."""
     exercises = exercises_of(item.id[:2])
     return bool(exercises) if item.kind == "quiz" else item.id in [exercise.id for exercise in exercises]

@@ -1,11 +1,11 @@
-"""What a learner sees in a notebook, and what is kept for the learner alone.
+"""What a learner sees in a notebook, and the learner's own record.
 
 questions          predict, reveal, quiz
-plots              pictures with alt text, in colours for everybody
+plots              charts and pictures with alt text, in colour-blind-safe colours
 claims             claim(): a sentence that is printed with "holds" or "does not hold"
-progress_bars      progress bars while somebody watches, silence for CI
-record             the learner's own record: one JSON line per event
+progress_bars      progress bars, if somebody watches
+record             what the learner did: one JSON line per event, on this machine only
 spaced_repetition  what to repeat, and when: Leitner's boxes over the record
-notebook_files     notebooks on disk, the same notebook always as the same bytes
+notebook_files     notebooks on disk: the same notebook always gives the same bytes
 workspace          the learner's own copies of the notebooks
 """

@@ -1,4 +1,4 @@
-"""Notebooks on disk: read with a clear error, written so that the same notebook is always the same bytes."""
+"""Notebooks on disk: read with clear errors, written so that the same notebook always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ METADATA = {
 
 
 def read(path: Path) -> NotebookNode:
-    """The notebook in this file, with nbformat 4.5's cell ids. Raises AuthoringError if it is not a notebook."""
+    """The notebook in this file, with cell ids as in nbformat 4.5. Raises AuthoringError if it isn't a notebook."""
     try:
         nb = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
     except FileNotFoundError:
         raise AuthoringError(f"{path} does not exist") from None
     except (OSError, UnicodeDecodeError, ValueError, AttributeError) as error:
-        raise AuthoringError(f"{path} cannot be read as a notebook ({error}); convert it again") from error
+        raise AuthoringError(f"{path} is not a valid notebook ({error}); save or convert it again") from error
     if (nb.nbformat, nb.nbformat_minor) < (4, 5):
         nb.nbformat_minor = 5
         for cell in nb.cells:
@@ -35,13 +35,13 @@ def read(path: Path) -> NotebookNode:
 
 
 def text(nb: NotebookNode) -> str:
-    """What the file of this notebook holds: sorted keys, indented by one, ended by a newline."""
+    """The notebook as the text of its file: keys sorted, indented by one space, with a newline at the end."""
     nbformat.validate(nb)
     return nbformat.writes(nb, version=4).rstrip("\n") + "\n"
 
 
 def write(nb: NotebookNode, path: Path) -> None:
-    """Write the notebook in one step: a reader sees the old file or the new one, never half. Raises CannotWrite."""
+    """Replace the file in one step: a reader sees the old notebook or the new one, never a part. Raises CannotWrite."""
     with replacing(path, parents=True) as unfinished:
         unfinished.write_text(text(nb), encoding="utf-8", newline="\n")
 

@@ -1,7 +1,7 @@
-"""Figures in one style: colours that survive colour blindness, markers and dashes as well, and alt text.
+"""Figures in one style: colour-blind-safe colours, with markers and dashes as well, and alt text.
 
-Every function returns a `Chart`; `show(chart, alt=...)` puts it into the notebook once, with its alt text. Nothing of
-matplotlib's global state is read or changed, so a learner's own pictures look as they always do.
+Every function returns a `Chart`; `show(chart, alt=...)` displays it once, with its alt text. matplotlib's global state
+is neither read nor changed, so a learner's own figures look as usual.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, ScalarForm
 
 from course.runtime import kernel
 
-# Okabe and Ito, "Color Universal Design" (2008), without the yellow, which is lost on white.
+# Okabe and Ito, "Color Universal Design" (2008), without yellow, which is hard to see on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)), (0, (3, 1)), "-")
@@ -59,15 +59,15 @@ STYLE: Any = {
     "legend.frameon": False,
 }
 
-# A picture above this size is saved with 256 colours, so that a notebook of many stays under 1 MB.
+# A larger picture is saved with 256 colours, so that a notebook with many pictures stays under 1 MB.
 PALETTE_FROM_BYTES = 60_000
 
 _MEASURES = ("loss", "accuracy")
-_PARTS = {"train": "training", "val": "validation"}
+_SPLITS = {"train": "training", "val": "validation"}
 
 
 class Chart(Figure):
-    """A figure that carries its alt text and that pyplot doesn't know, so nothing shows it a second time."""
+    """A figure with alt text that pyplot doesn't know, so it isn't shown a second time."""
 
     def __init__(self, width_in: float, height_in: float, alt: str) -> None:
         super().__init__(figsize=(width_in, height_in), layout="constrained")
@@ -75,18 +75,18 @@ class Chart(Figure):
         self.alt = alt
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        return _bundle(self, self.alt)
+        return _mime_bundle(self, self.alt)
 
 
 def show(figure: Figure, *, alt: str | None = None) -> None:
-    """Put `figure` into the notebook, once; outside a notebook only its alt text is printed.
+    """Display `figure` in the notebook, once; outside a notebook only its alt text is printed.
 
-    `alt` says in words what the picture shows, for whoever can't see it; a `Chart` has a plain one of its own. Any
-    matplotlib figure will do, but then `alt` is needed: ValueError otherwise. The figure is closed.
+    `alt` describes the picture in words, for readers who can't see it; a `Chart` has a simple one of its own. Any other
+    matplotlib figure needs `alt`: ValueError otherwise. The figure is closed.
     """
     alt = alt or getattr(figure, "alt", None)
     if not alt:
-        raise ValueError('this figure has no description; pass one: show(figure, alt="what the picture shows")')
+        raise ValueError('this figure has no alt text; pass one: show(figure, alt="what the picture shows")')
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(figure)
     if kernel() is None:
@@ -94,7 +94,7 @@ def show(figure: Figure, *, alt: str | None = None) -> None:
         return
     from IPython.display import display
 
-    data, metadata = _bundle(figure, alt)
+    data, metadata = _mime_bundle(figure, alt)
     display(data, metadata=metadata, raw=True)
 
 
@@ -105,18 +105,18 @@ def plot_history(history: Any) -> Chart:
     value that is missing or None has no point.
     """
     rows = list(history.rows)
-    measures = [m for m in _MEASURES if any(row.get(f"{part}_{m}") is not None for row in rows for part in _PARTS)]
+    measures = [m for m in _MEASURES if any(row.get(f"{part}_{m}") is not None for row in rows for part in _SPLITS)]
     if not measures:
-        raise ValueError("the history has no rows with a loss or an accuracy; run fit for one epoch at least")
+        raise ValueError("the history has no row with a loss or an accuracy; run fit for at least one epoch")
     with matplotlib.rc_context(STYLE):
         chart = Chart(4.2 * len(measures), 3.1, f"Line chart: {' and '.join(measures)} by epoch.")
         for axes, measure in zip(chart.subplots(1, len(measures), squeeze=False)[0], measures, strict=True):
-            for i, (part, label) in enumerate(_PARTS.items()):
+            for i, (part, label) in enumerate(_SPLITS.items()):
                 points = [
                     (row["epoch"], row[f"{part}_{measure}"]) for row in rows if row.get(f"{part}_{measure}") is not None
                 ]
                 if points:
-                    axes.plot(*zip(*points, strict=True), label=label, **_look(i))
+                    axes.plot(*zip(*points, strict=True), label=label, **_line_style(i))
             axes.set(title=measure, xlabel="epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
             axes.legend()
@@ -124,15 +124,15 @@ def plot_history(history: Any) -> Chart:
 
 
 def plot_comparison(comparison: Any, *, metric: str | None = None) -> Chart:
-    """Each setting's mean with its 95 % t interval, over the single seeds as dots.
+    """Each setting's mean with its 95 % t interval, and single seeds as dots.
 
-    `comparison.rows` is a list of dicts with "setting", "seed" and the metrics; `metric` is the first of them unless
-    given. One seed alone has no interval.
+    `comparison.rows` is a list of dicts with "setting", "seed" and the metrics; `metric` defaults to the first one. A
+    single seed has no interval.
     """
     rows = list(comparison.rows)
     metrics = [key for key in (rows[0] if rows else {}) if key not in ("setting", "seed")]
     if not metrics:
-        raise ValueError("the comparison has no rows with a metric to draw")
+        raise ValueError("the comparison has no row with a metric to draw")
     metric = metric or metrics[0]
     if metric not in metrics:
         raise ValueError(f"the comparison has no metric {metric!r}; choose one of {', '.join(metrics)}")
@@ -163,7 +163,7 @@ def plot_curves(
     *,
     log_x: bool = False,
 ) -> Chart:
-    """One line a curve over `x`, in a band of its half-width.
+    """One line per curve over `x`, with a band for its interval.
 
     `curves` maps a name to (mean, half-width of the interval), each as long as `x`; a half-width of None has no band.
     """
@@ -173,11 +173,13 @@ def plot_curves(
         positions = np.asarray(x, dtype=float)
         for i, (name, (mean, half_width)) in enumerate(curves.items()):
             middle = np.asarray(mean, dtype=float)
-            look = _look(i)
-            axes.plot(positions, middle, label=name, **look)
+            style = _line_style(i)
+            axes.plot(positions, middle, label=name, **style)
             if half_width is not None:
                 half = np.asarray(half_width, dtype=float)
-                axes.fill_between(positions, middle - half, middle + half, color=look["color"], alpha=0.15, linewidth=0)
+                axes.fill_between(
+                    positions, middle - half, middle + half, color=style["color"], alpha=0.15, linewidth=0
+                )
         axes.set(xlabel=xlabel, ylabel=ylabel)
         if log_x:
             axes.set_xscale("log")
@@ -195,10 +197,10 @@ def plot_curves(
 
 
 def show_pictures(images: Iterable[Any], titles: Sequence[str] | None = None, *, columns: int | None = None) -> Chart:
-    """A sheet of pictures, in rows of `columns`, each with its title.
+    """Pictures in rows of `columns`, each with its title.
 
-    A picture is a PIL image, a tensor (3, H, W) or (1, H, W) in [0, 1] (what lies outside is cut off), or an array
-    (H, W, 3). Raises ValueError where there are no pictures, or not as many titles as pictures.
+    A picture is a PIL image, a tensor (3, H, W) or (1, H, W) in [0, 1] (values outside are clipped), or an array
+    (H, W, 3). Raises ValueError if there are no pictures, or not as many titles as pictures.
     """
     arrays = [to_pixels(image) for image in images]
     if not arrays:
@@ -222,8 +224,8 @@ def show_pictures(images: Iterable[Any], titles: Sequence[str] | None = None, *,
     return chart
 
 
-def _look(i: int) -> dict[str, Any]:
-    """Colour, marker and dashes of the i-th line: any one of the three tells the lines apart."""
+def _line_style(i: int) -> dict[str, Any]:
+    """Colour, marker and dashes of the i-th line: each of the three alone distinguishes the lines."""
     n = len(COLOURS)
     return {"color": COLOURS[i % n], "marker": MARKERS[i % n], "linestyle": DASHES[i % n], "markeredgecolor": "white"}
 
@@ -232,7 +234,7 @@ def _draw_setting(axes: Axes, y: int, values: np.ndarray) -> None:
     from scipy.stats import t
 
     colour, n = COLOURS[y % len(COLOURS)], len(values)
-    # Seeds are spread below the mean's line, in their own order, so that equal ones stay countable.
+    # Seeds are spread below the mean, in their own order, so that equal values can still be counted.
     offsets = 0.24 + 0.09 * (np.arange(n) % 3 - 1)
     axes.scatter(values, y + offsets, s=16, color=colour, alpha=0.55, linewidth=0)
     half = t.ppf(0.975, n - 1) * values.std(ddof=1) / math.sqrt(n) if n > 1 else 0.0
@@ -260,14 +262,14 @@ def to_pixels(image: Any) -> np.ndarray:
     return array.repeat(3, axis=2) if array.shape[2] == 1 else array
 
 
-def _bundle(figure: Figure, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _mime_bundle(figure: Figure, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """(data, metadata) of a display. The plain text is the alt text, the same on every machine."""
     encoded = base64.b64encode(to_png(figure)).decode()
     return {"image/png": encoded, "text/plain": alt}, {"image/png": {"alt": alt}}
 
 
 def to_png(figure: Figure) -> bytes:
-    """The figure as a PNG file in the course's style; a large one in 256 colours, so that notebooks stay small."""
+    """The figure as a PNG file in the course's style; a large one with 256 colours, so that notebooks stay small."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A progress bar for whoever is watching, and silence for whoever is not."""
+"""Progress bars, shown only if somebody watches."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from course.runtime import is_live
 
 Item = TypeVar("Item")
 
-# Shorter work ends before a bar could be read.
+# Anything shorter ends before a bar could be read.
 DELAY_S = 2.0
 
 
-def bar(iterable: Iterable[Item], description: str, *, total: int | None = None) -> Iterable[Item]:
-    """The items of `iterable`, with a progress bar from the second second on, gone again at the end.
+def progress_bar(iterable: Iterable[Item], description: str, *, total: int | None = None) -> Iterable[Item]:
+    """The items of `iterable`, with a progress bar that appears after two seconds and disappears at the end.
 
-    `total` is the number of items where `iterable` has no length. When nobody watches (see `runtime.is_live`) the
-    iterable itself comes back and nothing is shown.
+    `total` is the number of items if `iterable` has no length. When nobody watches (see `runtime.is_live`) the iterable
+    itself is returned and nothing is shown.
     """
     if not is_live():
         return iterable
@@ -33,8 +33,8 @@ def is_watched() -> bool:
     return is_live() or (sys.stderr.isatty() and not {"COURSE_LIVE", "CI"} & set(os.environ))
 
 
-def byte_bar(total: int | None, start: int, description: str) -> Any:
-    """A tqdm bar over the bytes of a download, `start` of `total` being there already; `update` moves it."""
+def download_bar(total: int | None, start: int, description: str) -> Any:
+    """A tqdm bar over the bytes of a download, of which `start` are there already; `update(n)` adds n bytes."""
     from tqdm.auto import tqdm
 
     return tqdm(

@@ -1,7 +1,7 @@
-"""Questions that the learner answers in the notebook: `predict` before a result, `reveal` beside it, `quiz` to recall.
+"""Questions that the learner answers in the notebook: `predict` before a result, `reveal` after it, `quiz` to recall.
 
-What was chosen is kept in the learner's own record, so a cell that is run again shows it again; but a `quiz` whose day
-has come (see `recall`) asks afresh. When nobody watches (see `runtime.is_live`) the questions are plain text, the same
+Answers are kept in the learner's own record, so a cell that is run again shows the earlier answer; a `quiz` that is due
+(see `spaced_repetition`) asks again. When nobody watches (see `runtime.is_live`) the questions are plain text, the same
 on every machine.
 """
 
@@ -19,7 +19,7 @@ from course.runtime import can_answer
 LETTERS = "ABCDEFGHIJ"
 PREDICTION, OUTCOME, QUIZ = "prediction", "outcome", "quiz"
 
-# Colours that are told apart by colour-blind readers, on white and on black; text keeps the theme's own colour.
+# Colour-blind readers can distinguish these, on white and on black; text keeps the theme's own colour.
 NEUTRAL, RIGHT, WRONG = "#3b8ec2", "#009e73", "#d55e00"
 
 # ipywidgets gives an option one line of fixed height; a sentence needs more. Both of its versions use these names.
@@ -38,8 +38,8 @@ _CSS = """<style>
 def predict(id: str, question: str, options: Sequence[str]) -> None:
     """Ask for a prediction before the experiment is run, and remember it for `reveal`.
 
-    The prediction can be changed until the learner is content; there is no right answer here. Text between backticks
-    is shown as code. Raises ValueError where there are fewer than two options, or two equal ones.
+    The prediction can be changed; no answer is marked right or wrong here. Text between backticks is shown as code.
+    Raises ValueError if there are fewer than two options, or two equal ones.
     """
     _check_options(id, options)
     text = _as_text(f"Predict before you run: {question}", options)
@@ -50,18 +50,18 @@ def predict(id: str, question: str, options: Sequence[str]) -> None:
 
 
 def reveal(id: str, outcome: str, option: str = "") -> None:
-    """Show what came out, beside what the learner predicted under this id, if they did.
+    """Show what came out, and what the learner predicted under this id, if they did.
 
-    `option` is the letter of the option that came out; then it is remembered, once, whether the prediction was right.
-    Leave it out where no option says what came out. Raises ValueError for what is no letter.
+    `option` is the letter of the option that came out; with it, the record notes once whether the prediction was right.
+    Leave it out if no option matches what came out. Raises ValueError if it is not a letter.
     """
     if option and option not in tuple(LETTERS):
-        raise ValueError(f"reveal({id!r}) got option={option!r}; give it the letter of the option that came out")
+        raise ValueError(f"reveal({id!r}) got option={option!r}; pass the letter of the option that came out")
     remembered = record.latest(PREDICTION, id) if can_answer() else None
     if remembered is None:
         print(f"What came out: {outcome}")
         return
-    if option and record.latest(OUTCOME, id) is None:  # who predicts again afterwards knows it
+    if option and record.latest(OUTCOME, id) is None:  # a prediction made after the outcome doesn't count
         letter, choice = remembered.get("letter"), remembered.get("choice")
         record.append(OUTCOME, id=id, choice=choice, outcome=outcome, right=letter == option)
     from IPython.display import display
@@ -76,7 +76,7 @@ def quiz(id: str, question: str, options: Sequence[str], answer: str | int, expl
     """Ask a question with one right answer, and explain every option once the learner has chosen.
 
     `answer` is the right option: its text, its letter or its index. `explain` is one sentence for the right option, or
-    a list with one for each. Raises ValueError where options, answer and explanations don't fit together.
+    a list with one for each. Raises ValueError if options, answer and explanations don't match.
     """
     _check_options(id, options)
     right = _index_of(id, options, answer)
@@ -84,7 +84,7 @@ def quiz(id: str, question: str, options: Sequence[str], answer: str | int, expl
         [explain if i == right else "" for i in range(len(options))] if isinstance(explain, str) else list(explain)
     )
     if len(reasons) != len(options):
-        raise ValueError(f"quiz {id!r} has {len(options)} options but {len(reasons)} explanations; give one for each")
+        raise ValueError(f"quiz {id!r} has {len(options)} options but {len(reasons)} explanations; pass one for each")
     text = _as_text(f"Recall: {question}", options) + "\nRun this cell in Jupyter to answer."
     if can_answer():
         show_widget(_quiz_box(id, question, options, right, reasons), text)
@@ -139,7 +139,7 @@ def _question_box(
     choose: Callable[[int], str],
     show_again: Callable[[str], str],
 ) -> Any:
-    """Question, radio buttons, button and feedback: `choose` records an index and returns the feedback's HTML."""
+    """Question, radio buttons, button and feedback: `choose` records an index and returns the feedback as HTML."""
     import ipywidgets
 
     title, question = heading
@@ -165,7 +165,7 @@ def _question_box(
 
     radios.observe(enable, names="index")
     button.on_click(press)
-    # Buttons stretch to the width of a VBox; in a row of their own they keep their own.
+    # A button would stretch to the width of a VBox; in an HBox it keeps its own width.
     box = ipywidgets.VBox(
         [head, radios, ipywidgets.HBox([button]), feedback],
         layout=ipywidgets.Layout(max_width="760px", margin="6px 0", padding="0 0 0 12px"),
@@ -175,7 +175,7 @@ def _question_box(
 
 
 def show_widget(widget: Any, text: str) -> None:
-    """Show a widget; where a saved notebook is only read, the text stands in its place."""
+    """Show a widget; a saved notebook that is only read shows the text instead."""
     from IPython.display import display
 
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
@@ -184,7 +184,7 @@ def show_widget(widget: Any, text: str) -> None:
 
 def _check_options(id: str, options: Sequence[str]) -> None:
     if not 2 <= len(options) <= len(LETTERS):
-        raise ValueError(f"question {id!r} has {len(options)} options; give it 2 to {len(LETTERS)}")
+        raise ValueError(f"question {id!r} has {len(options)} options; it needs 2 to {len(LETTERS)}")
     if len(set(options)) != len(options):
         raise ValueError(f"question {id!r} has the same option twice")
 
@@ -205,13 +205,15 @@ def _as_text(question: str, options: Sequence[str]) -> str:
 
 
 def _as_html(text: str) -> str:
-    """The text, escaped; what stands between backticks as code, and between *asterisks* emphasised."""
+    """The text, escaped; `backticks` become code, and *asterisks* emphasis."""
     code = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
-    return re.sub(r"(?<![\w*])\*(\w[^*<>]*)\*(?![\w*])", r"<em>\1</em>", code)  # the star of θ* follows a letter
+    return re.sub(
+        r"(?<![\w*])\*(\w[^*<>]*)\*(?![\w*])", r"<em>\1</em>", code
+    )  # not the star of θ*, which follows a letter
 
 
 def callout(colour: str, content: str) -> str:
-    """HTML: the content, which is HTML too, beside an edge of this colour and on a wash of it."""
+    """HTML: the content, which is HTML too, with a border and a light background of this colour."""
     style = (
         f"border-left: 4px solid {colour}; background: {colour}1f; padding: 8px 12px; margin: 6px 0; border-radius: 3px"
     )

@@ -1,7 +1,7 @@
-"""What the learner did, kept on this machine alone: one JSON line an event in record.jsonl, only ever appended to.
+"""What the learner did, kept on this machine only: one JSON line per event in record.jsonl, which is only appended to.
 
 Each line holds `version`, `time` (UTC, ISO 8601), `kind` and the fields of its kind: "prediction", "outcome", "quiz",
-"check", "hint". Two kernels may write at once: a line goes out in a single write to a file opened for appending.
+"check", "hint". Two kernels may write at the same time: a line is a single write to a file opened for appending.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def path() -> Path:
 
 
 def append(kind: str, **fields: Any) -> bool:
-    """True once the event is on the disk; False, with one printed line, when the disk is full or read-only.
+    """True if the event was saved; False, with one printed line, if the disk is full or read-only.
 
-    The fields must be what JSON can hold; TypeError otherwise.
+    Raises TypeError unless JSON can represent the fields.
     """
     event = {"version": VERSION, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "kind": kind}
     line = json.dumps(event | fields).encode() + b"\n"
@@ -37,23 +37,23 @@ def append(kind: str, **fields: Any) -> bool:
                 line = b"\n" + line
             written = file.write(line)
     except OSError as error:
-        print(f"not remembered: {path()} cannot be written ({error.strerror}); set COURSE_HOME to a folder that can")
+        print(f"not saved: {path()} cannot be written ({error.strerror}); set COURSE_HOME to a folder that can")
         return False
     if written != len(line):
-        print(f"not remembered: the disk of {path()} is full; free some space or set COURSE_HOME to another folder")
+        print(f"not saved: the disk of {path()} is full; free some space or set COURSE_HOME to another folder")
         return False
     return True
 
 
 class Content(NamedTuple):
-    """What the record holds: its events, oldest first, and one line on what cannot be read of it, or an empty text."""
+    """The record's events, oldest first, and one line about what could not be read, or an empty text."""
 
     events: list[dict[str, Any]]
     complaint: str
 
 
 def content() -> Content:
-    """What the record holds. Damaged lines and those of a newer version are left out, counted, and stay in the file."""
+    """The record's content. Damaged lines and those of a newer version are skipped, counted, and stay in the file."""
     try:
         lines = path().read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -77,9 +77,9 @@ def latest(kind: str, id: str) -> dict[str, Any] | None:
 
 
 def _ends_torn(file: Any) -> bool:
-    """True when the last writer was stopped within a line, so that the next one must begin a new line."""
+    """True if the last writer was stopped within a line, so that the next one must start a new line."""
     if _ends_within_a_line(file):
-        time.sleep(0.05)  # another kernel may be writing it just now
+        time.sleep(0.05)  # another kernel may be writing it right now
         return _ends_within_a_line(file)
     return False
 
@@ -104,7 +104,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _complaint(damaged: int, newer: int) -> str:
-    """One line on lines that were left out, and what to do; empty when there are none."""
+    """One line about skipped lines, and what to do; empty if there are none."""
     parts = []
     if damaged:
         parts.append(f"{_lines(damaged)} damaged, by a crash or another program")

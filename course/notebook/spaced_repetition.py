@@ -1,11 +1,11 @@
-"""Spaced recall: what to repeat and when, by Leitner's boxes, computed from the record and nothing else.
+"""Spaced repetition: what to repeat and when, by Leitner's boxes, computed from the record alone.
 
-Four boxes. What is answered right for the first time lies in the first one and comes back after a day; right again, it
-moves on and comes back after 3, 7 and 21 days, and then it is known. A wrong answer puts it back into the first box,
-from wherever it was. Right before its day changes nothing: answering twice in a row is no recall.
+There are four boxes. After its first answer an item is in the first box, and due after a day. A right answer moves it
+to the next box, where it is due after 3, 7 and 21 days; after the last box it is known. A wrong answer moves it back to
+the first box. A right answer before it is due changes nothing: answering twice in a row is not recall.
 (S. Leitner, So lernt man lernen, 1972.)
 
-Questions of `quiz` are repeated, and exercises that took several tries, from the day on which they were solved.
+The items are the questions of `quiz`, and exercises that took several attempts, from the day they were solved.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 DAYS = (1, 3, 7, 21)
-# Monday evening to Tuesday morning is a day.
+# From Monday evening to Tuesday morning counts as a day.
 _SLACK = timedelta(hours=8)
 
 Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Item:
-    """A question ("quiz") or an exercise ("check") in its box: 0 to 3, or 4 when it is known."""
+class ReviewItem:
+    """A question ("quiz") or an exercise ("check") in its box: 0 to 3, or 4 once it is known."""
 
     kind: str
     id: str
@@ -32,47 +32,47 @@ class Item:
     answered: datetime
 
     def wait(self, now: datetime) -> timedelta | None:
-        """How long until it is to be repeated: negative when it is overdue, None when it is known."""
+        """The time until it is due: negative if it is overdue, None if it is known."""
         if self.box == len(DAYS):
             return None
         if self.answered > now:
-            return timedelta(0)  # the clock was set back since; asking once too often does no harm
+            return timedelta(0)  # the clock was set back; asking once too often does no harm
         return timedelta(days=DAYS[self.box]) - _SLACK - (now - self.answered)
 
-    def moved(self, time: datetime, right: bool) -> Item:
-        """The item after one more answer. A time before the last one's (the clock was set back) counts as its day."""
+    def moved(self, time: datetime, right: bool) -> ReviewItem:
+        """The item after one more answer. If the clock was set back since the last answer, the item counts as due."""
         if not right:
-            return Item(self.kind, self.id, 0, time)
+            return ReviewItem(self.kind, self.id, 0, time)
         wait = self.wait(time)
-        return self if wait is None or wait > timedelta(0) else Item(self.kind, self.id, self.box + 1, time)
+        return self if wait is None or wait > timedelta(0) else ReviewItem(self.kind, self.id, self.box + 1, time)
 
 
-def items(events: Iterable[Event]) -> list[Item]:
-    """All questions and exercises that have a box, in the order of first answers. Damaged events don't count."""
+def items(events: Iterable[Event]) -> list[ReviewItem]:
+    """All questions and exercises in a box, in the order of their first answers. Damaged events are ignored."""
     events = list(events)
     return [*_boxed("quiz", _quiz_answers(events)), *_boxed("check", _exercise_answers(events))]
 
 
-def due(events: Iterable[Event], now: datetime) -> list[Item]:
-    """What is to be repeated now, the longest overdue first."""
+def due(events: Iterable[Event], now: datetime) -> list[ReviewItem]:
+    """The items that are due now, the longest overdue first."""
     waits = [(wait, item) for item in items(events) if (wait := item.wait(now)) is not None and wait <= timedelta(0)]
     return [item for _, item in sorted(waits, key=lambda pair: pair[0])]
 
 
 def last_answers(events: Iterable[Event]) -> dict[str, bool]:
-    """Whether each question was right when it was answered last."""
+    """Whether the last answer to each question was right."""
     return {id: answers[-1][1] for id, answers in _quiz_answers(list(events)).items()}
 
 
 def is_due(events: Iterable[Event], kind: str, id: str, now: datetime) -> bool:
-    """True when this question or exercise is to be repeated now."""
+    """True if this question or exercise is due now."""
     return any((item.kind, item.id) == (kind, id) for item in due(events, now))
 
 
-def _boxed(kind: str, answers: dict[str, list[tuple[datetime, bool]]]) -> list[Item]:
+def _boxed(kind: str, answers: dict[str, list[tuple[datetime, bool]]]) -> list[ReviewItem]:
     found = []
     for id, ((first, _), *rest) in answers.items():
-        item = Item(kind, id, 0, first)
+        item = ReviewItem(kind, id, 0, first)
         for time, right in rest:
             item = item.moved(time, right)
         found.append(item)
@@ -88,9 +88,10 @@ def _quiz_answers(events: list[Event]) -> dict[str, list[tuple[datetime, bool]]]
 
 
 def _exercise_answers(events: list[Event]) -> dict[str, list[tuple[datetime, bool]]]:
-    """The checks of each exercise that was ever wrong and ever right, from the first right one on.
+    """The checks of each exercise that was wrong at some time and right at some time, from the first right one on.
 
-    The same answer checked again is none: all cells of a notebook may have been run. An emptied cell in between counts.
+    The same answer checked again doesn't count, because all cells of a notebook may have been run again; it does count
+    if the cell was emptied in between.
     """
     answers: dict[str, list[tuple[datetime, bool]]] = {}
     wrong: set[str] = set()
@@ -110,13 +111,13 @@ def _exercise_answers(events: list[Event]) -> dict[str, list[tuple[datetime, boo
 
 
 def is_solved(event: Event) -> bool:
-    """True for a check that gave all points."""
+    """True for a check with full points."""
     score, points = event.get("score"), event.get("points")
     return isinstance(score, int) and isinstance(points, int) and score >= points > 0
 
 
 def _timed(events: list[Event], kind: str) -> Iterable[tuple[Event, datetime]]:
-    """The events of a kind that have an id and a time that can be read."""
+    """The events of a kind that have an id and a valid time."""
     for event in events:
         if event.get("kind") == kind and isinstance(event.get("id"), str) and (time := _time(event)):
             yield event, time

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from course.errors import TrainingError, UnknownName
-from course.notebook.progress_bars import bar
+from course.notebook.progress_bars import progress_bar
 from course.runtime import choose_device, choose_precision
 from course.training import memory
 from course.training.batches import (
@@ -91,7 +91,7 @@ class Engine:
             batches = map(self._wait_for_copy, prefetch(batches, self._start_copy))
         if description is None or not self.is_main:
             return batches
-        return bar(batches, description, total=self.processes.steps_per_epoch(loader))
+        return progress_bar(batches, description, total=self.processes.steps_per_epoch(loader))
 
     def _start_copy(self, batch: Batch) -> Batch:
         """Start copying a batch to a CUDA GPU while it computes; called in the reading thread."""

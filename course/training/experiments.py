@@ -17,7 +17,7 @@ from typing import Any
 import course
 from course.errors import EmptyData, UnknownName
 from course.files import replacing
-from course.notebook.progress_bars import bar
+from course.notebook.progress_bars import progress_bar
 from course.runtime import seed_everything
 
 TABLES = Path(course.__file__).parent / "data" / "assets" / "tables"
@@ -123,7 +123,7 @@ def compare(
     if not plan:
         raise EmptyData("there is nothing to compare; give at least one setting and one seed")
     rows = []
-    for name, seed in bar(plan, "comparing", total=len(plan)):
+    for name, seed in progress_bar(plan, "comparing", total=len(plan)):
         seed_everything(seed)
         result = run(named[name], seed)
         measured = result if isinstance(result, Mapping) else {"value": result}

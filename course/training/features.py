@@ -21,7 +21,7 @@ from course.errors import CannotWrite, DataError, EmptyData, HeadNotFound, OutOf
 from course.files import replacing
 from course.models.freezing import evaluating
 from course.models.heads import Head, find_head
-from course.notebook.progress_bars import bar
+from course.notebook.progress_bars import progress_bar
 from course.runtime import home
 from course.training.batches import prefetch, to_device
 from course.training.memory import empty_cache, is_out_of_memory
@@ -116,7 +116,7 @@ def _batches(dataset: Any, batch_size: int, device: torch.device) -> Iterable[tu
 
     loaded = make_loader(dataset, batch_size, collate_fn=_collate)
     sent = prefetch(loaded, send) if device.type == "cuda" else map(send, loaded)
-    return bar(sent, "features", total=len(loaded))
+    return progress_bar(sent, "features", total=len(loaded))
 
 
 def _pooled(inputs: torch.Tensor, head: Head) -> torch.Tensor:

@@ -13,7 +13,7 @@ from torch import nn
 
 from course.errors import TrainingError
 from course.models.freezing import evaluating, set_train, trainable_parameters
-from course.notebook.progress_bars import bar
+from course.notebook.progress_bars import progress_bar
 from course.runtime import environment, is_live
 from course.training import memory
 from course.training.batches import Batch, MicroBatch
@@ -86,7 +86,7 @@ def fit(
 
     remaining = range(len(history), epochs)
     # Without the table, a single epoch may be too short for a bar, and all of them together long enough for one.
-    for _ in remaining if verbose or not engine.is_main else bar(remaining, "epochs"):
+    for _ in remaining if verbose or not engine.is_main else progress_bar(remaining, "epochs"):
         if _should_stop(history, patience):
             break
         started, epoch = time.perf_counter(), len(history) + 1

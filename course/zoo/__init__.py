@@ -1,11 +1,11 @@
-"""Models that others publish.
+"""Models that others publish: how to choose, load and trust them.
 
 published           what torchvision and timm publish: sizes, licences, hashes
-cost                what a model costs: parameters, MiB, operations, milliseconds
-keras_models        Keras on TensorFlow beside torch, or why it is not there
+cost                what a model costs: parameters, MiB, FLOPs, milliseconds
+keras_models        Keras on TensorFlow in the same process as torch
 from_keras          a Keras network rebuilt in PyTorch, with the same weights
 safetensors_header  a safetensors header, checked before a tensor is made
-untrusted_weights   a weight file from a stranger: its kind, what it would import, whether it fits
-untrusted_onnx      an ONNX file from a stranger, looked over before anything runs it
-full_profile        what the full profile downloads, with its licences, and fetching it
+untrusted_weights   a weight file from a stranger: its format, what it would import, whether it fits
+untrusted_onnx      an ONNX file from a stranger, checked before anything runs it
+full_profile        what the full profile downloads, with its licences, and the download itself
 """

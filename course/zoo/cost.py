@@ -1,4 +1,4 @@
-"""What a model costs: parameters, MiB, floating-point operations and milliseconds for one input."""
+"""What a model costs: parameters, MiB, floating-point operations and milliseconds per input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from course.models.freezing import evaluating
 
 @dataclass(frozen=True)
 class Footprint:
-    """`parameters`, `mebibytes` (parameters and buffers), `flops` and `milliseconds`, the last two for one input.
+    """`parameters`, `mebibytes` (of parameters and buffers), `flops` and `milliseconds`, the last two per input.
 
     A multiplication and an addition are two operations; papers, and torchvision's own tables, often count them as one.
     """
@@ -27,11 +27,11 @@ class Footprint:
 
 
 def footprint(model: nn.Module, example: Any, *, repeats: int = 5) -> Footprint:
-    """The `Footprint` of a model for `example`, a batch (B, ...) or a dict of such; the model's mode stays as it was.
+    """The `Footprint` of a model for `example`, a batch (B, ...) or a dict of batches; the model's mode is restored.
 
     The model runs in eval mode without gradients. Milliseconds are the shortest of `repeats` runs over the batch, after
-    one that is not counted, divided by B: what else a machine does can only add to them. Operations are counted by
-    torch, in matrix products and convolutions.
+    a warm-up, divided by B: anything else that a machine does can only add to them. Operations are counted by torch, in
+    matrix products and convolutions.
     """
     tensors = [*model.parameters(), *model.buffers()]
     with evaluating(model), torch.inference_mode():

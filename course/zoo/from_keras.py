@@ -1,7 +1,7 @@
-"""A Keras model's weights in PyTorch: axes put in order layer by layer, and whole networks rebuilt and compared.
+"""A Keras model in PyTorch: weights with their axes permuted, layer by layer, and whole networks rebuilt.
 
 Keras keeps pictures as (B, H, W, C) and a convolution's kernel as (height, width, in, out); PyTorch keeps (B, C, H, W)
-and (out, in, height, width). Nothing here imports Keras: the layers bring it along.
+and (out, in, height, width). Nothing here imports Keras.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 def torch_weight(weight: Any, kind: str) -> torch.Tensor:
-    """A Keras kernel with PyTorch's order of axes, for a layer of this kind of Keras's.
+    """A Keras kernel with PyTorch's order of axes; `kind` is the name of the Keras layer.
 
     "Conv2D" (h, w, in, out) -> (out, in, h, w); "Conv2DTranspose" (h, w, out, in) -> (in, out, h, w);
     "DepthwiseConv2D" (h, w, in, m) -> (in * m, 1, h, w); "Dense" (in, out) -> (out, in). Raises ModelError for another.
@@ -42,41 +42,44 @@ def torch_weight(weight: Any, kind: str) -> torch.Tensor:
         return array.permute(2, 3, 0, 1).flatten(0, 1)[:, None].contiguous()  # (in, m, h, w) -> (in * m, 1, h, w)
     if kind == "Dense":
         return array.T.contiguous()
-    raise ModelError(f"no order of axes is known for a Keras layer of the kind {kind!r}; choose Conv2D, Dense, ...")
+    raise ModelError(
+        f"the order of axes of a Keras layer {kind!r} is not known; choose Conv2D, Conv2DTranspose, DepthwiseConv2D or "
+        "Dense"
+    )
 
 
 class FromKeras(nn.Module):
-    """A Keras classifier or backbone rebuilt in PyTorch with the same weights: (B, 3, H, W) -> what Keras gives.
+    """A Keras classifier or backbone rebuilt in PyTorch with the same weights: (B, 3, H, W) -> the output of Keras.
 
     The Keras model is a Sequential or functional one with one input and one output, made of the layers in `CONVERTERS`
-    (VGG, ResNet and MobileNet of keras.applications are). It is in eval mode. Maps stay (B, C, H, W); a Flatten goes
-    through Keras's order first, because the weights behind it expect that. Raises ModelError for any other layer.
+    (VGG, ResNet and MobileNet of keras.applications are). It is in eval mode. Feature maps are (B, C, H, W); a Flatten
+    permutes them to Keras's order, which the weights after it expect. Raises ModelError for any other layer.
     """
 
     def __init__(self, keras_model: Any) -> None:
         super().__init__()
-        self.steps: list[tuple[str, list[str]]] = []  # (layer's name, the names of the layers that it reads)
+        self.steps: list[tuple[str, list[str]]] = []  # (layer's name, the names of its input layers)
         self.layers = nn.ModuleDict()
-        for layer, read in _order(keras_model):
+        for layer, inputs in _topological_order(keras_model):
             name = _key(layer.name)
             self.layers[name] = convert(layer)
-            self.steps.append((name, [_key(other) for other in read]))
-        chain = not hasattr(keras_model, "operations")
-        self.last = self.steps[-1][0] if chain else _key(keras_model.outputs[0]._keras_history.operation.name)
+            self.steps.append((name, [_key(other) for other in inputs]))
+        is_chain = not hasattr(keras_model, "operations")
+        self.last = self.steps[-1][0] if is_chain else _key(keras_model.outputs[0]._keras_history.operation.name)
         self.eval()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         values: dict[str, torch.Tensor] = {}
-        for name, read in self.steps:
-            values[name] = self.layers[name](*([values[other] for other in read] or [x]))
+        for name, inputs in self.steps:
+            values[name] = self.layers[name](*([values[other] for other in inputs] or [x]))
         return values[self.last]
 
 
-def _order(keras_model: Any) -> list[tuple[Any, list[str]]]:
-    """(layer, the names of the layers that it reads), each after those that it reads; the first one reads nothing."""
+def _topological_order(keras_model: Any) -> list[tuple[Any, list[str]]]:
+    """(layer, the names of its input layers), each after its inputs; the first one has none."""
     if not hasattr(keras_model, "operations"):  # a Sequential is a chain
         names = [layer.name for layer in keras_model.layers]
-        return [(layer, names[max(place - 1, 0) : place]) for place, layer in enumerate(keras_model.layers)]
+        return [(layer, names[max(index - 1, 0) : index]) for index, layer in enumerate(keras_model.layers)]
     return [
         (layer, [tensor._keras_history.operation.name for tensor in layer._inbound_nodes[0].input_tensors])
         for layer in keras_model.operations
@@ -88,14 +91,14 @@ def _key(name: str) -> str:
 
 
 def convert(layer: Any) -> nn.Module:
-    """The PyTorch module that does what one Keras layer does, its weights copied. Raises ModelError."""
+    """The PyTorch module equivalent to one Keras layer, with its weights. Raises ModelError."""
     kind = type(layer).__name__
     if kind not in CONVERTERS:
         raise ModelError(
-            f"the layer {layer.name!r} is a {kind}, which has no translation; known: {', '.join(CONVERTERS)}"
+            f"the layer {layer.name!r} is a {kind}, which cannot be converted; known: {', '.join(CONVERTERS)}"
         )
     if getattr(layer, "data_format", "channels_last") != "channels_last":
-        raise ModelError(f"the layer {layer.name!r} is channels-first already; set Keras to channels_last")
+        raise ModelError(f"the layer {layer.name!r} is channels-first; set Keras to channels_last")
     return CONVERTERS[kind](layer)
 
 
@@ -111,7 +114,7 @@ def _with_activation(layer: Any, *modules: nn.Module) -> nn.Module:
 
 
 class SamePadding(nn.Module):
-    """Keras's padding="same": as many rows and columns as stride and picture need, the odd one at the end."""
+    """Keras's padding="same": as many rows and columns as stride and input need, an odd one at the end."""
 
     def __init__(self, kernel: Any, stride: Any, dilation: Any = (1, 1), value: float = 0.0) -> None:
         super().__init__()
@@ -133,8 +136,8 @@ def _padded(layer: Any, module: nn.Module, kernel: Any, value: float = 0.0) -> l
     return [*pad, module]
 
 
-def _filled(module: Any, layer: Any, kind: str) -> Any:
-    """The module with the layer's kernel and bias."""
+def _copy_weights(module: Any, layer: Any, kind: str) -> Any:
+    """The same module, with the layer's kernel and bias copied into it."""
     kernel, *bias = _weights(layer)
     with torch.no_grad():
         module.weight.copy_(torch_weight(kernel, kind))
@@ -145,22 +148,22 @@ def _filled(module: Any, layer: Any, kind: str) -> Any:
 
 def _convolution(layer: Any) -> nn.Module:
     inputs = _weights(layer)[0].shape[2] * layer.groups
-    made = nn.Conv2d(
+    module = nn.Conv2d(
         inputs, layer.filters, layer.kernel_size, layer.strides, 0, layer.dilation_rate, layer.groups, layer.use_bias
     )
-    return _with_activation(layer, *_padded(layer, _filled(made, layer, "Conv2D"), layer.kernel_size))
+    return _with_activation(layer, *_padded(layer, _copy_weights(module, layer, "Conv2D"), layer.kernel_size))
 
 
 def _depthwise(layer: Any) -> nn.Module:
-    _, _, inputs, each = _weights(layer)[0].shape
-    made = nn.Conv2d(
-        inputs, inputs * each, layer.kernel_size, layer.strides, 0, layer.dilation_rate, inputs, layer.use_bias
+    _, _, inputs, multiplier = _weights(layer)[0].shape
+    module = nn.Conv2d(
+        inputs, inputs * multiplier, layer.kernel_size, layer.strides, 0, layer.dilation_rate, inputs, layer.use_bias
     )
-    return _with_activation(layer, *_padded(layer, _filled(made, layer, "DepthwiseConv2D"), layer.kernel_size))
+    return _with_activation(layer, *_padded(layer, _copy_weights(module, layer, "DepthwiseConv2D"), layer.kernel_size))
 
 
 class _Cropped(nn.Module):
-    """A transposed convolution, cut as Keras's padding="same" cuts it: to stride times the input."""
+    """A transposed convolution, cropped as with Keras's padding="same": to stride times the input's size."""
 
     def __init__(self, convolution: nn.ConvTranspose2d) -> None:
         super().__init__()
@@ -176,25 +179,25 @@ class _Cropped(nn.Module):
 
 def _transposed(layer: Any) -> nn.Module:
     _, _, outputs, inputs = _weights(layer)[0].shape
-    short = [max(stride - kernel, 0) for kernel, stride in zip(layer.kernel_size, layer.strides, strict=True)]
-    made = nn.ConvTranspose2d(inputs, outputs, layer.kernel_size, layer.strides, 0, tuple(short), bias=layer.use_bias)
-    filled = _filled(made, layer, "Conv2DTranspose")
-    return _with_activation(layer, _Cropped(filled) if layer.padding == "same" else filled)
+    extra = [max(stride - kernel, 0) for kernel, stride in zip(layer.kernel_size, layer.strides, strict=True)]
+    module = nn.ConvTranspose2d(inputs, outputs, layer.kernel_size, layer.strides, 0, tuple(extra), bias=layer.use_bias)
+    module = _copy_weights(module, layer, "Conv2DTranspose")
+    return _with_activation(layer, _Cropped(module) if layer.padding == "same" else module)
 
 
 def _dense(layer: Any) -> nn.Module:
     inputs, outputs = _weights(layer)[0].shape
-    return _with_activation(layer, _filled(nn.Linear(inputs, outputs, layer.use_bias), layer, "Dense"))
+    return _with_activation(layer, _copy_weights(nn.Linear(inputs, outputs, layer.use_bias), layer, "Dense"))
 
 
 def _batch_norm(layer: Any) -> nn.Module:
     values = [torch.from_numpy(weight.copy()) for weight in _weights(layer)]
-    made = nn.BatchNorm2d(len(values[-1]), layer.epsilon, 1 - layer.momentum)  # Keras's momentum is of the old value
+    module = nn.BatchNorm2d(len(values[-1]), layer.epsilon, 1 - layer.momentum)  # Keras's weighs the old value
     names = (["weight"] if layer.scale else []) + (["bias"] if layer.center else []) + ["running_mean", "running_var"]
     with torch.no_grad():
         for name, value in zip(names, values, strict=True):
-            getattr(made, name).copy_(value)
-    return made
+            getattr(module, name).copy_(value)
+    return module
 
 
 def _max_pool(layer: Any) -> nn.Module:
@@ -204,7 +207,7 @@ def _max_pool(layer: Any) -> nn.Module:
 
 def _average_pool(layer: Any) -> nn.Module:
     if layer.padding != "valid":
-        raise ModelError(f"the layer {layer.name!r} averages with padding, which has no translation here")
+        raise ModelError(f"the layer {layer.name!r} averages with padding, which cannot be converted here")
     return nn.AvgPool2d(layer.pool_size, layer.strides)
 
 
@@ -224,7 +227,9 @@ def _zero_padding(layer: Any) -> nn.Module:
 
 def _relu(layer: Any) -> nn.Module:
     if layer.negative_slope or layer.threshold:
-        raise ModelError(f"the layer {layer.name!r} is a ReLU with a slope or threshold, which has no translation here")
+        raise ModelError(
+            f"the layer {layer.name!r} is a ReLU with a slope or threshold, which cannot be converted here"
+        )
     return nn.ReLU() if layer.max_value is None else nn.Hardtanh(0.0, float(layer.max_value))
 
 

@@ -1,4 +1,4 @@
-"""What the full profile downloads: what it is, how large, under which licence, for which chapters; and fetching it."""
+"""What the full profile downloads: sizes, licences, chapters; and the download itself."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Download:
     find: Callable[..., Path]
 
     def is_there(self) -> bool:
-        """Whether it needs no download: it is in COURSE_DATA, our own folder or its library's cache, and undamaged."""
+        """True if an undamaged copy is in COURSE_DATA, our own folder or its library's cache."""
         with suppress(FileNotFoundError):
             return bool(self.find(fetch=False))
         return False
 
 
 def _weights(name: str) -> Callable[..., Path]:
-    """Finds the default weights of a torchvision model, by the address in its weights enum."""
+    """Finds the default weights of a torchvision model, by the URL in its weights enum."""
 
     def find(*, fetch: bool = True) -> Path:
         from torchvision.models import get_model_weights
@@ -63,7 +63,7 @@ OXFORD, PYTORCH, HUB, GOOGLE = "robots.ox.ac.uk", "download.pytorch.org", "huggi
 TORCHVISION, UNSTATED = "BSD-3-Clause (torchvision)", "not stated by its authors"
 DETECTOR, SEGMENTER = "fasterrcnn_mobilenet_v3_large_320_fpn", "lraspp_mobilenet_v3_large"
 CONVNEXT = huggingface.Repository("timm/convnext_atto.d2_in1k", "model", ("model.safetensors",))  # timm's default
-# Addresses and hashes are those that torchvision, timm, Keras and the hub publish; sizes as their servers state them.
+# URLs and hashes are those that torchvision, timm, Keras and the hub publish; sizes are those their servers report.
 DOWNLOADS = (
     Download("pets", "Oxford-IIIT Pet, 37 breeds", OXFORD, "02, 04-07", "CC BY-SA 4.0", 811.1, pet_files.pets_folder),
     Download("resnet50", "ResNet-50, ImageNet", PYTORCH, "01-05, 07, 09-11", TORCHVISION, 102.5, _weights("resnet50")),
@@ -87,7 +87,7 @@ DOWNLOADS = (
 
 
 def marker_path() -> Path:
-    """The file that makes `setup("auto")` choose the full profile."""
+    """The marker file that makes `setup("auto")` choose the full profile."""
     return home() / "full-profile"
 
 
@@ -103,8 +103,8 @@ def select(names: Iterable[str] = ()) -> list[Download]:
 def fetch(names: Iterable[str] = ()) -> list[tuple[Download, CourseError | None]]:
     """Fetch what is not there; each item with the error that kept it from coming, or None.
 
-    One that fails does not keep the others from coming. Once nothing at all is missing the full profile is marked,
-    so that `setup("auto")` chooses it.
+    A failure does not stop the others. Once nothing is missing, a marker file is written, so that `setup("auto")`
+    chooses the full profile.
     """
     results: list[tuple[Download, CourseError | None]] = []
     for item in select(names):

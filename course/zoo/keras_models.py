@@ -1,4 +1,4 @@
-"""Keras on TensorFlow beside PyTorch in one process: imported quietly, or a reason why it is not there."""
+"""Keras on TensorFlow in the same process as PyTorch: imported quietly, or an error that says what is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-# Loads triton: after TensorFlow, whose LLVM is another one, that would end the process.
+# This loads triton: after TensorFlow, whose LLVM is another version, it would crash the process.
 import torch._dynamo
 
 from course.errors import SetupError
@@ -21,9 +21,9 @@ INSTALL = 'python -m pip install "tensorflow>=2.18"'
 def import_keras() -> Any:
     """The module `keras` with TensorFlow underneath, on the CPU and on as many threads as torch uses.
 
-    The lines that TensorFlow writes while it starts are dropped: they carry process numbers and say nothing about
-    what a learner does. Raises SetupError if TensorFlow is not there (there is none for every Python and chip), cannot
-    start, or if Keras was imported before on another backend.
+    The lines that TensorFlow writes when it starts are suppressed: they contain process ids and nothing that a learner
+    needs. Raises SetupError if TensorFlow is not installed (not every Python and chip has one), cannot start, or if
+    Keras was imported before on another backend.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -33,30 +33,30 @@ def import_keras() -> Any:
             import tensorflow
     except ImportError as error:
         raise SetupError(
-            f"TensorFlow is not here ({str(error).splitlines()[0]}), so what needs it is left out; there is none for "
-            f"every Python and chip. If there is one for yours: {INSTALL}"
+            f"TensorFlow cannot be imported ({str(error).splitlines()[0]}), so whatever needs it is skipped; it is not "
+            f"available for every Python and chip. If it is for yours: {INSTALL}"
         ) from error
     if keras.backend.backend() != "tensorflow":
         raise SetupError(
             f"Keras was imported before, on {keras.backend.backend()}; restart the kernel with KERAS_BACKEND=tensorflow"
         )
-    _settle(tensorflow)
+    _limit(tensorflow)
     return keras
 
 
-def _settle(tensorflow: Any) -> None:
-    """Leave GPUs to torch, and take no more threads than it does; too late once TensorFlow has computed anything."""
+def _limit(tensorflow: Any) -> None:
+    """Leave GPUs to torch, and use no more threads than it does; too late once TensorFlow has computed something."""
     try:
         tensorflow.config.set_visible_devices([], "GPU")
         tensorflow.config.threading.set_intra_op_parallelism_threads(torch.get_num_threads())
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:  # it runs already, as it was set up then
+    except RuntimeError:  # it has started already, with other settings
         return
 
 
 @contextmanager
 def _without_stderr() -> Iterator[None]:
-    """Drops what is written to the process's own stderr, by C++ too, and puts it back."""
+    """Discards everything written to the process's stderr, by C++ too, and restores it afterwards."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,4 +1,4 @@
-"""What the model zoos offer: every weight file that torchvision and timm publish, with its size and its licence."""
+"""The catalogues of model zoos: every weight file that torchvision and timm publish, with its size and licence."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from course.errors import UnknownName
 
 UNSTATED = "not stated"
-SWAG = "CC-BY-NC-4.0"  # what the address stands for that torchvision gives as the licence of these weights
+SWAG_LICENCE = "CC-BY-NC-4.0"  # torchvision gives a URL as the licence of these weights
 LIBRARIES = ("torchvision", "timm")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One file of weights in a zoo. Nothing here was measured by us: it is what the zoo says.
+class PublishedWeights:
+    """One weight file in a zoo. Nothing here was measured by us: these are the zoo's own figures.
 
-    `accuracy` is the published top-1 on ImageNet in [0, 1], or None; `mebibytes` the size of the file (in timm, which
-    does not say, of its parameters in float32), or None; `sha256` the beginning of its hash where the name has one.
+    `accuracy` is the published top-1 accuracy on ImageNet in [0, 1], or None; `mebibytes` the size of the file, or None
+    (timm doesn't publish it); `sha256` the beginning of its hash if the file's name contains it.
     """
 
     name: str
@@ -34,16 +34,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Budget:
-    """What can be afforded: a weight file of at most `mebibytes`, under one of these `licences`."""
+    """What a project can use: a weight file of at most `mebibytes`, under one of these `licences`."""
 
     mebibytes: float
     licences: tuple[str, ...]
 
 
-def catalogue(library: str = "torchvision") -> list[Entry]:
-    """The entries of a library ("torchvision" or "timm"), read from its own metadata; nothing is downloaded.
+def catalogue(library: str = "torchvision") -> list[PublishedWeights]:
+    """The weights that a library ("torchvision" or "timm") publishes, from its own metadata; nothing is downloaded.
 
-    torchvision's weights are under its own licence (BSD-3-Clause) unless their metadata names another. Raises
+    torchvision's weights have its own licence (BSD-3-Clause) unless their metadata names another. Raises
     UnknownName for another library.
     """
     if library not in LIBRARIES:
@@ -51,7 +51,7 @@ def catalogue(library: str = "torchvision") -> list[Entry]:
     return _torchvision() if library == "torchvision" else _timm()
 
 
-def _torchvision() -> list[Entry]:
+def _torchvision() -> list[PublishedWeights]:
     from torchvision import models
 
     entries = []
@@ -61,7 +61,7 @@ def _torchvision() -> list[Entry]:
                 meta = weights.meta
                 published = meta["_metrics"].get("ImageNet-1K", {}).get("acc@1")
                 entries.append(
-                    Entry(
+                    PublishedWeights(
                         name,
                         weights.name,
                         "torchvision",
@@ -80,10 +80,10 @@ def _torchvision() -> list[Entry]:
 def _licence(stated: str | None) -> str:
     if stated is None:
         return "BSD-3-Clause"
-    return SWAG if "facebookresearch/SWAG" in stated else stated
+    return SWAG_LICENCE if "facebookresearch/SWAG" in stated else stated
 
 
-def _timm() -> list[Entry]:
+def _timm() -> list[PublishedWeights]:
     import timm
 
     entries = []
@@ -96,7 +96,7 @@ def _timm() -> list[Entry]:
         address = config.url if isinstance(config.url, str) else ""
         where = f"https://huggingface.co/{config.hf_hub_id}" if config.hf_hub_id else address
         entries.append(
-            Entry(
+            PublishedWeights(
                 name,
                 tag,
                 "timm",
@@ -113,6 +113,6 @@ def _timm() -> list[Entry]:
 
 
 def _hash_in(address: str) -> str:
-    """The beginning of a sha256, as PyTorch's own file names end in it."""
+    """The beginning of the sha256 with which PyTorch's file names end, or an empty text."""
     found = re.search(r"-([0-9a-f]{8,64})\.(pth|pt|safetensors)$", address)
     return found[1] if found else ""

@@ -1,8 +1,8 @@
-"""An ONNX file from elsewhere: looked over before anything runs it, and refused with a reason.
+"""An ONNX file from an untrusted source: checked before anything runs it, and refused with a reason.
 
-An ONNX file is no pickle and runs no Python, but it may name other files to read, operators that want a library of
-native code, and sizes of any length. `read_onnx` follows no such wish: see its docstring for the list. What it does not
-do: protect against a fault in the parsers of onnx or ONNX Runtime, or say whether the model is any good.
+An ONNX file is not a pickle and runs no Python, but it may refer to other files, to operators that need a library of
+native code, and to tensors of any size. `read_onnx` refuses all of these: see its docstring for the list. It does not
+protect against a bug in the parsers of onnx or ONNX Runtime, or judge the model's quality.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ DOMAINS = ("", "ai.onnx", "ai.onnx.ml")  # the operators that are part of ONNX i
 def read_onnx(path: str | Path, *, max_mebibytes: float = MAX_MEBIBYTES) -> Any:
     """The checked `onnx.ModelProto` of a file, external data not loaded; nothing in it was run.
 
-    Refused are files over `max_mebibytes` (before they are read, external data counted); tensors whose shape and bytes
-    disagree or that claim more than the limit; external data outside the file's own folder (absolute paths, "..",
-    links) or reaching past the end of its file; operators that are neither ONNX's own nor defined in the file; and
-    whatever onnx's own checker refuses. Raises WeightsUnsafe, WeightsCorrupt, WeightsMissing.
+    It refuses files over `max_mebibytes` (before reading them, and including external data); tensors whose shape and
+    bytes disagree or that claim more than the limit; external data outside the file's own folder (absolute paths, "..",
+    links) or beyond the end of its file; operators that are neither ONNX's own nor defined in the file; and anything
+    that onnx's own checker refuses. Raises WeightsUnsafe, WeightsCorrupt, WeightsMissing.
     """
     import onnx
 
@@ -40,17 +40,21 @@ def read_onnx(path: str | Path, *, max_mebibytes: float = MAX_MEBIBYTES) -> Any:
         )
     try:
         model = onnx.load(str(path), load_external_data=False)
-    except Exception as error:  # protobuf has several errors for bytes that are no message
-        raise WeightsCorrupt(f"{path} is no ONNX file, or cut off ({type(error).__name__}); fetch it again") from error
+    except Exception as error:  # protobuf raises several kinds for bytes that are not a message
+        raise WeightsCorrupt(
+            f"{path} is truncated or not an ONNX file ({type(error).__name__}); download it again"
+        ) from error
     if not model.graph.node:
-        raise WeightsCorrupt(f"{path} holds no computation; it is no ONNX file, or an empty one")
+        raise WeightsCorrupt(f"{path} contains no computation; it is not an ONNX file, or an empty one")
     _check_tensors(model, path, limit)
     _check_operators(model, path)
     try:
         onnx.checker.check_model(str(path))
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
-        raise WeightsCorrupt(f"onnx's checker refuses {path}: {reason}; fetch it again, or export it anew") from error
+        raise WeightsCorrupt(
+            f"onnx's checker refuses {path}: {reason}; download it again, or export it again"
+        ) from error
     return model
 
 
@@ -73,39 +77,39 @@ def _check_tensors(model: Any, path: Path, limit: int) -> None:
         elif tensor.HasField("raw_data") and len(tensor.raw_data) != claimed:
             raise WeightsUnsafe(
                 f"the tensor {tensor.name!r} in {path} claims the shape {list(tensor.dims)}, {claimed:,} bytes, and "
-                f"has {len(tensor.raw_data):,}; the file is damaged or made to mislead"
+                f"has {len(tensor.raw_data):,}; the file is damaged or malicious"
             )
 
 
 def _check_external(tensor: Any, path: Path, claimed: int) -> None:
-    """The file that a tensor's values lie in is beside the model, a plain file, and long enough."""
+    """Raises unless the file with a tensor's values is in the model's folder, a regular file, and long enough."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
     folder = path.parent.resolve()
     target = folder / location
-    what = f"the tensor {tensor.name!r} in {path} lies in another file, {location!r}"
+    what = f"the tensor {tensor.name!r} in {path} is stored in another file, {location!r}"
     is_outside = Path(location).is_absolute() or "\\" in location or ":" in location
     if not location or is_outside or not Path(os.path.realpath(target)).is_relative_to(folder):
         raise WeightsUnsafe(
-            f"{what}, which is outside the model's folder; a model needs no file of yours: don't use it"
+            f"{what}, which is outside the model's folder; a model needs none of your files: don't use it"
         )
     if target.is_symlink() or not target.is_file():
         kind = "a link" if target.is_symlink() else "not there"
-        raise WeightsMissing(f"{what}, which is {kind}; fetch it from where the model came from, as a plain file")
+        raise WeightsMissing(f"{what}, which is {kind}; download it from where the model came from, as a regular file")
     try:
         offset, length = int(entries.get("offset", 0)), int(entries.get("length", claimed))
     except ValueError as error:
-        raise WeightsUnsafe(f"{what}, at a place that is no number; the file is damaged or made to mislead") from error
+        raise WeightsUnsafe(f"{what}, at an offset that is not a number; the file is damaged or malicious") from error
     size = target.stat().st_size
     if offset < 0 or length != claimed or offset + length > size:
         raise WeightsUnsafe(
             f"{what}: it claims bytes {offset:,} to {offset + length:,} of {size:,}, and its shape "
-            f"{list(tensor.dims)} needs {claimed:,}; the files are of different exports, cut off or made to mislead"
+            f"{list(tensor.dims)} needs {claimed:,}; the files are from different exports, truncated or malicious"
         )
 
 
 def _bytes_of(tensor: Any) -> int:
-    """How many bytes the shape of a tensor claims; of strings, one each."""
+    """How many bytes a tensor's shape requires; one for each string."""
     from onnx import TensorProto, helper
 
     count = math.prod(tensor.dims)
@@ -114,13 +118,13 @@ def _bytes_of(tensor: Any) -> int:
     try:
         dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
     except KeyError as error:
-        raise WeightsUnsafe(f"the tensor {tensor.name!r} is of an unknown type, number {tensor.data_type}") from error
+        raise WeightsUnsafe(f"the tensor {tensor.name!r} has an unknown type, number {tensor.data_type}") from error
     bits = {"int4": 4, "uint4": 4, "float4_e2m1fn": 4, "int2": 2, "uint2": 2}.get(dtype.name, 8 * dtype.itemsize)
     return (count * bits + 7) // 8
 
 
 def _check_operators(model: Any, path: Path) -> None:
-    """Every operator is ONNX's own, in a version that the installed onnx knows, or a function defined in the file."""
+    """Raises unless every operator is ONNX's own, in a version that onnx knows, or a function defined in the file."""
     from onnx import defs
 
     versions = {opset.domain: opset.version for opset in model.opset_import}
@@ -135,13 +139,13 @@ def _check_operators(model: Any, path: Path) -> None:
             unknown[f"{node.domain or 'ai.onnx'}.{node.op_type}"] = None
     if unknown:
         raise WeightsUnsafe(
-            f"{path} wants operators that are not part of ONNX: {', '.join([*unknown][:5])}; they would need native "
-            "code from whoever made the file. Don't load such a library; ask for a file in plain ONNX"
+            f"{path} uses operators that are not part of ONNX: {', '.join([*unknown][:5])}; they would need native "
+            "code from the author of the file. Don't load such a library; ask for a file in plain ONNX"
         )
 
 
 def _graphs(model: Any) -> Iterator[Any]:
-    """The graph, those of training, and every graph inside a node's attributes."""
+    """The main graph, the training graphs, and every graph inside a node's attributes."""
     waiting = [model.graph, *(part for info in model.training_info for part in (info.algorithm, info.initialization))]
     waiting += list(model.functions)
     while waiting:
@@ -159,7 +163,7 @@ def _nodes(model: Any) -> Iterator[Any]:
 
 
 def _tensors(model: Any) -> Iterator[Any]:
-    """Every tensor with values: initialisers, sparse ones too, and those in the attributes of nodes."""
+    """Every tensor with values: initializers, sparse ones too, and those in the attributes of nodes."""
     for graph in _graphs(model):
         if hasattr(graph, "initializer"):  # a function has none
             yield from graph.initializer

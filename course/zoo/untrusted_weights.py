@@ -1,6 +1,6 @@
-"""A weight file from elsewhere: what kind it is, what it wants to import, and its tensors checked against a model.
+"""A weight file from an untrusted source: its format, what it would import, and its tensors checked against a model.
 
-A pickle is a program: reading it runs what it says. safetensors is a header and bytes. Nothing in here runs a pickle.
+A pickle is a program: loading it runs it. safetensors is a header and bytes. Nothing here loads a pickle.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from course.errors import WeightsCorrupt, WeightsError, WeightsMissing, WeightsU
 from course.zoo.safetensors_header import describe_mismatch, read_header, shapes
 
 
-def kind_of(path: str | Path) -> str:
-    """What a weight file is by its first bytes, whatever its name: "safetensors", "pickle", "hdf5" or "unknown".
+def detect_format(path: str | Path) -> str:
+    """A weight file's format, from its first bytes: "safetensors", "pickle", "hdf5" or "unknown"; its name is ignored.
 
-    PyTorch's .pt and .pth are zip archives with a pickle in them, older ones a bare pickle. Raises WeightsMissing.
+    PyTorch's .pt and .pth files are zip archives with a pickle inside, older ones a bare pickle. Raises WeightsMissing.
     """
     path = Path(path)
     if not path.is_file():
@@ -43,22 +43,22 @@ def kind_of(path: str | Path) -> str:
 
 
 def pickle_imports(path: str | Path) -> list[str]:
-    """What a pickle would import and may call when it is loaded ("os.system"), read without running any of it.
+    """The names that a pickle would import, and may call, when it is loaded ("os.system"); none of it is run.
 
-    PyTorch's own file of weights wants "collections.OrderedDict", "torch._utils._rebuild_tensor_v2" and storages such
+    A plain weight file of PyTorch needs "collections.OrderedDict", "torch._utils._rebuild_tensor_v2" and storages such
     as "torch.FloatStorage", and nothing else. "?" stands for a name that the file hides. Raises WeightsCorrupt for a
-    file that is no pickle.
+    file that is not a pickle.
     """
     path = Path(path)
-    if kind_of(path) != "pickle":
-        raise WeightsCorrupt(f"{path} is no pickle but {kind_of(path)}; it imports nothing when it is read")
+    if detect_format(path) != "pickle":
+        raise WeightsCorrupt(f"{path} is not a pickle ({detect_format(path)}), so it imports nothing")
     found: dict[str, None] = {}
     for content in _pickles(path):
         try:
             found |= dict.fromkeys(_imports(content))
-        except Exception as error:  # pickletools has no error of its own
+        except Exception as error:  # pickletools raises many kinds
             raise WeightsCorrupt(
-                f"{path} is a pickle that cannot be read to its end ({error}); don't load it"
+                f"{path} is a pickle that cannot be parsed to its end ({error}); don't load it"
             ) from error
     return list(found)
 
@@ -72,57 +72,57 @@ def _pickles(path: Path) -> Iterator[bytes]:
 
 
 def _imports(content: bytes) -> Iterator[str]:
-    """Every name that the program in a pickle imports; "?" where it hides which one that is."""
-    top: list[str | None] = [None, None]  # what lies on the stack: a text, or None for whatever else was done
+    """Every name that a pickle imports; "?" for one that it hides."""
+    stack: list[str | None] = [None, None]  # a string, or None for anything else that was pushed
     memo: dict[Any, str | None] = {}
     for opcode, argument, _ in pickletools.genops(content):
         name = opcode.name
         if name in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".")
         elif name == "STACK_GLOBAL":
-            module, attribute = top[-2:]
+            module, attribute = stack[-2:]
             yield "?" if module is None or attribute is None else f"{module}.{attribute}"
         elif name.startswith("EXT"):
             yield "?"
         if name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"):
-            memo[len(memo) if name == "MEMOIZE" else argument] = top[-1]
+            memo[len(memo) if name == "MEMOIZE" else argument] = stack[-1]
         elif name in ("GET", "BINGET", "LONG_BINGET"):
-            top.append(memo.get(argument))
+            stack.append(memo.get(argument))
         elif name not in ("PROTO", "FRAME"):
-            is_text = isinstance(argument, str) and name not in ("GLOBAL", "INST")
-            top.append(argument if is_text else None)
+            is_string = isinstance(argument, str) and name not in ("GLOBAL", "INST")
+            stack.append(argument if is_string else None)
 
 
 def read_weights(path: str | Path, model: nn.Module | None = None) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file, by name, checked before use; against `model`, if given, in names and shapes.
+    """The tensors of a safetensors file, by name, checked before use, and against the shapes of `model`, if given.
 
-    Raises WeightsMissing; WeightsUnsafe for a pickle under any name; WeightsCorrupt for a header that claims more than
-    the file holds, or a file that is cut off; WeightsError for values that are not finite, and for weights that do not
+    Raises WeightsMissing; WeightsUnsafe for a pickle, whatever its name; WeightsCorrupt for a header that claims more
+    than the file contains, or a truncated file; WeightsError for values that are not finite, and for weights that don't
     fit the model, with the first names that differ.
     """
     path = Path(path)
-    kind = kind_of(path)
+    kind = detect_format(path)
     if kind == "pickle":
         raise WeightsUnsafe(
-            f"{path} is a pickle, whatever its name says: loading it runs what its author wrote; ask for safetensors"
+            f"{path} is a pickle, whatever its name: loading it runs its author's code; ask for safetensors"
         )
     if kind != "safetensors":
-        raise WeightsCorrupt(f"{path} is no safetensors file ({kind}); fetch it again from where it came from")
+        raise WeightsCorrupt(f"{path} is not a safetensors file ({kind}); download it again from where it came from")
     with path.open("rb") as file:
-        read_header(file, str(path), "fetch it again from where it came from")
+        read_header(file, str(path), "download it again from where it came from")
     try:
         state = load_file(path)
     except SafetensorError as error:
-        raise WeightsCorrupt(f"{path} is damaged ({error}); fetch it again from where it came from") from error
+        raise WeightsCorrupt(f"{path} is damaged ({error}); download it again from where it came from") from error
     broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise WeightsError(
             f"{path} holds NaN or infinity in {len(broken)} of its {len(state)} tensors, first in {broken[0]}; ask for "
-            "weights of a training that went well"
+            "weights from a training run that didn't diverge"
         )
     if model is not None and (problem := describe_mismatch(shapes(state), shapes(model.state_dict()))):
         raise WeightsError(
-            f"{path} holds no weights of this {type(model).__name__}: {problem}; take the architecture that its model "
-            "card names, with its number of classes"
+            f"the weights in {path} don't fit this {type(model).__name__}: {problem}; use the architecture that the "
+            "model card names, with its number of classes"
         )
     return state

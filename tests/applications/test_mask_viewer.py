@@ -60,7 +60,7 @@ def test_a_mask_of_another_size_is_refused(picture, mask):
 
 def test_a_sheet_without_a_picture_is_refused(mask):
     for pictures, masks in (([], {}), ([], {"truth": []})):
-        with pytest.raises(EmptyData, match="no picture to lay masks over; pass at least one"):
+        with pytest.raises(EmptyData, match="no picture to show masks on; pass at least one"):
             show_overlays(pictures, masks, CLASSES)
 
 
@@ -77,7 +77,7 @@ def test_no_masks_at_all_are_refused(picture, monkeypatch, live):
         lambda: explore_overlay(picture, {}, CLASSES),
         lambda: overlay_box(picture, {}, CLASSES),
     ):
-        with pytest.raises(EmptyData, match="no masks to lay over the picture; pass at least one"):
+        with pytest.raises(EmptyData, match="no masks to show on the picture; pass at least one"):
             refused()
 
 

@@ -82,7 +82,7 @@ def test_class_names_are_escaped_and_the_likeliest_comes_first():
 
 
 def test_of_many_classes_the_likeliest_are_shown():
-    assert uploads.bars({str(i): 1 / 37 for i in range(37)}).count("aria-label") == uploads.SHOWN
+    assert uploads.bars({str(i): 1 / 37 for i in range(37)}).count("aria-label") == uploads.SHOWN_CLASSES
 
 
 def test_the_static_form_is_one_line_the_same_everywhere(capsys):

@@ -21,7 +21,7 @@ from course.capstone.handing_in import (
     read_hand_in,
     read_predictor,
 )
-from course.capstone.model_card import LEAST, MAX_CARD, TITLES, ModelCard, read_card
+from course.capstone.model_card import MAX_CARD, MIN_SECTION_LENGTH, TITLES, ModelCard, read_card
 from course.errors import ModelError, UnknownName, WeightsCorrupt, WeightsError, WeightsMissing
 from course.models.backbones import image_transform
 from course.models.lora import add_lora
@@ -88,7 +88,7 @@ def test_a_card_written_by_hand_is_kept_when_another_takes_its_place(tmp_path, c
     kept = sorted(path.read_text() for path in tmp_path.glob("capstone-earlier-*.md"))
     assert kept == ["and again", "written by hand"]
     assert capsys.readouterr().out.splitlines() == [
-        f"another card was there: it is now capstone-earlier-{number}.md" for number in (1, 2)
+        f"the folder had another card; it was renamed to capstone-earlier-{number}.md" for number in (1, 2)
     ]
 
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_handed_in_is_refused_before_anything_is_written(tmp_path
     add_lora(adapted.model)
     with pytest.raises(WeightsError, match="merge LoRA"):
         hand_in(adapted, tmp_path, FULL)
-    with pytest.raises(WeightsError, match="takes no pictures of"):
+    with pytest.raises(WeightsError, match="does not accept pictures of"):
         hand_in(a_predictor("vit_tiny_patch16_224", size=64), tmp_path, FULL)
     with pytest.raises(WeightsCorrupt, match="224 is the limit"):
         hand_in(a_predictor(size=256), tmp_path, FULL)
@@ -169,9 +169,9 @@ def entry(kind="F32", shape=(1,), places=(0, 4)):
 
 
 BAD_FILES = {
-    "empty": (b"", "cut off or no safetensors"),
-    "five bytes": (b"12345", "cut off or no safetensors"),
-    "text": (b"my dog ate it, and then some more of it", "cut off or no safetensors"),
+    "empty": (b"", "truncated or not a safetensors"),
+    "five bytes": (b"12345", "truncated or not a safetensors"),
+    "text": (b"my dog ate it, and then some more of it", "truncated or not a safetensors"),
     "10 GB header": (struct.pack("<Q", 10 * 10**9) + b"{}", "claims a header of 10,000,000,000"),
     "2^64 header": (b"\xff" * 8 + b"{}", "claims a header of"),
     "header beyond the file": (struct.pack("<Q", 5000) + b"{}", "claims a header of 5,000"),
@@ -182,20 +182,20 @@ BAD_FILES = {
     "deep": (with_header("[" * 100_000), "damaged header"),
     "a list": (with_header("[]"), "damaged header"),
     "a number of many digits": (with_header('{"a": ' + "9" * 10_000 + "}"), "damaged header"),
-    "metadata of numbers": (with_header({"__metadata__": {"format": 3}}), "metadata are not texts"),
-    "metadata a list": (with_header({"__metadata__": []}), "metadata are not texts"),
-    "twice": (with_header('{"a": %s, "a": %s}' % ((json.dumps(entry()),) * 2), bytes(4)), "'a' stands in it twice"),
-    "no entry": (with_header({"a": 3}), "not a kind, a shape and a place"),
-    "more in an entry": (with_header({"a": entry() | {"code": "import os"}}, bytes(4)), "not a kind, a shape"),
-    "unknown kind": (with_header({"a": entry("F77")}, bytes(4)), "unknown kind"),
+    "metadata of numbers": (with_header({"__metadata__": {"format": 3}}), "metadata are not strings"),
+    "metadata a list": (with_header({"__metadata__": []}), "metadata are not strings"),
+    "twice": (with_header('{"a": %s, "a": %s}' % ((json.dumps(entry()),) * 2), bytes(4)), "it contains 'a' twice"),
+    "no entry": (with_header({"a": 3}), "not a dtype, a shape and offsets"),
+    "more in an entry": (with_header({"a": entry() | {"code": "import os"}}, bytes(4)), "not a dtype, a shape"),
+    "unknown kind": (with_header({"a": entry("F77")}, bytes(4)), "unknown dtype"),
     "kind a list": (with_header({"a": entry(["F32"])}, bytes(4)), "damaged header"),
     "negative shape": (with_header({"a": entry(shape=(-1, -1))}, bytes(4)), "impossible shape"),
-    "10^18 elements": (with_header({"a": entry(shape=(10**9, 10**9))}, bytes(4)), "not as large as its shape"),
+    "10^18 elements": (with_header({"a": entry(shape=(10**9, 10**9))}, bytes(4)), "do not match its shape"),
     "true as a number": (with_header({"a": entry(shape=(True,))}, bytes(4)), "impossible shape"),
-    "overlap": (with_header({"a": entry(), "b": entry()}, bytes(4)), "gaps or lie on each other"),
-    "gap": (with_header({"a": entry(), "b": entry(places=(8, 12))}, bytes(12)), "gaps or lie on each other"),
-    "bytes behind": (with_header({"a": entry()}, bytes(9)), "take 4 bytes and 9 are there"),
-    "cut off": (with_header({"a": entry()}, bytes(3)), "take 4 bytes and 3 are there"),
+    "overlap": (with_header({"a": entry(), "b": entry()}, bytes(4)), "gaps or overlap"),
+    "gap": (with_header({"a": entry(), "b": entry(places=(8, 12))}, bytes(12)), "gaps or overlap"),
+    "bytes behind": (with_header({"a": entry()}, bytes(9)), "take 4 bytes, but there are 9"),
+    "cut off": (with_header({"a": entry()}, bytes(3)), "take 4 bytes, but there are 3"),
     "no metadata": (with_header({"a": entry()}, bytes(4)), "its format is None"),
 }
 
@@ -215,11 +215,11 @@ def test_a_zipped_pickle_a_cut_off_file_and_a_very_large_one_are_refused(tmp_pat
         read_predictor(zipped_pickle(tmp_path), "it")
     assert not (tmp_path / "exploded").exists()
     for kept in (1000, -1):
-        with pytest.raises(WeightsCorrupt, match=r"claims a header|bytes and .* are there"):
+        with pytest.raises(WeightsCorrupt, match=r"claims a header|bytes, but there are"):
             read_predictor(good()[0][:kept], "it")
     with (tmp_path / WEIGHTS).open("wb") as file:
         file.truncate(10 * 2**30)  # a hole: it takes no room on the disk
-    with pytest.raises(WeightsCorrupt, match="over 50 MiB"):
+    with pytest.raises(WeightsCorrupt, match="larger than 50 MiB"):
         read_hand_in(tmp_path)
 
 
@@ -230,7 +230,7 @@ BAD_METADATA = {
     "another architecture": ({"model": "resnet50"}, UnknownName, "a capstone is one of"),
     "a download": ({"model": "hf-hub:some/model"}, UnknownName, "a capstone is one of"),
     "a path": ({"model": "../../etc/passwd"}, UnknownName, "a capstone is one of"),
-    "one class": ({"classes": '["ant"]'}, WeightsCorrupt, "class names are two texts"),
+    "one class": ({"classes": '["ant"]'}, WeightsCorrupt, "class names are two or more different strings"),
     "classes no JSON": ({"classes": "ant"}, WeightsCorrupt, "not what hand_in writes"),
     "classes twice": ({"classes": '["ant", "ant", "bee"]'}, WeightsCorrupt, "class names"),
     "10^4 classes": ({"classes": json.dumps(list(map(str, range(10**4))))}, WeightsCorrupt, "over 200 classes"),
@@ -266,15 +266,15 @@ def spoiled(value):
 
 
 BAD_WEIGHTS = {
-    "another architecture": (lambda _: weights("resnet18"), r"tensors are missing .* and .* are not known"),
+    "another architecture": (lambda _: weights("resnet18"), r"tensors are missing .* and .* are unexpected"),
     "a key less": (without_first, r"1 tensor is missing \(features.0.0.weight\)"),
-    "a key more": (lambda state: {**state, "back.door": torch.zeros(1)}, r"1 tensor is not known to it \(back.door\)"),
+    "a key more": (lambda state: {**state, "back.door": torch.zeros(1)}, r"1 tensor is unexpected \(back.door\)"),
     "another shape": (lambda s: {**s, "classifier.3.bias": torch.zeros(4)}, r"F32 \(4,\), not F32 \(3,\)"),
     "half": (lambda s: {**s, "classifier.3.bias": torch.zeros(3).half()}, r"F16 \(3,\), not F32"),
     "whole numbers": (lambda s: {**s, "classifier.3.bias": torch.zeros(3).long()}, r"I64 \(3,\), not F32"),
     "NaN": (spoiled(float("nan")), "it holds NaN or infinity in 1 of its 312 tensors, first in features.0.0.weight"),
     "infinity": (spoiled(float("-inf")), "NaN or infinity"),
-    "too large": (lambda s: {**s, "classifier.3.bias": torch.full((3,), 3e38)} | big(s), "answer to a grey picture"),
+    "too large": (lambda s: {**s, "classifier.3.bias": torch.full((3,), 3e38)} | big(s), "output for a grey picture"),
 }
 
 
@@ -307,7 +307,7 @@ def test_a_card_is_read_back_whatever_stands_around_it_and_however_its_titles_ar
 
 def test_what_a_card_lacks_is_said():
     (line,) = ModelCard(FULL.purpose, FULL.data, FULL.results, "none", FULL.licences).gaps()
-    assert TITLES["limits"] in line and str(LEAST) in line
+    assert TITLES["limits"] in line and str(MIN_SECTION_LENGTH) in line
     assert len(ModelCard().gaps()) == 5
     (line,) = ModelCard(*[FULL.results] * 5).gaps()
     assert "the same text" in line

@@ -107,7 +107,7 @@ def test_doctor_fails_for_a_problem_only_and_prints_what_mends_it(monkeypatch, s
     result = call("doctor")
     assert result.exit_code == exit_code
     assert "[red]found[/]" in result.output, "what was found is text, never markup"
-    assert ('mend it: pip install -e ".[test]"' in result.output) is (status != "ok")
+    assert ('to fix it: pip install -e ".[test]"' in result.output) is (status != "ok")
     as_json = call("doctor", "--json")
     assert as_json.exit_code == exit_code and json.loads(as_json.output)[0]["status"] == status
 

@@ -52,7 +52,7 @@ def test_a_package_missing_or_too_old_is_a_problem_with_the_command_that_mends_i
     monkeypatch.setattr(metadata, "requires", lambda name: wanted)
     problems = {finding.name: finding for finding in diagnosis._packages() if finding.status == diagnosis.PROBLEM}
     assert problems.keys() == {"torch", "no-such-package-of-ours"}
-    assert problems["torch"].mend.endswith('-m pip install "torch>=999"')
+    assert problems["torch"].fix.endswith('-m pip install "torch>=999"')
     assert "not installed" in problems["no-such-package-of-ours"].found
 
 
@@ -65,7 +65,7 @@ def test_a_torchvision_that_does_not_load_is_a_problem(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", broken)
     finding = only(diagnosis._torch())
     assert finding.status == diagnosis.PROBLEM and "torchvision::nms" in finding.found
-    assert "torch torchvision" in finding.mend
+    assert "torch torchvision" in finding.fix
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_weights_corrupt_or_missing_are_a_problem_that_pip_mends(monkeypatch, ch
     monkeypatch.setattr(weights, "BUNDLED", {"efficientnet_lite0": replace(good, **change)})
     finding = only(diagnosis._weights())
     assert finding.status == diagnosis.PROBLEM and said in finding.found
-    assert finding.mend == good.reinstall_command
+    assert finding.fix == good.reinstall_command
 
 
 def test_a_kernel_of_another_python_is_a_problem(tmp_path, monkeypatch):
@@ -84,7 +84,7 @@ def test_a_kernel_of_another_python_is_a_problem(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     finding = only(diagnosis._kernel())
     assert finding.status == diagnosis.PROBLEM and "/opt/other/bin/python" in finding.found
-    assert "ipykernel install" in finding.mend
+    assert "ipykernel install" in finding.fix
 
 
 @pytest.mark.parametrize("program", ["python", "python3", sys.executable])
@@ -98,7 +98,7 @@ def test_a_home_that_cannot_be_written_is_a_warning(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("COURSE_HOME", str(tmp_path / "file"))
     finding = only(diagnosis._disk())
-    assert finding.status == diagnosis.WARNING and "COURSE_HOME" in finding.mend
+    assert finding.status == diagnosis.WARNING and "COURSE_HOME" in finding.fix
 
 
 @pytest.mark.parametrize("free_mib, status", [(50, "problem"), (500, "warning"), (50_000, "ok")])
@@ -118,7 +118,7 @@ def test_network_is_what_the_proxy_or_the_hubs_answer(monkeypatch):
         assert only(diagnosis._network()).status == diagnosis.OK
     finding = only(diagnosis._network())
     assert finding.status == diagnosis.WARNING and "quick" in finding.found
-    assert finding.mend == 'write PROFILE = "quick" into the first code cell of a notebook'
+    assert finding.fix == 'write PROFILE = "quick" into the first code cell of a notebook'
 
 
 def test_a_silent_network_is_not_waited_for(monkeypatch):
@@ -152,8 +152,8 @@ def attacks(monkeypatch):
 @pytest.mark.parametrize(
     "script, status, said",
     [
-        (None, "warning", "no bubblewrap"),
-        ("exit 0", "ok", "bwrap runs, and the attacks on it got nowhere"),
+        (None, "warning", "bubblewrap is not installed"),
+        ("exit 0", "ok", "bwrap runs, and known attacks on it fail"),
         ("echo 'bwrap: setting up uid map: Permission denied' >&2; exit 1", "warning", "Permission denied"),
     ],
 )
@@ -163,7 +163,7 @@ def test_sandbox_is_tried_not_only_found(tmp_path, monkeypatch, attacks, script,
         a_program(tmp_path / "bin", "bwrap", script)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     finding = only(diagnosis._sandbox())
-    assert (finding.status, bool(finding.mend)) == (status, status != "ok")
+    assert (finding.status, bool(finding.fix)) == (status, status != "ok")
     assert said in finding.found
 
 
@@ -171,7 +171,7 @@ def test_sandbox_is_tried_not_only_found(tmp_path, monkeypatch, attacks, script,
 @pytest.mark.parametrize(
     "found, status, said",
     [
-        (["mount", "write to /usr"], "problem", "an answer could mount, write to /usr: grade nothing here"),
+        (["mount", "write to /usr"], "problem", "an answer could mount, write to /usr: don't grade on this machine"),
         (SandboxMissing("the sandbox cannot run an answer: no clone"), "warning", "cannot run an answer: no clone"),
         (ImportError("libtorch.so"), "warning", "libtorch.so"),
     ],
@@ -185,7 +185,7 @@ def test_a_sandbox_that_does_not_hold_is_a_problem_and_a_container_the_remedy(
     attacks(found)
     finding = only(diagnosis._sandbox())
     assert finding.status == status and said in finding.found
-    assert "--print-dockerfile" in finding.mend
+    assert "--print-dockerfile" in finding.fix
 
 
 def test_elsewhere_than_on_linux_a_sandbox_is_no_problem_and_nothing_is_attacked(monkeypatch, attacks):
@@ -205,7 +205,7 @@ def test_a_gpu_that_torch_does_not_find_is_a_warning(tmp_path, monkeypatch):
     assert only(diagnosis._gpu()).status == diagnosis.OK
     a_program(tmp_path / "bin", "nvidia-smi", "exit 0")
     finding = only(diagnosis._gpu())
-    assert finding.status == diagnosis.WARNING and finding.mend
+    assert finding.status == diagnosis.WARNING and finding.fix
 
 
 def test_a_python_newer_than_the_tested_ones_is_a_warning(monkeypatch):

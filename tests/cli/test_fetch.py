@@ -126,7 +126,7 @@ def test_the_copied_folder_of_another_machine_will_do_without_a_network(publishe
     server, its_hub = published
     server.files.clear()
     its_hub.repositories.clear()
-    assert finding().status == diagnosis.WARNING and finding().mend == "course fetch --profile full"
+    assert finding().status == diagnosis.WARNING and finding().fix == "course fetch --profile full"
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "class-room"))
     full_profile.marker_path().unlink()
     assert call().exit_code == 0 and full_profile.marker_path().exists()

@@ -10,11 +10,11 @@ from course.applications.tokenization import load_tokenizer, tokenize
 from course.errors import DataError, ModelError
 from course.inspection.attribution import (
     attention_weights,
+    fraction_inside_box,
     grad_cam,
     integrated_gradients,
+    leave_one_word_out,
     occlusion,
-    share_inside,
-    without_each_word,
 )
 
 
@@ -43,7 +43,7 @@ def test_grad_cam_is_that_of_captum_and_leaves_the_model_as_it_was(network, x, f
 
 
 def test_grad_cam_of_a_linear_layer_says_what_it_needs(network, x):
-    with pytest.raises(ModelError, match="take the last convolution"):
+    with pytest.raises(ModelError, match="use the last convolution"):
         grad_cam(network, network[6], x, 0)
     with pytest.raises(ModelError, match="runs once"):
         grad_cam(network, nn.Conv2d(1, 1, 1), x, 0)
@@ -72,10 +72,10 @@ def test_occlusion_of_a_mean_is_the_mean_of_what_was_covered():
 
 
 def test_a_share_of_a_map_that_knows_nothing_is_the_share_of_the_area():
-    assert share_inside(torch.ones(2, 3, 3), (0, 0, 5, 10), 10).tolist() == pytest.approx([0.5, 0.5])
-    assert share_inside(torch.full((1, 4, 4), -1.0), (0, 0, 2, 2), 4).tolist() == [0]
+    assert fraction_inside_box(torch.ones(2, 3, 3), (0, 0, 5, 10), 10).tolist() == pytest.approx([0.5, 0.5])
+    assert fraction_inside_box(torch.full((1, 4, 4), -1.0), (0, 0, 2, 2), 4).tolist() == [0]
     with pytest.raises(DataError, match="top, left"):
-        share_inside(torch.ones(1, 2, 2), (0, 0, 5, 5), 4)
+        fraction_inside_box(torch.ones(1, 2, 2), (0, 0, 5, 5), 4)
 
 
 def test_attention_sums_to_one_and_the_encoder_computes_as_before():
@@ -101,5 +101,5 @@ def test_leaving_words_out_asks_for_every_text_once():
         asked.extend(texts)
         return torch.tensor([float(len(text)) for text in texts])
 
-    assert without_each_word(["a", "bcd", "ef"], score).tolist() == [2, 4, 3]
+    assert leave_one_word_out(["a", "bcd", "ef"], score).tolist() == [2, 4, 3]
     assert asked == ["a bcd ef", "bcd ef", "a ef", "a bcd"]

@@ -21,7 +21,7 @@ def test_a_case_by_hand():
     assert found.count.tolist() == [0, 4]
     assert found.accuracy[1] == 0.5
     assert found.confidence[1] == pytest.approx(0.825)
-    assert found.error == pytest.approx(0.325)
+    assert found.calibration_error == pytest.approx(0.325)
 
 
 @pytest.mark.parametrize("bins", [1, 7, 10, 15])
@@ -29,18 +29,18 @@ def test_the_error_is_that_of_torchmetrics(bins):
     logits, labels = drawn(bins)
     probs = logits.softmax(1)
     theirs = float(multiclass_calibration_error(probs, labels, 5, n_bins=bins))
-    assert reliability(probs, labels, bins=bins).error == pytest.approx(theirs, abs=1e-5)
+    assert reliability(probs, labels, bins=bins).calibration_error == pytest.approx(theirs, abs=1e-5)
 
 
 def test_certainty_is_in_the_last_bin():
     found = reliability(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]), bins=10)
-    assert found.count[-1] == 2 and found.error == 0.5
+    assert found.count[-1] == 2 and found.calibration_error == 0.5
 
 
 @pytest.mark.parametrize(
     ("probs", "labels", "error", "words"),
     [
-        (torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64), EmptyData, "not one picture"),
+        (torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64), EmptyData, "no pictures"),
         (torch.full((2, 2), 0.5), torch.tensor([0, 2]), BadLabels, "2 classes"),
         (torch.full((2, 2), 0.5), torch.tensor([0]), DataError, "(N, C)"),
         (torch.tensor([[3.0, -1.0]]), torch.tensor([0]), DataError, "softmax"),

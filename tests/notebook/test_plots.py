@@ -48,7 +48,7 @@ def test_history_without_accuracy_is_one_panel():
 
 @pytest.mark.parametrize("draw", [plots.plot_history, plots.plot_comparison])
 def test_nothing_to_draw_is_said(draw):
-    with pytest.raises(ValueError, match="no rows"):
+    with pytest.raises(ValueError, match="no row with"):
         draw(SimpleNamespace(rows=[]))
 
 
@@ -87,7 +87,7 @@ def test_curves_have_a_band_of_their_half_width():
 
 
 def test_lines_are_told_apart_without_their_colours():
-    looks = [plots._look(i) for i in range(6)]
+    looks = [plots._line_style(i) for i in range(6)]
     for key in ("color", "marker", "linestyle"):
         assert len({str(look[key]) for look in looks}) == 6, key
 

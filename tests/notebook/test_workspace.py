@@ -59,10 +59,10 @@ def test_glossary_and_map_lie_beside_the_copies_and_lead_to_them(notebooks):
     page.write_text("**logit**: see [A](../notebooks/00_a.ipynb) and the [map](map.md)")
     folder, _ = workspace.prepare(notebooks)
     copy = folder / "glossary.md"
-    assert copy.read_text() == f"{workspace.RENEWED}**logit**: see [A](00_a.ipynb) and the [map](map.md)"
+    assert copy.read_text() == f"{workspace.REPLACED}**logit**: see [A](00_a.ipynb) and the [map](map.md)"
     page.write_text("**loss**")
     workspace.prepare(notebooks)
-    assert copy.read_text() == f"{workspace.RENEWED}**loss**"
+    assert copy.read_text() == f"{workspace.REPLACED}**loss**"
 
 
 def test_pages_for_instructors_and_maintainers_are_not_copied(notebooks):

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from course.zoo.published import UNSTATED, Entry
+from course.zoo.published import UNSTATED, PublishedWeights
 
 
 def choose_with(task, budget, zoo, *, of_task=True, small=True, allowed=True, key=lambda entry: entry.accuracy):
@@ -85,7 +85,7 @@ def all_that_fit(task, budget, zoo):
 
 
 def an_entry_of_its_own(task, budget, zoo):
-    return Entry("resnet50", "V2", "torchvision", task, 1, 1.0, 0.9, budget.licences[0], "", "")
+    return PublishedWeights("resnet50", "V2", "torchvision", task, 1, 1.0, 0.9, budget.licences[0], "", "")
 
 
 def always_the_first(task, budget, zoo):

@@ -4,7 +4,7 @@ import pytest
 from torchvision.models import get_model_weights
 
 from course.errors import UnknownName
-from course.zoo.published import SWAG, UNSTATED, catalogue
+from course.zoo.published import SWAG_LICENCE, UNSTATED, catalogue
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def test_an_entry_says_what_torchvision_says(torchvision_zoo):
 
 
 def test_weights_under_another_licence_than_the_librarys_are_told_apart(torchvision_zoo):
-    assert {entry.licence for entry in torchvision_zoo} == {"BSD-3-Clause", SWAG}
-    assert all("SWAG" in entry.weights for entry in torchvision_zoo if entry.licence == SWAG)
+    assert {entry.licence for entry in torchvision_zoo} == {"BSD-3-Clause", SWAG_LICENCE}
+    assert all("SWAG" in entry.weights for entry in torchvision_zoo if entry.licence == SWAG_LICENCE)
 
 
 def test_detectors_and_segmenters_are_in_the_catalogue(torchvision_zoo):

@@ -12,7 +12,7 @@ from torch import nn
 
 from course.errors import WeightsCorrupt, WeightsError, WeightsMissing, WeightsUnsafe
 from course.models.weights import weights_path
-from course.zoo.untrusted_weights import kind_of, pickle_imports, read_weights
+from course.zoo.untrusted_weights import detect_format, pickle_imports, read_weights
 
 
 class MakesAFolder:
@@ -49,7 +49,7 @@ def test_a_pickle_is_seen_through_and_never_run_whatever_its_name(tmp_path, writ
         torch.save({"w": MakesAFolder(trace)}, file, pickle_protocol=protocol)
     else:
         file.write_bytes(pickle.dumps({"w": MakesAFolder(trace)}, protocol))
-    assert kind_of(file) == "pickle"
+    assert detect_format(file) == "pickle"
     assert any(name.endswith("mkdir") for name in pickle_imports(file))
     with pytest.raises(WeightsUnsafe, match="pickle"):
         read_weights(file)
@@ -59,12 +59,12 @@ def test_a_pickle_is_seen_through_and_never_run_whatever_its_name(tmp_path, writ
 def test_an_old_pickle_of_text_is_one_too(tmp_path):
     file = tmp_path / "old.pth"
     file.write_bytes(b"cos\nsystem\n(S'echo gotcha'\ntR.")
-    assert kind_of(file) == "pickle"
+    assert detect_format(file) == "pickle"
     assert pickle_imports(file) == ["os.system"]
 
 
 def test_an_honest_checkpoint_imports_torch_and_nothing_else():
-    assert kind_of(weights_path()) == "pickle"
+    assert detect_format(weights_path()) == "pickle"
     assert all(name.startswith(("torch.", "collections.")) for name in pickle_imports(weights_path()))
 
 
@@ -87,7 +87,7 @@ def test_a_pickle_that_is_cut_off_and_files_that_are_none_are_refused(tmp_path, 
     file.write_bytes(pickle.dumps({"a": [1] * 100})[:20])
     with pytest.raises(WeightsCorrupt, match="to its end"):
         pickle_imports(file)
-    with pytest.raises(WeightsCorrupt, match="no pickle"):
+    with pytest.raises(WeightsCorrupt, match="not a pickle"):
         pickle_imports(path)
 
 
@@ -145,5 +145,5 @@ def test_weights_of_another_architecture_are_refused_with_what_differs(path):
     with pytest.raises(WeightsError, match=r"0\.weight is \(4, 3\), not \(5, 3\)"):
         read_weights(path, nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Linear(5, 2)))
     save_file({name: value for name, value in state.items() if name != "2.bias"} | {"extra": torch.ones(1)}, path)
-    with pytest.raises(WeightsError, match=r"1 tensor is missing \(2\.bias.*1 tensor is not known.*extra"):
+    with pytest.raises(WeightsError, match=r"1 tensor is missing \(2\.bias.*1 tensor is unexpected.*extra"):
         read_weights(path, net())

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from course.judging import Exercise, Unusable, Wrong, expect
-from course.zoo.published import UNSTATED, Budget, Entry
+from course.zoo.published import UNSTATED, Budget, PublishedWeights
 
 TASKS = ("classify", "detect", "segment")
 FREE, CLOSED = ("BSD-3-Clause", "MIT", "Apache-2.0"), ("CC-BY-NC-4.0", "AGPL-3.0")
@@ -86,7 +86,11 @@ def drawn_zoo(rng: torch.Generator) -> list[dict[str, Any]]:
         size, task, licence = 4 + first % 200, TASKS[second % 3], kinds[third % len(kinds)]
         address = f"https://zoo.example/net{name}.pth"
         entries.append(
-            vars(Entry(f"net{name}", "V1", "a zoo", task, size * 250_000, float(size), accuracy, licence, address, ""))
+            vars(
+                PublishedWeights(
+                    f"net{name}", "V1", "a zoo", task, size * 250_000, float(size), accuracy, licence, address, ""
+                )
+            )
         )
     if {entry["task"] for entry in entries} != set(TASKS):
         return drawn_zoo(rng)
@@ -109,10 +113,10 @@ def best(question: dict[str, Any], *, without: str = "") -> int:
 def probe_weights_for(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     chosen = []
     for question in case["questions"]:
-        zoo = [Entry(**entry) for entry in question["zoo"]]
+        zoo = [PublishedWeights(**entry) for entry in question["zoo"]]
         kept = list(zoo)
         returned = answer(question["task"], Budget(question["mebibytes"], tuple(question["licences"])), zoo)
-        if returned is not None and not isinstance(returned, Entry):
+        if returned is not None and not isinstance(returned, PublishedWeights):
             raise Unusable(f"your answer returned a {type(returned).__name__}; return one entry of the zoo, or None")
         if returned is not None and returned not in kept:
             raise Unusable("your answer returned an entry that is not in the zoo; return one of those you were given")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course.errors import GradingError
-from course.files import NO_ROOM, cannot_write
+from course.files import DISK_FULL_ERRORS, cannot_write
 
 _EPOCH = "SOURCE_DATE_EPOCH"
 _DATE = str(1_580_601_600)  # the one that hatchling takes by itself: early in 2020
@@ -28,7 +28,7 @@ def build_wheel(root: Path, folder: Path) -> Path:
         with _same_date(), contextlib.redirect_stdout(io.StringIO()):
             built = list(WheelBuilder(str(root)).build(directory=str(folder), versions=["standard"]))
     except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
+        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRORS:
             raise cannot_write(folder, error) from error
         raise GradingError(f"the wheel cannot be built ({error}); mend {root / 'pyproject.toml'}") from error
     return Path(built[0])
