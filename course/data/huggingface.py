@@ -12,6 +12,7 @@ from pathlib import Path
 
 from course.data import downloads
 from course.errors import DownloadFailed, NoNetwork
+from course.files import DISK_FULL_ERRORS
 from course.notebook.progress_bars import is_watched
 
 
