@@ -269,6 +269,13 @@ def test_paths_of_python_and_of_the_course_are_shortened_and_no_others(text, sho
     assert without_places(text) == shown
 
 
+def test_each_room_of_the_course_is_known_as_a_place():
+    rooms = [path.parent.name for path in (ROOT / "course").glob("*/__init__.py")]
+    assert len(rooms) > 10
+    for room in rooms:
+        assert without_places(f"/srv/a/course/course/{room}/x.py") == f"course/{room}/x.py"
+
+
 def test_what_a_share_is_of_and_how_much_was_handed_in_are_told_apart(book, tmp_path):
     for notebook, exercise in (("02", FREEZE), ("05", "05-read-folder")):
         book.add_grade(

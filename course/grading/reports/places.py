@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+_ROOMS = "applications|authoring|capstone|cli|data|exercises|grading|inspection|judging|models|notebook|training|zoo"
 _START = r"(?<![\w./@~-])(?!//)"  # of an absolute path, not of an address
 _PLACE = re.compile(
     rf"{_START}(?:/[\w.@+~-]+)*/(?:"
     r"(?P<packages>(?:site|dist)-packages)"
     r"|lib(?:64)?/(?P<python>python)\d[\d.]*(?:\.zip)?"
     r"|bin/(?P<program>python)[\d.]*"
-    r"|(?P<course>course)(?=/(?:(?:exercises|judging|grading|authoring|data)/|\w+\.py))"
+    rf"|(?P<course>course)(?=/(?:(?:{_ROOMS})/|\w+\.py))"
     r")(?![\w-])"
 )
 _PATH = re.compile(rf"{_START}/[\w@+~-][\w./@+~-]*")
