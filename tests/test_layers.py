@@ -34,6 +34,7 @@ cli           the command `course`
 GRADING_LAYERS = """
 grades        a submission, and the grade of one exercise
 work          what is handed to workers, as plain data
+closure       the files that a module needs
 digests       what decides a grade, as a hash
 capstone      weights and a model card, graded
 submissions   files to submissions; whose is which

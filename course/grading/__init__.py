@@ -1,6 +1,9 @@
 """Notebooks and capstones that others made, to grades that can be trusted.
 
 grades       a submission, and the grade of one exercise
+work         what is handed to workers, as plain data
+digests      what decides a grade, identified by a hash of everything that decides it
+closure      the files that a module needs, found in the sources
 submissions  folders, globs and zips to submissions; whose is which
 sandbox      an answer, run where it can reach nothing
 run          from submissions to grades

@@ -13,9 +13,9 @@ from pathlib import Path
 from course.grading.gradebook import Gradebook
 from course.grading.grades import MACHINERY, MAX_NOTEBOOK, STATUSES, Submission, digest
 from course.grading.reports import write_reports
-from course.grading.run import worker
 from course.grading.run.pools import LocalPool
 from course.grading.run.queue import grade_submissions
+from course.grading.run.reading import read_attempts
 from course.grading.run.settings import settings_for
 from tests.benchmarks import Figure
 from tests.hostile.mutants import mutants
@@ -45,7 +45,7 @@ def _misread(notebook: dict, count: int) -> Iterator[str]:
         started = time.monotonic()
         try:
             with contextlib.redirect_stderr(io.StringIO()):  # warnings about invalid escapes in its code
-                reading = worker.read(content)
+                reading = read_attempts(content)
         except BaseException as error:
             yield f"{name}: {type(error).__name__}: {error}"[:300]
             continue

@@ -74,10 +74,11 @@ def _warm_up(address: str, settings: Settings) -> None:
 
 
 def _prove(settings: Settings) -> None:
-    from course.grading.run import tasks, worker
+    from course.grading.run import tasks
+    from course.grading.run.reading import read_attempts
 
     content = notebook_with(NOTEBOOK, solutions(NOTEBOOK))
-    attempt = worker.read(content, NOTEBOOK).attempts[0]
+    attempt = read_attempts(content, NOTEBOOK).attempts[0]
     tasks.grade_attempt(settings, "warm-up", attempt, judges_digest(NOTEBOOK, settings.hidden))
 
 

@@ -21,6 +21,7 @@ from course.grading.digests import judges_digest
 from course.grading.gradebook import Gradebook
 from course.grading.grades import MACHINERY, STATUSES, Grade
 from course.grading.run import worker
+from course.grading.run.reading import read_attempts
 from course.grading.run.settings import settings_for
 from course.grading.sandbox import bubblewrap, runner
 from course.grading.work import Settings
@@ -66,7 +67,7 @@ class Machine:
 
     def grade(self, content: bytes, *exercises: str) -> dict[str, Grade]:
         """The grades of a notebook's exercises, all of them unless some are named."""
-        reading = worker.read(content)
+        reading = read_attempts(content)
         assert reading.problem == "", reading.problem
         name = hashlib.sha256(content).hexdigest()
         judges = judges_digest(reading.notebook, self.settings.hidden)

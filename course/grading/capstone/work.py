@@ -35,6 +35,11 @@ def read_capstone(submission: CapstoneSubmission) -> tuple[str, str, bytes, byte
     return name, problem, content, card
 
 
+def judges_of(sets: Sequence[HiddenSet]) -> str:
+    """What decides on capstones: a hash of the sources and of all hidden pictures."""
+    return hashlib.sha256("".join([capstone_digest(), *(one.digest for one in sets)]).encode()).hexdigest()
+
+
 class Capstones:
     """What a run knows of capstones. `folders` are an instructor's hidden pictures; the course's come after them.
 
@@ -56,7 +61,7 @@ class Capstones:
     @cached_property
     def judges(self) -> str:
         """What decides: a hash of the sources and of all hidden pictures."""
-        return hashlib.sha256("".join([capstone_digest(), *(one.digest for one in self.sets)]).encode()).hexdigest()
+        return judges_of(self.sets)
 
     def arguments(self, submission: CapstoneSubmission) -> tuple[Any, ...]:
         """What `tasks.grade_capstone` is to be called with. The second is the digest of weights and card."""

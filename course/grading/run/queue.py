@@ -72,8 +72,9 @@ def grade_submissions(
 def grade_notebook(content: bytes, settings: Settings, *, notebook: str = "") -> tuple[Reading, list[Grade]]:
     """The grades of one notebook, judged in this process: for a container that holds one submission."""
     from course.grading.run import worker
+    from course.grading.run.reading import read_attempts
 
-    reading = worker.read(content, notebook)
+    reading = read_attempts(content, notebook)
     if reading.attempts and reading.notebook != (notebook or reading.notebook):
         problem = f"this is notebook {reading.notebook}, and {notebook} was asked for; hand in that one"
         return Reading(notebook, problem=problem, lasting=True), []
@@ -178,7 +179,7 @@ class _Run:
             if not missing:
                 self._record(submission, name, known.notebook, known.exercises)
                 return self._finish()
-        self._give(_Task(tasks.read, (content, self._notebook), submission, name))
+        self._give(_Task(tasks.read_attempts, (content, self._notebook, reader_digest()), submission, name))
         return None
 
     def _begin_capstone(self, submission: CapstoneSubmission) -> None:

@@ -1,4 +1,4 @@
-"""What a worker process does: read a submission as data, judge one exercise of it outside the sandbox that ran it."""
+"""What a worker process does: judge one exercise of a submission, outside the sandbox that ran the answer."""
 
 from __future__ import annotations
 
@@ -12,63 +12,17 @@ from pathlib import Path
 
 import torch
 
-from course.authoring.setup_cell import PARAMETERS, setup_source
-from course.errors import CanaryFailed, ExerciseError, TimeLimitReached
-from course.grading.digests import judges_digest, seed_digest
+from course.errors import CanaryFailed
+from course.grading.digests import seed_digest
 from course.grading.grades import MACHINERY, Grade
+from course.grading.run.reading import read_attempts
 from course.grading.sandbox.runner import MachineryFailure, Sandbox, SandboxedRunner
-from course.grading.work import TRIES, Attempt, Reading, Settings
-from course.judging.answers import Answer, cells_of, find_answers, syntax_error
-from course.judging.definitions import Statement, execute, needed_statements
-from course.judging.exercise import Exercise, Judge, exercises_of, find_exercise, hidden_judges
+from course.grading.work import TRIES, Attempt, Settings
+from course.judging.definitions import Statement, execute
+from course.judging.exercise import Exercise, Judge, find_exercise, hidden_judges
 from course.judging.results import Result
 from course.judging.runner import LocalRunner
-from course.judging.timelimit import time_limit
 from course.judging.verdict import judge, unattempted, unreadable
-
-READ_LIMIT_S = 30.0
-
-
-def read(content: bytes, notebook: str = "") -> Reading:
-    """The attempts in a notebook, every exercise of it once; `notebook` is its number where the cells don't tell.
-
-    The setup cell is the released one, which a learner may have lost; what follows it, the learner's own.
-    """
-    try:
-        with time_limit(READ_LIMIT_S):
-            cells = cells_of(content, "the notebook")
-            answers = {answer.exercise.id: answer for answer in find_answers(cells)}
-            cells = [{"source": source} for source in (PARAMETERS, setup_source())] + cells
-            numbers = sorted({exercise_id[:2] for exercise_id in answers})
-            if notebook in numbers or (notebook and not numbers):  # else it is another chapter's, whatever was expected
-                numbers = [notebook]
-            attempts = tuple(
-                _attempt(exercise, answers.get(exercise.id), cells)
-                for number in numbers
-                for exercise in exercises_of(number)
-            )
-    except TimeLimitReached as error:
-        return Reading(notebook, problem=str(error))
-    except ExerciseError as error:
-        return Reading(notebook, problem=str(error), lasting=True)
-    except Exception as error:  # whatever a file made by hand brings about is the file's fault
-        return Reading(notebook, problem=f"the notebook cannot be read ({type(error).__name__}); ask for it again")
-    if not attempts:
-        problem = "the notebook holds no exercise of the course; ask for the one that was handed out"
-        return Reading(problem=problem, lasting=True)
-    return Reading(numbers[0], attempts)
-
-
-def _attempt(exercise: Exercise, answer: Answer | None, cells: list[dict]) -> Attempt:
-    about = exercise.id, exercise.points
-    if answer is None:
-        return Attempt(*about, notes=("no cell holds this exercise",))
-    if message := syntax_error(answer.source):
-        return Attempt(*about, answer.source, problem=message, notes=answer.notes)
-    if not answer.attempted:
-        return Attempt(*about, answer.source, notes=answer.notes)
-    statements = tuple((statement.cell, statement.index) for statement in needed_statements(cells, [answer]))
-    return Attempt(*about, answer.source, statements, notes=answer.notes)
 
 
 def grade_attempt(settings: Settings, submission: str, attempt: Attempt, judges: str) -> Grade:
@@ -112,8 +66,6 @@ class Machine:
         """The grade of one exercise; the reference solution of its notebook has full marks here, or CanaryFailed."""
         started = time.monotonic()
         notebook = attempt.exercise[:2]
-        if judges != judges_digest(notebook, self.settings.hidden):
-            raise CanaryFailed(f"{self.name} has other judges of notebook {notebook}; install the same course there")
         self._prove(notebook)
         seed = seed_digest(self.settings.secret, submission)
         exercise = find_exercise(attempt.exercise)
@@ -166,7 +118,7 @@ class Machine:
         if notebook in self._proved:
             return
         content = dict(self.settings.canary).get(notebook)
-        for attempt in read(content, notebook).attempts if content else ():
+        for attempt in read_attempts(content, notebook).attempts if content else ():
             exercise = find_exercise(attempt.exercise)
             result, trouble = self._judge(attempt, exercise, self._judges(exercise), seed_digest("canary", notebook))
             if result is None or not result.passed:

@@ -2,22 +2,25 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from course.errors import GradingError
+from course.errors import CanaryFailed, GradingError
+from course.grading.capstone.work import judges_of
 from course.grading.gradebook import Gradebook
 from course.grading.run.pools import DaskPool, LocalPool
 from course.grading.run.queue import grade_submissions
 from course.grading.run.settings import settings_for
 from course.grading.submissions import collect
 from tests.benchmarks._submissions import descendants, notebook_with, parents, solutions
-from tests.conftest import needs_program
+from tests.conftest import ROOT, needs_program
 
 POINTS = {"02-freeze-backbone": 4, "02-set-train-mode": 5, "02-list-trainable": 3, "02-cache-features": 5}
 SOON_S = 20.0
@@ -113,26 +116,29 @@ def test_a_closed_pool_leaves_no_process_behind():
     assert_all_end(workers)
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    """The address of a scheduler, and two workers by their process, each of one thread and without a nanny."""
-    scheduler_file = tmp_path / "scheduler.json"
-    log = (tmp_path / "dask.log").open("wb")
+@contextlib.contextmanager
+def dask(folder, *courses):
+    """The address of a scheduler, and a worker by its process for each folder in which it looks for the course first.
+
+    Each worker has one thread and no nanny.
+    """
+    scheduler_file = folder / "scheduler.json"
+    log = (folder / "dask.log").open("wb")
     started = []
 
-    def start(*arguments):
+    def start(*arguments, course=folder):
         command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--scheduler-file", str(scheduler_file)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(course)}
         started.append(
-            subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=environment, start_new_session=True)
+            subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment, start_new_session=True)
         )
-        return started[-1]
 
     try:
         start("scheduler", "--host", "127.0.0.1", "--port", "0")
-        for _ in range(2):
-            start("worker", "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path))
-        yield address(scheduler_file), started[1:]
+        alone = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
+        for course in courses:
+            start("worker", "--host", "127.0.0.1", *alone, course=course)
+        yield address(scheduler_file, len(courses)), started[1:]
     finally:
         for process in reversed(started):
             with contextlib.suppress(ProcessLookupError):
@@ -141,8 +147,8 @@ def cluster(tmp_path):
         log.close()
 
 
-def address(scheduler_file) -> str:
-    """Of the scheduler, once both of its workers have come."""
+def address(scheduler_file, workers) -> str:
+    """Of the scheduler, once its workers have come."""
     from distributed import Client
 
     until = time.monotonic() + 120
@@ -150,8 +156,15 @@ def address(scheduler_file) -> str:
         assert time.monotonic() < until
         time.sleep(0.1)
     with Client(scheduler_file=str(scheduler_file), timeout=60) as client:
-        client.wait_for_workers(2, timeout=120)
+        client.wait_for_workers(workers, timeout=120)
         return client.scheduler.address
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A scheduler and two workers."""
+    with dask(tmp_path, tmp_path, tmp_path) as started:
+        yield started
 
 
 def test_a_dask_worker_killed_halfway_loses_nothing(cluster, handed_in, book):
@@ -174,6 +187,73 @@ def test_a_dask_worker_killed_halfway_loses_nothing(cluster, handed_in, book):
     assert summary.statuses == {"graded": 24} and not summary.failures
     assert_all_there_once(book)
     assert_all_end(killed)
+
+
+CHANGED = {
+    "a tolerance": ("judging/expectations.py", "rtol: float = 1e-4", "rtol: float = 1e-1"),
+    "how a notebook is read": (
+        "judging/answers.py",
+        "_MAX_CELLS, _MAX_CODE = 2_000,",
+        "_MAX_CELLS, _MAX_CODE = 1_000,",
+    ),
+    "a capstone's bar": ("grading/capstone/judge.py", "pvalue < 0.05", "pvalue < 0.5"),
+}
+
+
+@pytest.fixture
+def other_course(tmp_path):
+    """Makes a copy of the course in which one thing differs; the folder that it lies in."""
+
+    def make(name) -> Path:
+        file, old, new = CHANGED[name]
+        folder = tmp_path / "elsewhere"
+        left_out = shutil.ignore_patterns("__pycache__", "emoji.zip")
+        path = Path(shutil.copytree(ROOT / "course", folder / "course", ignore=left_out)) / file
+        assert path.read_text().count(old) == 1
+        path.write_text(path.read_text().replace(old, new))
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a tolerance", "has other judges of notebook 02"),
+        ("how a notebook is read", "reads notebooks by another version"),
+    ],
+)
+def test_a_worker_whose_course_differs_grades_nothing(tmp_path, other_course, handed_in, book, name, words):
+    needs_program("bwrap")
+    with dask(tmp_path, other_course(name)) as (scheduler, _):
+        pool = DaskPool(scheduler)
+        try:
+            assert Path(pool.submit(where_the_course_lies).result()).is_relative_to(tmp_path / "elsewhere")
+            with pytest.raises(CanaryFailed, match=f"{words}.*; install the same course there"):
+                grade_submissions(handed_in, book, pool, settings_for(book))
+        finally:
+            pool.close()
+    assert not list(book.grades())
+
+
+def where_the_course_lies() -> str:
+    import course
+
+    return course.__file__
+
+
+def test_a_worker_that_judges_capstones_otherwise_grades_none(other_course):
+    code = (
+        "import sys, course\nfrom course.errors import CanaryFailed\nfrom course.grading.run import tasks\n"
+        "try:\n    tasks.grade_capstone(None, 'digest', None, sys.argv[1], (), b'', None)\n"
+        "except CanaryFailed as error:\n    print(course.__file__, error)\n"
+    )
+    folder = other_course("a capstone's bar")
+    command = [sys.executable, "-c", code, judges_of(())]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith(str(folder)), done.stderr
+    assert "has other judges of capstones; install the same course there" in done.stdout
 
 
 @pytest.mark.parametrize("address", ["nowhere", "smoke://127.0.0.1:1"])

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from course.errors import CanaryFailed
-from course.grading import digests
 from course.grading.digests import judges_digest, seed_digest
 from course.grading.grades import ERROR, GRADED, MACHINERY, NOT_ATTEMPTED
-from course.grading.run import worker
+from course.grading.run import reading, worker
 from course.grading.run.queue import grade_notebook
-from course.grading.run.worker import Machine, read
+from course.grading.run.reading import read_attempts
+from course.grading.run.worker import Machine
 from course.grading.sandbox.runner import MachineryFailure
 from course.grading.work import TRIES, Attempt, Settings
 from course.judging import wire
@@ -44,7 +44,7 @@ def notebook(*cells):
 
 
 def test_every_exercise_of_a_notebook_is_read_once_in_order():
-    reading = read(SOLVED)
+    reading = read_attempts(SOLVED)
     assert (reading.notebook, reading.problem) == ("02", "")
     assert [attempt.exercise for attempt in reading.attempts] == EXERCISES
     for attempt in reading.attempts:
@@ -60,20 +60,20 @@ def test_an_attempt_brings_what_the_answer_needs_and_no_experiment():
         "def helper(module):\n    return math.floor(LIMIT)",
         (FREEZE, "def freeze(module):\n    helper(module)"),
     )
-    attempt = read(notebook(*cells)).attempts[0]
+    attempt = read_attempts(notebook(*cells)).attempts[0]
     executed = [cell.split("\n")[index] if cell == cells[0] else cell for cell, index in attempt.statements]
     assert {"import math", "LIMIT = 3", cells[1], cells[2][1]} <= set(executed)
     assert not any("experiment" in line or "SystemExit" in line for line in executed)
 
 
 def test_a_released_notebook_is_not_attempted_anywhere():
-    reading = read(RELEASED)
+    reading = read_attempts(RELEASED)
     assert [attempt.exercise for attempt in reading.attempts] == EXERCISES
     assert all(attempt.statements == () and not attempt.problem and attempt.source for attempt in reading.attempts)
 
 
 def test_an_exercise_that_no_cell_holds_is_there_and_says_so():
-    reading = read(notebook((FREEZE, RIGHT)))
+    reading = read_attempts(notebook((FREEZE, RIGHT)))
     assert [attempt.exercise for attempt in reading.attempts] == EXERCISES
     assert [bool(attempt.statements) for attempt in reading.attempts] == [one == FREEZE for one in EXERCISES]
     missing = [attempt for attempt in reading.attempts if attempt.exercise != FREEZE]
@@ -81,7 +81,7 @@ def test_an_exercise_that_no_cell_holds_is_there_and_says_so():
 
 
 def test_a_cell_with_a_syntax_error_has_a_problem_and_the_others_none():
-    reading = read(
+    reading = read_attempts(
         notebook((FREEZE, "def freeze(module)\n    pass"), ("02-set-train-mode", "def set_train(m):\n    1"))
     )
     problems = {attempt.exercise: attempt.problem for attempt in reading.attempts}
@@ -89,19 +89,19 @@ def test_a_cell_with_a_syntax_error_has_a_problem_and_the_others_none():
 
 
 def test_of_copied_cells_the_last_counts_and_the_learner_is_told():
-    attempt = read(notebook((FREEZE, "def freeze(m):\n    1"), (FREEZE, RIGHT))).attempts[0]
+    attempt = read_attempts(notebook((FREEZE, "def freeze(m):\n    1"), (FREEZE, RIGHT))).attempts[0]
     assert attempt.source == RIGHT and attempt.notes == ("2 cells hold this exercise; the last one counts",)
 
 
 def test_the_number_of_a_notebook_that_was_asked_for_is_enough():
-    reading = read(notebook("x = 1"), "02")
+    reading = read_attempts(notebook("x = 1"), "02")
     assert [attempt.exercise for attempt in reading.attempts] == EXERCISES
     assert all(not attempt.statements for attempt in reading.attempts)
 
 
 def test_a_notebook_of_another_chapter_is_not_taken_for_the_one_asked_for():
-    assert read(SOLVED, "03") == read(SOLVED)
-    assert {attempt.exercise for attempt in read(notebook("x = 1"), "03").attempts} == {
+    assert read_attempts(SOLVED, "03") == read_attempts(SOLVED)
+    assert {attempt.exercise for attempt in read_attempts(notebook("x = 1"), "03").attempts} == {
         e.id for e in exercises_of("03")
     }
 
@@ -113,13 +113,13 @@ def test_a_container_for_one_notebook_grades_no_other():
 
 @pytest.mark.parametrize("encode", [lambda text: b"\xef\xbb\xbf" + text.encode(), lambda text: text.encode("utf-16")])
 def test_a_notebook_in_another_encoding_is_read(encode):
-    assert read(encode(notebook((FREEZE, RIGHT)).decode())).attempts[0].source == RIGHT
+    assert read_attempts(encode(notebook((FREEZE, RIGHT)).decode())).attempts[0].source == RIGHT
 
 
 def test_a_notebook_of_format_3_is_read():
     cells = [{"cell_type": "code", "input": f"# exercise: {FREEZE}\n{RIGHT}", "metadata": {}, "outputs": []}]
     content = json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]}).encode()
-    assert read(content).attempts[0].statements
+    assert read_attempts(content).attempts[0].statements
 
 
 UNREADABLE = {
@@ -141,7 +141,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE.keys())
 def test_what_is_no_notebook_has_a_problem_that_says_what_to_do(content):
-    reading = read(content)
+    reading = read_attempts(content)
     assert reading.attempts == ()
     assert any(word in reading.problem for word in ("save it", "save the notebook", "export it again", "ask for"))
 
@@ -172,7 +172,7 @@ ODD = {
 def test_an_odd_cell_spoils_no_other(odd):
     book = json.loads(notebook((FREEZE, RIGHT)))
     book["cells"].append({"cell_type": "code", **odd})
-    reading = read(json.dumps(book).encode())
+    reading = read_attempts(json.dumps(book).encode())
     if "ask for" not in reading.problem and "save it" not in reading.problem:
         assert reading.attempts[0].exercise == FREEZE and reading.attempts[0].source == RIGHT
 
@@ -182,15 +182,15 @@ def test_reading_ends_in_time(monkeypatch):
         while True:
             pass
 
-    monkeypatch.setattr(worker, "READ_LIMIT_S", 0.2)
-    monkeypatch.setattr(worker, "find_answers", endless)
-    assert read(SOLVED).problem
+    monkeypatch.setattr(reading, "READ_LIMIT_S", 0.2)
+    monkeypatch.setattr(reading, "find_answers", endless)
+    assert read_attempts(SOLVED).problem
 
 
 def test_nothing_of_a_notebook_is_run_by_reading_it(tmp_path):
     mark = tmp_path / "mark"
     cell = f"open({str(mark)!r}, 'w').close()\n{RIGHT}"
-    read(notebook(cell, (FREEZE, cell), f"!touch {mark}"))
+    read_attempts(notebook(cell, (FREEZE, cell), f"!touch {mark}"))
     assert not mark.exists()
 
 
@@ -229,7 +229,7 @@ def machine_of(monkeypatch):
 
 
 def graded(machine, source=RIGHT, *, submission="submission", judges="", **changes):
-    attempt = read(notebook((FREEZE, source))).attempts[0]
+    attempt = read_attempts(notebook((FREEZE, source))).attempts[0]
     judges = judges or judges_digest("02", machine.settings.hidden)
     return machine.grade_attempt(submission, replace(attempt, **changes), judges)
 
@@ -332,33 +332,6 @@ def test_a_reference_that_is_wrong_stops_the_machine_too(settings, machine_of):
         graded(machine_of(replace(settings, canary=(("02", wrong),))))
 
 
-def test_other_judges_than_the_class_is_graded_by_stop_the_machine(settings, machine_of):
-    with pytest.raises(CanaryFailed, match="has other judges of notebook 02; install the same course there"):
-        graded(machine_of(settings), judges="0" * 64)
-
-
-def test_judges_differ_when_a_hidden_one_does_and_only_for_their_notebook():
-    hidden = [("nb02_hidden.py", HIDDEN)]
-    changed = [("nb02_hidden.py", HIDDEN + "\n")]
-    assert judges_digest("02", hidden) != judges_digest("02", changed) != judges_digest("02", [])
-    assert judges_digest("03", hidden) == judges_digest("03", changed) == judges_digest("03", [])
-
-
-def test_judges_differ_when_what_they_use_does(tmp_path, monkeypatch):
-    monkeypatch.setattr(digests, "_EXERCISES", tmp_path / "exercises")
-    files = ["nb02_x/__init__.py", "nb02_x/a.py", "small_models.py", "another_helper.py", "nb03_x/a.py"]
-    for name in files:
-        path = tmp_path / "exercises" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
-    before = judges_digest("02", [])
-    for name in files:
-        path = tmp_path / "exercises" / name
-        path.write_text("changed")
-        assert (judges_digest("02", []) == before) == (name == "nb03_x/a.py"), name
-        path.write_text(name)
-
-
 def test_a_case_of_ours_that_breaks_is_tried_again_and_never_scored(settings, machine_of, monkeypatch):
     machine = machine_of(settings)
     machine._prove("02")
@@ -444,7 +417,7 @@ def test_behind_the_sandbox_the_reference_gets_full_marks_and_hidden_inputs_stay
     try:
         grades = [
             machine.grade_attempt("s", attempt, judges_digest("02", settings.hidden))
-            for attempt in read(SOLVED).attempts
+            for attempt in read_attempts(SOLVED).attempts
         ]
         assert [grade.exercise for grade in grades] == EXERCISES
         assert all(grade.status == GRADED and grade.score == grade.points for grade in grades)
