@@ -86,7 +86,7 @@ def test_everything_is_fetched_once_and_the_full_profile_marked(published, home)
     asked = len(server.asked), len(its_hub.asked)
     assert call().exit_code == 0 and (len(server.asked), len(its_hub.asked)) == asked
     assert call("--list").output.count(" yes") == ALL
-    assert finding().status == diagnosis.OK and "all that it needs" in finding().found
+    assert finding().status == diagnosis.OK and "everything is downloaded" in finding().found
 
 
 def test_one_is_fetched_alone_and_marks_nothing(published, home):

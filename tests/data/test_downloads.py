@@ -165,7 +165,7 @@ def test_a_disk_that_is_full_halfway_is_said_and_the_rest_comes_later(server, ta
     )
     command = [sys.executable, "-c", program, server.url("file.bin"), str(target), DIGEST]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert "DownloadFailed" in run.stderr and "there is no room for it" in run.stderr
+    assert "DownloadFailed" in run.stderr and "the disk is full" in run.stderr
     assert not target.exists() and left_beside(target) == ["file.bin.part"], "only what the next try goes on from"
     download(server.url("file.bin"), target, DIGEST)
     assert server.asked[-1] == "bytes=65536-"
