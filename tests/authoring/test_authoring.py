@@ -411,7 +411,7 @@ def test_an_unknown_name_offers_the_nearest(repository):
 
 def test_a_file_that_is_no_notebook_is_named(repository):
     (repository / "solutions" / f"{NAME}.ipynb").write_text("not json")
-    with pytest.raises(AuthoringError, match=f"{NAME}.ipynb cannot be read as a notebook"):
+    with pytest.raises(AuthoringError, match=f"{NAME}.ipynb is not a valid notebook"):
         build(repository)
 
 

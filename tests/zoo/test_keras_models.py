@@ -55,7 +55,7 @@ def test_without_tensorflow_the_error_says_what_to_do(tmp_path):
     program += "try:\n    import_keras()\nexcept SetupError as error:\n    print(error)"
     done = run(program, PYTHONPATH=blocked(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "TensorFlow is not here" in done.stdout and "pip install" in done.stdout
+    assert "TensorFlow cannot be imported" in done.stdout and "pip install" in done.stdout
 
 
 def test_keras_on_another_backend_is_refused(monkeypatch):
@@ -111,6 +111,6 @@ def test_the_notebook_runs_to_its_end_without_tensorflow(tmp_path):
     variables["PYTHONPATH"] = blocked(tmp_path / "blocked")
     done = authoring.run(nbformat.read(NOTEBOOK, as_version=4), NOTEBOOK.parent, label="09", variables=variables)
     said = "\n".join(output.get("text", "") for cell in done.cells for output in cell.get("outputs", []))
-    assert said.count("left out: TensorFlow is not here") == 3
-    assert "TensorFlow is not here (" in said
+    assert said.count("left out: TensorFlow cannot be imported") == 3
+    assert "TensorFlow cannot be imported (" in said
     assert "does not hold" not in said
