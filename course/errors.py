@@ -1,38 +1,38 @@
-"""Every error that the course raises on purpose. Each message says what happened, then what to do.
+"""Every error that the course raises deliberately. Each message says what happened, then what to do.
 
 CourseError
 ├── SetupError            the machine, the profile or the installation is not what was asked for
 │   ├── NoNetwork         the full profile needs a download and there is no network
-│   └── DownloadFailed    the server refuses, what it sends is not the file, or there is no room for it
-├── CannotWrite           a file cannot be written: the disk is full, or the place is not ours
-├── UnknownName           no model, class, style or exercise has this name; the nearest are offered
+│   └── DownloadFailed    the server refuses, sends another file, or the disk is full
+├── CannotWrite           a file cannot be written: the disk is full, or you may not write there
+├── UnknownName           no model, class, style or exercise has this name; similar ones are suggested
 ├── WeightsError          a weight file cannot be used
 │   ├── WeightsMissing    it is not installed
 │   ├── WeightsCorrupt    its hash is not the expected one
-│   └── WeightsUnsafe     a file from elsewhere asks for what no weights need
+│   └── WeightsUnsafe     a file from an untrusted source requires something that weights never need
 ├── DataError             data cannot be used
-│   ├── BadPicture        a file is not a picture, or is cut off
-│   ├── EmptyData         there is not one sample
+│   ├── BadPicture        a file is not a picture, or is truncated
+│   ├── EmptyData         there are no samples
 │   ├── BadLabels         a label is outside [0, classes)
-│   ├── BadBoxes          a box is outside its picture or has no area
-│   └── BadMask           a mask is not of its picture's size, or has unknown values
-├── ModelError            model surgery is impossible
+│   ├── BadBoxes          a box extends beyond its picture or has no area
+│   └── BadMask           a mask does not have its picture's size, or has unknown values
+├── ModelError            a model cannot be changed in this way
 │   └── HeadNotFound      the last layer is not a Linear or a 1 x 1 convolution
-├── TrainingError         training cannot go on
+├── TrainingError         training cannot start or continue
 │   ├── NonFiniteLoss     the loss became NaN or infinite
 │   ├── OutOfMemory       even one sample at a time does not fit
 │   └── BadCheckpoint     a checkpoint belongs to another run, or is damaged
 ├── ExerciseError         an exercise cannot be judged
-│   ├── CheckFailed       an answer is wrong and COURSE_STRICT=1 asks for an exception
-│   ├── WriteItYourself   an answer called the library function that it is meant to replace
+│   ├── CheckFailed       an answer is wrong and COURSE_STRICT=1 requires an exception
+│   ├── WriteItYourself   an answer called the library function that it should replace
 │   ├── TimeLimitReached  an answer did not return in time
-│   └── WireError         a value cannot be carried between the answer and its judge
+│   └── WireError         a value cannot be transferred between the answer and its judge
 ├── GradingError          submissions cannot be graded
-│   ├── SubmissionError   what was handed in cannot be read
-│   ├── SandboxMissing    answers of others cannot be run safely on this machine
+│   ├── SubmissionError   a submission cannot be read
+│   ├── SandboxMissing    submissions cannot be run safely on this machine
 │   ├── CanaryFailed      the reference solution does not get full marks on this machine
 │   ├── GradebookError    the gradebook cannot be opened, read or written
-│   └── ExportError       grades cannot be written in the format asked for
+│   └── ExportError       grades cannot be written in the requested format
 └── AuthoringError        a notebook in solutions/ breaks a rule
     └── MarkerError       a solution marker is unpaired, nested or in the wrong cell
 """
@@ -44,7 +44,7 @@ from collections.abc import Iterable
 
 
 class CourseError(Exception):
-    """Any error the course raises on purpose."""
+    """Any error that the course raises deliberately."""
 
 
 class SetupError(CourseError):
@@ -56,7 +56,7 @@ class NoNetwork(SetupError):
 
 
 class DownloadFailed(SetupError):
-    """A download cannot be finished: the server refuses, what it sends is not the file, or there is no room for it."""
+    """A download cannot be finished: the server refuses, sends another file, or the disk is full."""
 
 
 class CannotWrite(CourseError, OSError):
@@ -70,7 +70,7 @@ class CannotWrite(CourseError, OSError):
 
 
 class UnknownName(CourseError):
-    """No such name; the message offers the nearest ones.
+    """No such name; the message suggests similar ones.
 
     Use `UnknownName.of("model", "resnet5", known)` to build the message.
     """
@@ -79,8 +79,10 @@ class UnknownName(CourseError):
     def of(cls, kind: str, name: str, known: Iterable[str]) -> UnknownName:
         known = sorted(known)
         near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-        offer = f"did you mean {' or '.join(map(repr, near))}?" if near else f"choose one of: {', '.join(known[:12])}"
-        return cls(f"there is no {kind} called {name!r}; {offer}")
+        suggestion = (
+            f"did you mean {' or '.join(map(repr, near))}?" if near else f"choose one of: {', '.join(known[:12])}"
+        )
+        return cls(f"there is no {kind} called {name!r}; {suggestion}")
 
 
 class WeightsError(CourseError):
@@ -96,7 +98,7 @@ class WeightsCorrupt(WeightsError):
 
 
 class WeightsUnsafe(WeightsError):
-    """A file from elsewhere asks for what no weights need: files of yours, unknown operators, wrong sizes, code."""
+    """A file from an untrusted source requires what weights never need: your files, unknown operators, code."""
 
 
 class DataError(CourseError, ValueError):
@@ -104,11 +106,11 @@ class DataError(CourseError, ValueError):
 
 
 class BadPicture(DataError):
-    """A file is not a picture, or is cut off."""
+    """A file is not a picture, or is truncated."""
 
 
 class EmptyData(DataError):
-    """There is not one sample."""
+    """There are no samples."""
 
 
 class BadLabels(DataError):
@@ -116,15 +118,15 @@ class BadLabels(DataError):
 
 
 class BadBoxes(DataError):
-    """A box is outside its picture or has no area."""
+    """A box extends beyond its picture or has no area."""
 
 
 class BadMask(DataError):
-    """A mask is not of its picture's size, or has unknown values."""
+    """A mask does not have its picture's size, or has unknown values."""
 
 
 class ModelError(CourseError):
-    """Model surgery is impossible."""
+    """A model cannot be changed in this way."""
 
 
 class HeadNotFound(ModelError):
@@ -132,7 +134,7 @@ class HeadNotFound(ModelError):
 
 
 class TrainingError(CourseError):
-    """Training cannot go on."""
+    """Training cannot start or continue."""
 
 
 class NonFiniteLoss(TrainingError):
@@ -152,11 +154,11 @@ class ExerciseError(CourseError):
 
 
 class CheckFailed(ExerciseError):
-    """An answer is wrong, and COURSE_STRICT=1 asks for an exception."""
+    """An answer is wrong, and COURSE_STRICT=1 requires an exception."""
 
 
 class WriteItYourself(ExerciseError):
-    """An answer called the library function that it is meant to replace."""
+    """An answer called the library function that it should replace."""
 
 
 class TimeLimitReached(ExerciseError):
@@ -164,7 +166,7 @@ class TimeLimitReached(ExerciseError):
 
 
 class WireError(ExerciseError):
-    """A value cannot be carried between the answer and its judge."""
+    """A value cannot be transferred between the answer and its judge."""
 
 
 class GradingError(CourseError):
@@ -172,11 +174,11 @@ class GradingError(CourseError):
 
 
 class SubmissionError(GradingError):
-    """What was handed in cannot be read."""
+    """A submission cannot be read."""
 
 
 class SandboxMissing(GradingError):
-    """Answers of others cannot be run safely on this machine."""
+    """Submissions cannot be run safely on this machine."""
 
 
 class CanaryFailed(GradingError):
@@ -188,7 +190,7 @@ class GradebookError(GradingError):
 
 
 class ExportError(GradingError):
-    """Grades cannot be written in the format asked for."""
+    """Grades cannot be written in the requested format."""
 
 
 class AuthoringError(CourseError):

@@ -1,4 +1,4 @@
-"""Where am I, on which device and in which precision, and why: `setup` says it in one line."""
+"""Environment, device, precision and profile, each with its reason: `setup` prints them in one line."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Runtime:
 
 
 def setup(profile: str = "auto", seed: int = 0, *, device: str = "auto") -> Runtime:
-    """The `Runtime` of this session, printed in one line; every generator is seeded.
+    """The `Runtime` of this session, which is printed in one line; all random generators are seeded.
 
-    `profile` is "auto", "quick" or "full"; the variable COURSE_PROFILE decides when it is "auto".
+    `profile` is "auto", "quick" or "full"; "auto" may be overridden by the variable COURSE_PROFILE.
     `device` is "auto" or a torch device ("cpu", "cuda", "cuda:1", "mps").
-    Raises UnknownName for another profile and SetupError for a device that is not there.
+    Raises UnknownName for another profile and SetupError for a device that is not available.
     """
     seed_everything(seed)
     device, device_reason = choose_device(device)
@@ -68,9 +68,9 @@ def environment() -> str:
 
 
 def is_live() -> bool:
-    """True when a person watches: bars and widgets are shown only then.
+    """True if a person is watching: progress bars and widgets are shown only then.
 
-    COURSE_LIVE=0 or 1 decides if set; `CI` means no. Otherwise a kernel that may ask its user for input has one:
+    COURSE_LIVE=0 or 1 decides if it is set; `CI` means no. Otherwise somebody watches if the kernel may ask for input:
     JupyterLab, VS Code and Colab allow it; nbval, papermill, nbconvert and nbgrader do not.
     """
     if "COURSE_LIVE" in os.environ:
@@ -79,12 +79,12 @@ def is_live() -> bool:
 
 
 def can_answer() -> bool:
-    """True when somebody watches in a notebook, and can use widgets; a terminal has none, even with COURSE_LIVE=1."""
+    """True if somebody watches in a notebook, where widgets work; never in a terminal, even with COURSE_LIVE=1."""
     return is_live() and kernel() is not None
 
 
 def kernel() -> Any:
-    """The Jupyter kernel this runs in, or None. Looks without importing: no IPython loaded, no kernel."""
+    """The Jupyter kernel that runs this code, or None. Imports nothing: without IPython loaded there is no kernel."""
     if "IPython" not in sys.modules:
         return None
     from IPython import get_ipython
@@ -93,12 +93,12 @@ def kernel() -> Any:
 
 
 def home() -> Path:
-    """The folder of everything that is kept (cache, progress): COURSE_HOME, else ~/.pretrained-course."""
+    """The folder for cache, downloads and progress: COURSE_HOME, or ~/.pretrained-course."""
     return Path(os.environ.get("COURSE_HOME") or Path.home() / ".pretrained-course")
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, numpy's and torch's global generators."""
+    """Seed the global random generators of Python, numpy and torch."""
     import numpy as np
     import torch
 
@@ -108,7 +108,7 @@ def seed_everything(seed: int) -> None:
 
 
 def choose_device(requested: str = "auto") -> tuple[str, str]:
-    """(device, why): CUDA, else Apple's MPS, else the CPU; or the one requested, if it is there."""
+    """(device, reason): CUDA, otherwise Apple's MPS, otherwise the CPU; or the one requested, if it is available."""
     import torch
 
     if requested == "auto":
@@ -120,16 +120,16 @@ def choose_device(requested: str = "auto") -> tuple[str, str]:
     kind = torch.device(requested).type
     if kind == "cuda" and not torch.cuda.is_available():
         raise SetupError(
-            f"device {requested!r} was asked for, but torch {torch.__version__} finds no CUDA GPU; "
+            f"device {requested!r} was requested, but torch {torch.__version__} finds no CUDA GPU; "
             'use device="auto", or in Colab choose Runtime > Change runtime type > GPU'
         )
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise SetupError(f'device {requested!r} was asked for, but there is no Apple GPU here; use device="auto"')
-    return requested, "asked for"
+        raise SetupError(f'device {requested!r} was requested, but there is no Apple GPU; use device="auto"')
+    return requested, "requested"
 
 
 def choose_precision(device: str) -> tuple[str, str]:
-    """("bfloat16" | "float16" | "float32", why) for training on this device."""
+    """("bfloat16" | "float16" | "float32", reason) for training on this device."""
     import torch
 
     if not device.startswith("cuda"):
@@ -144,11 +144,11 @@ def choose_precision(device: str) -> tuple[str, str]:
 
 
 def choose_profile(requested: str, device: str) -> tuple[str, str]:
-    """("quick" | "full", why). "auto" is full on a CUDA GPU in Colab or Kaggle, or once the full data was fetched."""
+    """("quick" | "full", reason). "auto" is full on a CUDA GPU in Colab or Kaggle, or after `course fetch`."""
     if requested not in PROFILES:
         raise UnknownName.of("profile", requested, PROFILES)
     if requested != "auto":
-        return requested, "asked for"
+        return requested, "requested"
     variable = os.environ.get("COURSE_PROFILE", "auto")
     if variable not in PROFILES:
         raise UnknownName.of("profile (COURSE_PROFILE)", variable, PROFILES)
@@ -157,5 +157,5 @@ def choose_profile(requested: str, device: str) -> tuple[str, str]:
     if device.startswith("cuda") and environment() in ("Colab", "Kaggle"):
         return "full", 'a GPU with a network; PROFILE = "quick" is offline and smaller'
     if (home() / "full-profile").exists():
-        return "full", 'fetched before; PROFILE = "quick" is offline and smaller'
-    return "quick", 'offline, minutes on a CPU; PROFILE = "full" wants a GPU and a network'
+        return "full", 'downloaded before; PROFILE = "quick" is offline and smaller'
+    return "quick", 'offline, minutes on a CPU; PROFILE = "full" needs a GPU and a network'

@@ -25,81 +25,62 @@ from course.legible import one_line
 if TYPE_CHECKING:  # not at run time: `course --help` loads neither torch nor a database
     from course.grading.gradebook import Gradebook
 
+if TYPE_CHECKING:
+    from course.grading.run.queue import Summary
+
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d %H:%M"]
 
 
 class Policy(StrEnum):
-    """Which submission of a learner counts."""
+    """Which of a learner's submissions counts."""
 
     last = "last"
     best = "best"
 
 
-Out = Annotated[Path, typer.Option("--out", help="A folder for the reports, and for the gradebook unless named.")]
+Out = Annotated[Path, typer.Option("--out", help="A folder for the reports and the gradebook.")]
 Book = Annotated[str, typer.Option(help="A file, or a SQLAlchemy address such as postgresql+psycopg://…")]
-Counts = Annotated[Policy, typer.Option(help="Which submission of a learner counts in reports and exports.")]
-Solutions = Annotated[Path | None, typer.Option(help="The reference solutions; by default this clone's.")]
+Counts = Annotated[Policy, typer.Option(help="Which of a learner's submissions counts in reports and exports.")]
+Solutions = Annotated[Path | None, typer.Option(help="The reference solutions; by default those of this clone.")]
 
 
 def grade(
     submissions: Annotated[
-        list[str], typer.Argument(help="Folders, globs, notebooks, or zips of Canvas or Moodle; capstones in them too.")
+        list[str],
+        typer.Argument(help="Folders, globs, notebooks, or zips from Canvas or Moodle; they may contain capstones."),
     ],
     out: Out,
     gradebook: Book = "",
-    notebook: Annotated[str, typer.Option(help="The number of the notebook that all hand in, say 02.")] = "",
-    roster: Annotated[Path | None, typer.Option(help="A CSV of the class, to recognise learners by.")] = None,
+    notebook: Annotated[str, typer.Option(help="The notebook that everybody submits, for example 02.")] = "",
+    roster: Annotated[Path | None, typer.Option(help="A CSV of the class, to identify learners by.")] = None,
     due: Annotated[
-        datetime | None, typer.Option(formats=_TIMES, help="Later is marked late; no points are lost.")
+        datetime | None, typer.Option(formats=_TIMES, help="Later submissions are marked late; no points are deducted.")
     ] = None,
-    hidden: Annotated[Path | None, typer.Option(help="Your own hidden judges, files like solutions/hidden/.")] = None,
+    hidden: Annotated[
+        Path | None, typer.Option(help="Your own hidden judges, like those in solutions/hidden/.")
+    ] = None,
     capstone_pictures: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Hidden pictures of yours for capstones: FOLDER/class/picture or FOLDER/style/class/picture."
-        ),
+        typer.Option(help="Your hidden pictures for capstones: FOLDER/class/picture or FOLDER/style/class/picture."),
     ] = None,
     solutions: Solutions = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0 for one a core.")] = 0,
-    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, to grade on its workers.")] = "",
+    jobs: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0 for one per core.")] = 0,
+    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, on whose workers to grade.")] = "",
     policy: Counts = Policy.last,
     trust: Annotated[
-        bool, typer.Option("--trust-submissions", help="No sandbox: for your own answers. Recorded in every grade.")
+        bool,
+        typer.Option("--trust-submissions", help="No sandbox: only for your own answers. Every grade records it."),
     ] = False,
 ) -> None:
-    """Grade notebooks in a sandbox and capstones as data, keep every grade as it is made, and write the reports.
+    """Grade notebooks in a sandbox and capstones as data, save every grade at once, and write the reports.
 
-    Stopped at any moment and run again, it goes on where it was. Exit code 1: something could not be graded.
+    If it is interrupted, run it again: it continues where it stopped. Exit code 1: something could not be graded.
     """
     from course.grading.run.class_run import grade_class
 
     _need_driver(gradebook)
     console = Console(stderr=True)
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    lines = _Lines()
-    with bars, _ended_by_sigterm():
-        bar = bars.add_task("grading", total=None, rate="")
-
-        def on_begin(total: int) -> None:
-            bars.update(bar, total=total)
-            if not console.is_terminal:
-                lines.begin(total)
-
-        def on_progress(done: int, summary: object) -> None:
-            speed = bars.tasks[0].speed
-            bars.update(bar, completed=done, rate=f"{speed:.1f} a second" if speed else "")
-            if not console.is_terminal:
-                lines.go_on(done)
-
+    with _progress(console) as progress, _ended_by_sigterm():
         try:
             summary = grade_class(
                 submissions,
@@ -118,35 +99,39 @@ def grade(
                     _folder(folder, "--capstone-pictures") or folder for folder in capstone_pictures or ()
                 ],
                 tell=lambda line: console.print(Text(one_line(line)), soft_wrap=True),
-                on_begin=on_begin,
-                on_progress=on_progress,
+                on_begin=progress.begin,
+                on_progress=lambda done, _: progress.update(done),
             )
         except KeyboardInterrupt as stopped:
-            print("\nstopped; what was graded is kept, and the same command goes on from there", file=sys.stderr)
+            print("\nstopped; all grades so far are saved, and the same command continues from there", file=sys.stderr)
             raise typer.Exit(143 if isinstance(stopped, _Terminated) else 130) from None
     for line in (*summary.problems, *(f"not graded, our fault: {failure}" for failure in summary.failures)):
         print(one_line(line))
+    print(_summary_line(summary))
+    print(f"the class: {out / 'index.html'}; a page for each learner: {out / 'learners'}")
+    raise typer.Exit(int(bool(summary.problems or summary.failures)))
+
+
+def _summary_line(summary: Summary) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
-    print(
+    return (
         f"{summary.submissions} submissions in {summary.seconds:.0f} s; exercises: "
         + (f"{summary.statuses.total()} new ({counts})" if counts else "none new")
         + (f", {summary.already} graded before" if summary.already else "")
         + (f"; {summary.copies} more are in copies of the same files" if summary.copies else "")
     )
-    print(f"the class: {out / 'index.html'}; a page for each learner: {out / 'learners'}")
-    raise typer.Exit(int(bool(summary.problems or summary.failures)))
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM came: to end as on Ctrl-C."""
+    """SIGTERM was received: end as with Ctrl-C."""
 
 
 @contextlib.contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """Meanwhile SIGTERM raises, so that the workers are ended and what they share is cleaned up."""
+    """Inside, SIGTERM raises, so that the workers are stopped and what they share is cleaned up."""
 
     def end(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the cleaning up
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the cleanup
         raise _Terminated
 
     before = signal.signal(signal.SIGTERM, end)
@@ -156,8 +141,33 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextlib.contextmanager
+def _progress(console: Console) -> Iterator[_Bar | _Lines]:
+    """Shows progress on a terminal as a bar, and in a log as lines."""
+    if not console.is_terminal:
+        yield _Lines()
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bars:
+        yield _Bar(bars)
+
+
+class _Bar:
+    """Progress for a terminal: a bar with the number of submissions per second."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars, self._task = bars, bars.add_task("grading", total=None, rate="")
+
+    def begin(self, total: int) -> None:
+        self._bars.update(self._task, total=total)
+
+    def update(self, done: int) -> None:
+        speed = self._bars.tasks[0].speed
+        self._bars.update(self._task, completed=done, rate=f"{speed:.1f} per second" if speed else "")
+
+
 class _Lines:
-    """Progress for a log: a plain line a tenth of the way, and at most one every few seconds."""
+    """Progress for a log: one line for each tenth, and at most one every few seconds."""
 
     def __init__(self, every_s: float = 5.0) -> None:
         self._every_s, self._started, self._said, self._total, self._next = every_s, 0.0, 0.0, 0, 0.0
@@ -167,7 +177,7 @@ class _Lines:
         self._total, self._next = total, total / 10
         self._say(f"{total} submissions; what is new waits until the reference solutions have proven the machine")
 
-    def go_on(self, done: int) -> None:
+    def update(self, done: int) -> None:
         now = time.monotonic()
         if done < self._next or now - self._said < self._every_s:
             return
@@ -203,16 +213,16 @@ def export(
     format: Annotated[str, typer.Option(help="canvas, moodle, gradescope, github-classroom, github-actions, csv, …")],
     out: Annotated[
         Path,
-        typer.Option("--out", help="Where the grades come from: the --out of `course grade`, with its gradebook."),
+        typer.Option("--out", help="The --out folder of `course grade`, with its gradebook."),
     ] = Path(),
     gradebook: Book = "",
-    notebook: Annotated[str | None, typer.Option(help="Only this notebook, say 02.")] = None,
+    notebook: Annotated[str | None, typer.Option(help="Only this notebook, for example 02.")] = None,
     learner: Annotated[str | None, typer.Option(help="Only this learner.")] = None,
     roster: Annotated[Path | None, typer.Option(help="The CSV that Canvas or Moodle exported.")] = None,
     assignment: Annotated[str | None, typer.Option(help="Canvas's column, by its title or number.")] = None,
     policy: Counts = Policy.last,
 ) -> None:
-    """Write the grades that count in the format of another system."""
+    """Write the grades that count, in the format of another system."""
     from course.grading.exports import export as write
 
     with _open(gradebook, out) as book:
@@ -231,24 +241,24 @@ def export(
 
 
 def release(
-    out: Annotated[Path, typer.Option("--out", help="A folder for the class, or with --gradescope the zip.")],
-    gradescope: Annotated[str, typer.Option(help="Build Gradescope's autograder for this notebook, say 02.")] = "",
+    out: Annotated[Path, typer.Option("--out", help="A folder for the class, or with --gradescope the zip file.")],
+    gradescope: Annotated[str, typer.Option(help="Build Gradescope's autograder for a notebook, for example 02.")] = "",
     hidden: Annotated[Path | None, typer.Option(help="Your own hidden judges, for --gradescope.")] = None,
 ) -> None:
-    """Write what a class gets: notebooks and the library, no answers, with a manifest of hashes."""
+    """Write the files for a class: notebooks and library without answers, and a manifest of hashes."""
     from course.grading import release as module
 
     if gradescope:
         known = out.exists()
         written = module.release_gradescope(out, _number(gradescope), hidden=_folder(hidden, "--hidden"))
-        print(f"{written}{' (replaced: it draws other inputs than the one before)' if known else ''}")
+        print(f"{written}{' (replaced: it draws other inputs than the previous one)' if known else ''}")
         return
     released = module.release(out)
     print(f"{len(released.files)} files in {released.folder}")
 
 
 def _open(gradebook: str, out: Path) -> Gradebook:
-    """The gradebook that is named, or the one in the folder; it must be there."""
+    """The named gradebook, or the one in the folder; it must exist."""
     from course.grading.gradebook import Gradebook
     from course.grading.run.class_run import GRADEBOOK
 
@@ -262,7 +272,7 @@ def _open(gradebook: str, out: Path) -> Gradebook:
 
 
 def _need_driver(gradebook: str) -> None:
-    """Raise GradingError for PostgreSQL without psycopg, which the course's extra brings."""
+    """Raise GradingError for PostgreSQL without psycopg, which is in one of the course's extras."""
     if gradebook.startswith(("postgres://", "postgresql://", "postgresql+psycopg://")) and not find_spec("psycopg"):
         raise GradingError(
             "a gradebook on PostgreSQL needs its driver, psycopg, which is not installed; run: "
@@ -282,7 +292,7 @@ def _number(notebook: str) -> str:
 
 def _folder(path: Path | None, option: str) -> Path | None:
     if path is not None and not path.is_dir():
-        raise GradingError(f"{option} {path} is no folder")
+        raise GradingError(f"{option} {path} is not a folder")
     return path
 
 

@@ -124,8 +124,7 @@ def _fetch_rest(url: str, part: Path) -> None:
         except HTTPError as error:
             if error.code not in TRANSIENT_STATUSES:
                 raise DownloadFailed(
-                    f"{url} answers {error.code} {error.reason}: the file has moved or may not be read; look for "
-                    f"a newer version of the course; {OFFLINE_HINT}"
+                    f"{url} answers {error.code} {error.reason}; look for a newer version of the course; {OFFLINE_HINT}"
                 ) from error
             problem = error
         except (OSError, HTTPException) as error:

@@ -1,4 +1,4 @@
-"""Pretrained models, and the surgery on them. The functions of the first four load on first use: `models.freeze`.
+"""Pretrained models, and changes to them. The functions of the first four load on first use: `models.freeze`.
 
 backbones         a model with its pretrained weights, by name; its preprocessing
 heads             the last layer, found and replaced

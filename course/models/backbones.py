@@ -1,4 +1,4 @@
-"""Pretrained models by name, with the preprocessing that their weights were trained with."""
+"""Pretrained models by name, and the preprocessing that their weights were trained with."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from course.models.weights import DEFAULT_MODEL
 
 
 def load_backbone(name: str = DEFAULT_MODEL, *, weights: Any = "default", num_classes: int | None = None) -> nn.Module:
-    """A model with its pretrained weights, in eval mode, its own classifier on unless `num_classes` asks for another.
+    """A model with pretrained weights, in eval mode, with its own classifier or, with `num_classes`, a new one.
 
-    "efficientnet_lite0" is bundled and needs no network. Any other name is torchvision's ("resnet50"), else timm's
-    ("convnext_atto", or "timm/resnet50"), and is downloaded on first use. `weights` is "default", the name of another
-    set of weights ("IMAGENET1K_V1" in torchvision, a tag in timm), or None for random weights drawn from torch's
-    global generator. Convolutional models come in channels-last layout, which is faster.
+    "efficientnet_lite0" is bundled and needs no network. Other names are looked up in torchvision ("resnet50"), then in
+    timm ("convnext_atto", or "timm/resnet50"), and downloaded on first use. `weights` is "default", the name of another
+    set of weights ("IMAGENET1K_V1" in torchvision, a tag in timm), or None for random weights drawn from torch's global
+    generator. Convolutional models are returned in channels-last layout, which is faster.
     Raises UnknownName, NoNetwork, WeightsMissing or WeightsCorrupt.
     """
     model = build_model(name, weights)
@@ -34,8 +34,8 @@ def load_backbone(name: str = DEFAULT_MODEL, *, weights: Any = "default", num_cl
 def image_transform(model: nn.Module, *, size: int | None = None) -> Callable:
     """The preprocessing that the weights of `model` were trained with: PIL picture -> float tensor (3, size, size).
 
-    With `size`, the shorter side becomes exactly `size` pixels, so nothing of a square picture is cropped away.
-    Its `repr` says all that it does. Raises ModelError if `load_backbone` did not make the model.
+    With `size`, the shorter side becomes exactly `size` pixels, so a square picture is not cropped. The `repr` of the
+    transform describes it completely. Raises ModelError if the model does not come from `load_backbone`.
     """
     origin = origin_of(model)
     if origin.library == "torchvision":
@@ -49,14 +49,17 @@ def image_transform(model: nn.Module, *, size: int | None = None) -> Callable:
 
     config = resolve_data_config({}, model=model)
     if origin.library == "bundled":
-        config |= {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}  # not timm's, but what these weights saw
+        config |= {
+            "mean": (0.5, 0.5, 0.5),
+            "std": (0.5, 0.5, 0.5),
+        }  # those of these weights, not timm's
     if size is not None:
         config |= {"input_size": (3, size, size), "crop_pct": 1.0}
     return create_transform(**config)
 
 
 def categories(model: nn.Module) -> list[str] | None:
-    """The names of the classes that the model's first head tells apart, or None if no library knows them."""
+    """The class names of the model's original head, or None if no library knows them."""
     from torchvision.models import ResNet18_Weights, get_model_weights
 
     origin = origin_of(model)
@@ -68,11 +71,11 @@ def categories(model: nn.Module) -> list[str] | None:
 
 
 def origin_of(model: nn.Module) -> Origin:
-    """Where `load_backbone` took the model from. Raises ModelError for a model that it did not make."""
+    """Where `load_backbone` got the model from. Raises ModelError for any other model."""
     origin = getattr(model, "origin", None)
     if not isinstance(origin, Origin):
         raise ModelError(
-            f"this {type(model).__name__} was not made by load_backbone, so its preprocessing is not known; "
+            f"this {type(model).__name__} does not come from load_backbone, so its preprocessing is unknown; "
             "load it with load_backbone(name), or use your own transform"
         )
     return origin

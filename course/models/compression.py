@@ -1,4 +1,4 @@
-"""Models made smaller: small weights set to zero, 8-bit whole numbers."""
+"""Smaller models: magnitude pruning, 8-bit quantization."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from course.errors import EmptyData, ModelError
 
 @torch.no_grad()
 def prune_by_magnitude(model: nn.Module, fraction: float) -> nn.Module:
-    """The same model, changed in place: that fraction of its Linear and convolution weights is zero, the smallest ones.
+    """The same model, changed in place: the smallest `fraction` of its Linear and convolution weights is zero.
 
-    One threshold for all layers. Zeros take as much room and time as other numbers, until the file is compressed or a
-    library computes with sparse weights. Raises ModelError unless 0 <= fraction < 1.
+    There is one threshold for all layers. Zeros take as much space and time as other values, unless the file is
+    compressed or a library uses sparse weights. Raises ModelError unless 0 <= fraction < 1.
     Han et al., "Learning both weights and connections for efficient neural networks" (2015).
     """
     if not 0 <= fraction < 1:
         raise ModelError(f"fraction={fraction} of the weights cannot be pruned; give 0 or more, and less than 1")
     weights = [module.weight for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
-    sizes = torch.cat([weight.abs().flatten() for weight in weights])
-    smallest = int(fraction * len(sizes))
-    if smallest:
-        threshold = sizes.kthvalue(smallest).values
+    magnitudes = torch.cat([weight.abs().flatten() for weight in weights])
+    count = int(fraction * len(magnitudes))
+    if count:
+        threshold = magnitudes.kthvalue(count).values
         for weight in weights:
             weight[weight.abs() <= threshold] = 0
     return model
 
 
 def quantize(path: str | Path, target: str | Path, pictures: torch.Tensor) -> Path:
-    """An ONNX file whose weights and maps are 8-bit whole numbers, made from one in float32 by ONNX Runtime.
+    """An ONNX file with 8-bit weights and activations, made from a float32 file by ONNX Runtime.
 
-    `pictures` (N, 3, H, W), preprocessed, are what the model will see: the range of every map is taken from them, and
-    nothing is learned. `path` is a file that `course.applications.onnx_export.export_onnx` wrote; the input keeps its
-    name. A CPU without 8-bit instructions may be slower with it. Raises EmptyData without a picture.
+    `pictures` (N, 3, H, W), preprocessed, are typical inputs: the range of every activation is calibrated on them;
+    nothing is trained. `path` is a file that `course.applications.onnx_export.export_onnx` wrote; the input keeps its
+    name. On a CPU without 8-bit instructions the result may be slower. Raises EmptyData without a picture.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     if not len(pictures):
-        raise EmptyData("the ranges of the maps are taken from pictures; give some that the model will see")
+        raise EmptyData("the ranges of the activations are calibrated on pictures; pass some typical ones")
 
     class Reader(CalibrationDataReader):
         """Batch by batch, as ONNX Runtime asks for them."""
@@ -59,7 +59,7 @@ def quantize(path: str | Path, target: str | Path, pictures: torch.Tensor) -> Pa
 
     logger = logging.getLogger()
     level = logger.level
-    logger.setLevel(logging.ERROR)  # it recommends a preparation that the exported graph has no need of
+    logger.setLevel(logging.ERROR)  # it recommends a preprocessing step that the exported graph doesn't need
     try:
         quantize_static(
             str(path),
@@ -90,7 +90,7 @@ def load_onnx(path: str | Path) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def zip_size_mib(model: nn.Module | str | Path) -> float:
-    """MiB of a model's weights, or of a file, in a zip: what is to be handed on, zeros packed together."""
+    """The size in MiB of a model's weights, or of a file, in a zip archive, where zeros take almost no space."""
     if isinstance(model, nn.Module):
         content = io.BytesIO()
         torch.save(model.state_dict(), content)

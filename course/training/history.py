@@ -1,4 +1,4 @@
-"""What happened in each epoch of a training run, as rows, as text and as a small table with curves."""
+"""The metrics of each epoch of a training run, as rows, as text and as a small table with curves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-# Blue and vermilion of Okabe and Ito; training is dashed as well, for whoever sees no colours.
+# Blue and vermilion of Okabe and Ito; training is also dashed, for readers who can't see the colours.
 _CURVES = {"train": ("#0072B2", "5 3"), "val": ("#D55E00", "")}
 _WIDTH, _HEIGHT = 260, 110
 
@@ -15,9 +15,9 @@ _WIDTH, _HEIGHT = 260, 110
 class History:
     """The epochs of a run, one dict each in `rows`.
 
-    Its keys: epoch, lr, train_loss, train_accuracy, val_loss, val_accuracy, memory_mib, seconds; no accuracies where
-    the labels are not classes, no val_ ones without validation, and no memory_mib (the most that tensors took on the
-    GPU) without a CUDA GPU. `note` says why the run ended before its last epoch, if it did.
+    The keys are epoch, lr, train_loss, train_accuracy, val_loss, val_accuracy, memory_mib and seconds; accuracies are
+    missing if the labels are not classes, val_ keys without validation, and memory_mib (the peak memory of tensors on
+    the GPU) without a CUDA GPU. `note` says why the run ended before its last epoch, if it did.
     """
 
     def __init__(self, rows: list[dict[str, Any]] | None = None, note: str = "") -> None:
@@ -31,7 +31,7 @@ class History:
         return iter(self.rows)
 
     def __getitem__(self, column: str) -> list[float]:
-        """One column, an entry an epoch: `history["val_loss"]`."""
+        """One column, with one entry per epoch: `history["val_loss"]`."""
         return [row[column] for row in self.rows]
 
     @property
@@ -41,7 +41,7 @@ class History:
 
     @property
     def best(self) -> dict[str, Any]:
-        """The row with the lowest val_loss (train_loss without validation), the earliest of equals."""
+        """The row with the lowest val_loss (train_loss without validation), the earliest if several are equal."""
         measure = "val_loss" if "val_loss" in self.last else "train_loss"
         return min(self.rows, key=lambda row: math.inf if math.isnan(row[measure]) else row[measure])
 
@@ -51,13 +51,13 @@ class History:
         return self.last["epoch"] - self.best["epoch"] if self.rows else 0
 
     def line(self) -> str:
-        """The last epoch in one line, without its seconds: the same run prints the same line."""
+        """The last epoch in one line, without its duration: the same run prints the same line."""
         parts = []
-        for part, name in (("train", "train"), ("val", "validation")):
-            if f"{part}_loss" in self.last:
-                accuracy = self.last.get(f"{part}_accuracy")
-                also = "" if accuracy is None else f", accuracy {accuracy:.2f}"
-                parts.append(f"{name} loss {_short(self.last[f'{part}_loss'])}{also}")
+        for split, name in (("train", "train"), ("val", "validation")):
+            if f"{split}_loss" in self.last:
+                accuracy = self.last.get(f"{split}_accuracy")
+                suffix = "" if accuracy is None else f", accuracy {accuracy:.2f}"
+                parts.append(f"{name} loss {_short(self.last[f'{split}_loss'])}{suffix}")
         return f"epoch {self.last['epoch']}: " + "; ".join(parts)
 
     def _table(self) -> list[list[str]]:
@@ -91,7 +91,7 @@ class History:
         )
 
     def _curves(self, measure: str) -> str:
-        """Training and validation against the epoch as a small SVG, drawn in microseconds after every epoch."""
+        """Training and validation by epoch as a small SVG, which takes microseconds to draw after every epoch."""
         lines = {part: self[f"{part}_{measure}"] for part in _CURVES if f"{part}_{measure}" in self.rows[0]}
         values = [value for line in lines.values() for value in line if math.isfinite(value)]
         if len(self.rows) < 2 or not values:
@@ -119,7 +119,7 @@ class History:
 
 
 def _short(value: float) -> str:
-    """Two decimals, or two digits of what is smaller: 1.53, 0.0042."""
+    """Two decimals, or two significant digits for small values: 1.53, 0.0042."""
     return f"{value:.2f}" if value == 0 or abs(value) >= 0.1 else f"{value:.2g}"
 
 

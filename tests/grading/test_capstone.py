@@ -562,7 +562,7 @@ def test_capstones_are_exported_as_an_exercise(reported):
 
 def test_a_folder_that_holds_no_hidden_pictures_is_refused(handed_in, tmp_path):
     arguments = ("grade", handed_in, "--out", tmp_path / "out", "--jobs", 1, "--capstone-pictures")
-    assert "is no folder" in called(*arguments, tmp_path / "nowhere", expected=2)
+    assert "is not a folder" in called(*arguments, tmp_path / "nowhere", expected=2)
     (tmp_path / "empty").mkdir()
     assert "one folder a class" in called(*arguments, tmp_path / "empty", expected=2)
 

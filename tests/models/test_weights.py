@@ -98,7 +98,7 @@ def test_a_missing_package_is_answered_with_the_command_that_installs_it(package
 
 def test_a_package_without_its_file_is_missing_weights(package):
     package(b"weights", "").unlink()
-    with pytest.raises(WeightsMissing, match=r"holds no models/weights.pth; run: .*shipped-weights==1.0"):
+    with pytest.raises(WeightsMissing, match=r"models/weights.pth is not in .*; run: .*shipped-weights==1.0"):
         weights_path()
 
 
@@ -179,7 +179,7 @@ def test_a_damaged_checkpoint_is_not_used_without_a_network_either(hub, squeezen
     publish(squeezenet).write_bytes(squeezenet[:-100])
     server.files.clear()
     with pytest.raises(
-        DownloadFailed, match=r"'squeezenet1_1' are not here.*404.*load_backbone\(\"efficientnet_lite0\"\)"
+        DownloadFailed, match=r"'squeezenet1_1' are not available.*404.*load_backbone\(\"efficientnet_lite0\"\)"
     ):
         build_model("squeezenet1_1")
 

@@ -213,7 +213,7 @@ def test_random_transforms_are_named(capsys):
             return "RandomShade()"
 
     extract_features(Net(), Pictures(transform=RandomShade(1)))
-    assert "at random" in capsys.readouterr().out
+    assert "a single random version" in capsys.readouterr().out
 
 
 def test_without_cache_nothing_is_read_or_written(folder):
@@ -266,7 +266,7 @@ def test_a_full_disk_costs_one_line_and_leaves_no_half_file(folder, monkeypatch,
     assert found.x.shape == (20, 6)
     assert list(folder.iterdir()) == []
     assert capsys.readouterr().out.splitlines() == [
-        f"features not kept in {folder} (No space left on device); the next run computes them again"
+        f"features not cached in {folder} (No space left on device); the next run computes them again"
     ]
 
 
@@ -275,7 +275,7 @@ def test_a_home_that_cannot_be_written_costs_one_line(folder, tmp_path, monkeypa
     blocked.write_text("in the way of a folder, for root too")
     monkeypatch.setenv("COURSE_HOME", str(blocked))
     assert len(extract_features(Net(), Pictures())) == 20
-    assert capsys.readouterr().out.count("features not kept") == 1
+    assert capsys.readouterr().out.count("features not cached") == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
@@ -283,7 +283,7 @@ def test_a_read_only_folder_costs_one_line(folder, capsys):
     folder.mkdir(parents=True)
     folder.chmod(0o500)
     assert len(extract_features(Net(), Pictures())) == 20
-    assert capsys.readouterr().out.count("features not kept") == 1
+    assert capsys.readouterr().out.count("features not cached") == 1
     folder.chmod(0o700)
 
 
@@ -330,7 +330,7 @@ def test_the_backbones_features_do_not_depend_on_the_batch():
 
 
 def test_an_empty_data_set_is_refused():
-    with pytest.raises(EmptyData, match="nothing to extract"):
+    with pytest.raises(EmptyData, match="it has no features"):
         extract_features(Net(), Pictures(count=0))
 
 
@@ -348,7 +348,7 @@ def test_samples_that_cannot_be_batched_are_refused_with_the_way_out():
 def test_a_head_that_does_not_run_is_refused():
     model = Net()
     model.spare = nn.Linear(6, 2)
-    with pytest.raises(HeadNotFound, match="'spare' did not run"):
+    with pytest.raises(HeadNotFound, match="'spare' was not called"):
         extract_features(model, Pictures())
     assert extract_features(model, Pictures(), head="head").x.shape == (20, 6)
 
@@ -365,8 +365,8 @@ def test_out_of_memory_halves_the_batch_and_says_so(capsys):
     torch.testing.assert_close(found.x, head_inputs(Net(), pictures.x))
     assert found.y.tolist() == [index % 3 for index in range(20)]
     assert capsys.readouterr().out.splitlines() == [
-        "out of memory at 16 samples at once; going on with 8",
-        "out of memory at 8 samples at once; going on with 4",
+        "out of memory with 16 samples at once; continuing with 8",
+        "out of memory with 8 samples at once; continuing with 4",
     ]
 
 

@@ -3,13 +3,13 @@
     python course/data/assets/build_emoji.py                          # npm pack fetches the pinned packages
     python course/data/assets/build_emoji.py FLUENT GOOGLE TWITTER    # or: three packages already unpacked
 
-Prints how many things each class has and the sha256 to write into `course.data.emoji.ASSET_SHA256`.
+Prints how many objects each class has and the sha256 to write into `course.data.emoji.ASSET_SHA256`.
 
 The zip holds the picture files as the packages ship them, byte for byte, under fluent/, noto/ and twemoji/, and
-index.json: one row a thing with its name, code point, class and split. A class is a set of Unicode subcategories
-less the things that do not look like their class, or look like another one. A thing is kept if all three styles
-draw it. The split is by thing: things that look nearly alike (GROUPS) stay on one side, groups are ordered by the
-hash of their first code point, and the first 60 % of a class's things are for training.
+index.json: one row per object with its name, code point, class and split. A class is a set of Unicode subcategories
+less the objects that do not look like their class, or look like another one. An object is kept if all three styles
+draw it. The split is by object: objects that look nearly alike (GROUPS) stay on one side, groups are ordered by the
+hash of their first code point, and the first 60 % of a class's objects are for training.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FOLDERS = {"fluent": "assets", "noto": "img/google/64", "twemoji": "img/twitter/
 LARGEST_CLASS = 54
 TRAIN_SHARE = 0.6
 
-# class -> Unicode subcategories (whole), single things added, single things left out; things by short name
+# class -> Unicode subcategories (whole), single objects added, single objects left out; objects by short name
 CLASSES: dict[str, tuple[str, str, str]] = {
     "mammal": (
         "animal-mammal",
@@ -211,12 +211,12 @@ def main(folders: list[str]) -> None:
             raise SystemExit(f"give {len(FOLDERS)} unpacked packages, or none; these are {len(packages)}")
         styles = zip(FOLDERS.items(), packages, strict=True)
         pictures = {style: find_pictures(package, folder) for (style, folder), package in styles}
-        rows = choose_things(json.loads((packages[1] / "emoji.json").read_text("utf-8")), pictures)
+        rows = choose_objects(json.loads((packages[1] / "emoji.json").read_text("utf-8")), pictures)
         target = Path(__file__).with_name("emoji.zip")
         write_zip(target, rows, pictures)
     for (name, split), count in sorted(Counter((row["class"], row["split"]) for row in rows).items()):
         print(f"{name:14} {split:6} {count}")
-    print(f"{len(rows)} things, {target.stat().st_size:,} bytes")
+    print(f"{len(rows)} objects, {target.stat().st_size:,} bytes")
     print(f"sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}")
 
 
@@ -243,14 +243,14 @@ def plain_code(code: str) -> str:
     return code.lower().replace("-fe0f", "")
 
 
-def choose_things(emoji: list[dict], pictures: dict[str, dict[str, Path]]) -> list[dict[str, str]]:
-    """One row a thing, by class and then in Unicode's order."""
+def choose_objects(emoji: list[dict], pictures: dict[str, dict[str, Path]]) -> list[dict[str, str]]:
+    """One row per object, by class and then in Unicode's order."""
     emoji = sorted(emoji, key=lambda entry: entry["sort_order"])
     known = {entry["short_name"] for entry in emoji}
     rows = []
     for name, (subcategories, added, left_out) in CLASSES.items():
         if unknown := {*added.split(), *left_out.split(), *GROUPS.split()} - known:
-            raise SystemExit(f"no emoji is called {', '.join(sorted(unknown))}; mend CLASSES or GROUPS in {__file__}")
+            raise SystemExit(f"no emoji is called {', '.join(sorted(unknown))}; fix CLASSES or GROUPS in {__file__}")
         members = [
             entry
             for entry in emoji
@@ -263,7 +263,7 @@ def choose_things(emoji: list[dict], pictures: dict[str, dict[str, Path]]) -> li
 
 
 def split_class(name: str, members: list[dict]) -> list[dict[str, str]]:
-    """The rows of one class: at most LARGEST_CLASS of its things, whole groups of them in one split."""
+    """The rows of one class: at most LARGEST_CLASS of its objects, whole groups of them in one split."""
     family = {short: number for number, line in enumerate(GROUPS.strip().splitlines()) for short in line.split()}
     groups: dict[object, list[dict]] = {}
     for entry in members:
@@ -292,7 +292,7 @@ def split_class(name: str, members: list[dict]) -> list[dict[str, str]]:
 
 
 def hash_code(code: str) -> str:
-    """A fixed but arbitrary place in the order of things, the same on every machine."""
+    """A fixed but arbitrary place in the order of objects, the same on every machine."""
     return hashlib.sha256(plain_code(code).encode()).hexdigest()
 
 

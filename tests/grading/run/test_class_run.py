@@ -118,13 +118,13 @@ def test_a_log_gets_a_line_a_tenth_of_the_way_and_none_in_quick_succession(capsy
     lines = _Lines(every_s=0.0)
     lines.begin(200)
     for done in range(1, 201):
-        lines.go_on(done)
+        lines.update(done)
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("200 submissions; what is new waits until the reference solutions have proven")
     assert [line.split()[0] for line in said[1:]] == [str(20 * tenth) for tenth in range(1, 11)]
     quick = _Lines(every_s=60.0)
     quick.begin(10)
-    quick.go_on(9)
+    quick.update(9)
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
@@ -145,8 +145,8 @@ def test_the_process_that_hands_out_work_loads_no_torch():
         (["grade", "{folder}/../a.txt", "--out", "out"], "a.txt is no notebook, zip or capstone.safetensors; name one"),
         (["report", "--out", "out", "--gradebook", "postgresql://x/y"], 'pip install -e ".[grade,postgres]"'),
         (["grade", "{folder}", "--out", "out", "--notebook", "77"], "there is no notebook 77"),
-        (["grade", "{folder}", "--out", "out", "--hidden", "nowhere"], "--hidden nowhere is no folder"),
-        (["grade", "{folder}", "--out", "out", "--solutions", "nowhere"], "--solutions nowhere is no folder"),
+        (["grade", "{folder}", "--out", "out", "--hidden", "nowhere"], "--hidden nowhere is not a folder"),
+        (["grade", "{folder}", "--out", "out", "--solutions", "nowhere"], "--solutions nowhere is not a folder"),
         (["grade", "{folder}", "--out", "out", "--solutions", "{folder}"], "pass --solutions"),
         (["grade", "{folder}", "--out", "out", "--roster", "nowhere.csv"], "nowhere.csv"),
         (["grade", "{folder}", "--out", "out", "--roster", "{folder}/../zips/a.zip"], "is a zip"),
@@ -168,7 +168,7 @@ def test_the_process_that_hands_out_work_loads_no_torch():
         (["export", "x.csv", "--format", "csv", "--out", "{empty}"], "holds no submission"),
         (["export", "nowhere/x.csv", "--format", "csv", "--out", "{one}"], "nowhere; make it first"),
         (["release", "--out", "x.zip", "--gradescope", "77"], "there is no notebook 77"),
-        (["release", "--out", "x.zip", "--gradescope", "02", "--hidden", "nowhere"], "--hidden nowhere is no folder"),
+        (["release", "--out", "x.zip", "--gradescope", "02", "--hidden", "nowhere"], "--hidden nowhere is not a folder"),
     ],
     ids=lambda value: " ".join(value[:1] + value[-2:]) if isinstance(value, list) else None,
 )
