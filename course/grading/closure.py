@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course.errors import GradingError
+from course.judging.moved import MOVED
 
 Files = dict[str, bytes]  # by name below the package's folder, "judging/wire.py"
 
@@ -82,7 +83,8 @@ class Sources:
         if inner is not None:
             yield from self._followed(_Import(inner.name, ""), found)
         elif module is None:
-            raise GradingError(f"{wanted.module} is imported, and there is no such module in {self._folder}")
+            now = f"; it is {MOVED[wanted.module]} now" if wanted.module in MOVED else ""
+            raise GradingError(f"{wanted.module} is imported, and there is no such module in {self._folder}{now}")
         elif not module.is_package:
             yield module
         elif not wanted.name:  # what is taken from it comes as imports of their own

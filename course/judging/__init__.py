@@ -8,8 +8,10 @@ runner           runs the probe beside the answer: `LocalRunner` in this process
 timelimit        a limit that an endless loop cannot escape
 isolation        what a learner's code runs in, and that nothing of it stays
 file_signatures  what a file that is no notebook really is
+moved            modules that have moved: what to write instead of an old import
 verdict          an exercise and a runner to a result with points
 answers          the answers in a notebook, read as data
+translation      old imports translated, so that an answer in a file runs with them
 definitions      a notebook's definitions, executed without its experiments
 card             a result as HTML
 checking         `check`, `hint`, `check_notebook`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import sys
@@ -11,13 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import CheckFailed, CourseError, ExerciseError
-from course.judging.answers import COMMENT, Answer, find_answers, is_untouched, read_notebook, source_of, syntax_error
+from course.judging.answers import (
+    COMMENT,
+    Answer,
+    find_answers,
+    is_untouched,
+    parse,
+    read_notebook,
+    source_of,
+    syntax_error,
+)
 from course.judging.card import as_html, hints_as_html, show
-from course.judging.definitions import namespace_of
+from course.judging.definitions import moved_imports, namespace_of, needed_statements
 from course.judging.exercise import Exercise, find_exercise
 from course.judging.isolation import captured
 from course.judging.results import Result
 from course.judging.runner import LocalRunner
+from course.judging.translation import old_imports
 from course.judging.verdict import judge, unattempted, unreadable
 from course.notebook import record
 
@@ -47,15 +58,33 @@ def check(exercise_id: str) -> float | None:
 
 def _judge_in(namespace: dict[str, Any], exercise: Exercise) -> Result:
     latest = _latest_source(namespace, exercise)
-    if latest and (message := syntax_error(latest)):
-        return unreadable(exercise, f"the last version of this cell did not run: {message}; mend it and run it again")
+    if message := syntax_error(latest) or _failed_import(latest):
+        return unreadable(
+            exercise, f"the last version of this cell did not run: {message}; correct it and run it again"
+        )
     answer = namespace.get(exercise.answer)
     if answer is None:
         missing = f"`{exercise.answer}` is not defined here; write it in its cell and run that cell first"
-        return unattempted(exercise, missing, *_earlier(exercise))
+        return unattempted(exercise, missing, *_earlier(exercise), *_missing_imports(namespace))
     if is_untouched(source_of(answer), exercise.answer):
         return unattempted(exercise, *_earlier(exercise))
-    return judge(exercise, LocalRunner(namespace))
+    result = judge(exercise, LocalRunner(namespace))
+    return result if result.passed else replace(result, notes=(*result.notes, *_missing_imports(namespace)))
+
+
+def _failed_import(cell: str) -> str:
+    """What to write for an import at the top of a cell that has moved, at which the cell stopped; empty for none."""
+    return next((str(moved) for moved in old_imports(_imports_at_top(cell)) if moved.fails), "")
+
+
+def _missing_imports(namespace: dict[str, Any]) -> list[str]:
+    """A line for each import that failed in a cell of this kernel, as what it imports has moved."""
+    found = [moved for cell in _cells_run(namespace) for moved in old_imports(_imports_at_top(cell))]
+    return [str(moved) for moved in dict.fromkeys(found) if moved.fails and not moved.binds <= namespace.keys()]
+
+
+def _imports_at_top(cell: str) -> list[ast.stmt]:
+    return [node for node in parse(cell).body if isinstance(node, (ast.Import, ast.ImportFrom))]
 
 
 def _earlier(exercise: Exercise) -> list[str]:
@@ -70,10 +99,14 @@ def _latest_source(namespace: dict[str, Any], exercise: Exercise) -> str:
 
     A cell with a syntax error leaves the function of the run before it in place, which must not be judged instead.
     """
-    runs = namespace.get("In")
-    cells = [source for source in runs if isinstance(source, str)] if isinstance(runs, list) else []
-    claimed = ((source, COMMENT.search(source)) for source in reversed(cells))
+    claimed = ((source, COMMENT.search(source)) for source in reversed(_cells_run(namespace)))
     return next((source for source, claim in claimed if claim and claim[1] == exercise.id), "")
+
+
+def _cells_run(namespace: dict[str, Any]) -> list[str]:
+    """What was run in this kernel, in order; nothing outside one."""
+    runs = namespace.get("In")
+    return [source for source in runs if isinstance(source, str)] if isinstance(runs, list) else []
 
 
 def _remember(result: Result, source: str) -> None:
@@ -139,17 +172,18 @@ def check_notebook(path: str | Path) -> list[Result]:
             f"{path} holds no exercise of the course; open one of notebooks/ and save your answers there"
         )
     namespace = namespace_of(cells, answers)
-    results = [_judge_answer(answer, namespace) for answer in answers]
-    for answer, result in zip(answers, results, strict=True):
-        _remember(result, answer.source)
+    results = []
+    for answer in answers:
+        old = moved_imports(answer, needed_statements(cells, [answer])) if answer.attempted else ()
+        result = _judge_answer(answer, namespace)
+        results.append(replace(result, notes=(*result.notes, *answer.notes, *(moved.note for moved in old))))
+        _remember(results[-1], answer.source)
     return results
 
 
 def _judge_answer(answer: Answer, namespace: dict[str, Any]) -> Result:
     if message := syntax_error(answer.source):
-        result = unreadable(answer.exercise, f"{message}; run the cell in Jupyter to see the place")
-    elif answer.attempted:
-        result = judge(answer.exercise, LocalRunner(namespace))
-    else:
-        result = unattempted(answer.exercise)
-    return replace(result, notes=(*result.notes, *answer.notes))
+        return unreadable(answer.exercise, f"{message}; run the cell in Jupyter to see the place")
+    if answer.attempted:
+        return judge(answer.exercise, LocalRunner(namespace))
+    return unattempted(answer.exercise)

@@ -14,7 +14,9 @@ from typing import Any
 
 from course.judging.answers import Answer, names_bound, parse
 from course.judging.isolation import captured, own_generators, plain_torch
+from course.judging.moved import OldImport
 from course.judging.timelimit import time_limit
+from course.judging.translation import mentions_course, old_imports, translated
 
 STATEMENT_LIMIT_S = 10.0
 
@@ -53,17 +55,42 @@ def needed_statements(cells: list[dict[str, Any]], answers: Iterable[Answer]) ->
     return [place for place, about in places if about.is_definition or about.binds & (needed | {"*"})]
 
 
+def moved_imports(answer: Answer, needed: Iterable[Statement]) -> list[OldImport]:
+    """What an answer's cell and the statements that it needs import from where an earlier version of the course had it.
+
+    `execute` finds it all the same.
+    """
+    needed = list(needed)
+    own = [node for node in parse(answer.source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return old_imports([*own, *(node for _, node in _nodes(needed))]) if own or _may_import(needed) else []
+
+
 def execute(statements: Iterable[Statement], *, limit_s: float = STATEMENT_LIMIT_S) -> dict[str, Any]:
-    """The namespace after these statements. One that fails, or takes over `limit_s`, leaves its names undefined."""
+    """The namespace after these statements. One that fails, or takes over `limit_s`, leaves its names undefined.
+
+    An import of a module that has moved is executed as what it would be now.
+    """
     statements = list(statements)
-    trees = {cell: parse(cell).body for cell in {statement.cell for statement in statements}}
-    nodes = [(statement.cell, trees[statement.cell][statement.index]) for statement in statements]
+    nodes = _nodes(statements)
+    if _may_import(statements):
+        now = zip(nodes, translated([node for _, node in nodes]), strict=True)
+        nodes = [(source, node) for (source, _), made in now for node in made]
     flags = __future__.annotations.compiler_flag if any(_postpones_annotations(node) for _, node in nodes) else 0
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with captured(), own_generators(0), plain_torch():
         for number, (source, node) in enumerate(nodes):
             _execute(node, source, f"<cell statement {number}>", namespace, flags, limit_s)
     return namespace
+
+
+def _nodes(statements: Iterable[Statement]) -> list[tuple[str, ast.stmt]]:
+    """Each statement's cell and its syntax tree."""
+    return [(statement.cell, parse(statement.cell).body[statement.index]) for statement in statements]
+
+
+def _may_import(statements: Iterable[Statement]) -> bool:
+    """False where no statement mentions the course, as is so for most answers; it spares a look at every tree."""
+    return any(_about_statements(one.cell)[one.index].mentions_course for one in statements)
 
 
 def _is_definition(node: ast.stmt) -> bool:
@@ -98,6 +125,7 @@ class _About:
     is_definition: bool
     binds: frozenset[str]
     reads: frozenset[str]
+    mentions_course: bool
 
 
 @lru_cache(maxsize=1024)  # most cells of a class are the released ones
@@ -109,7 +137,7 @@ def _about(node: ast.stmt) -> _About:
     binds = frozenset(names_bound(node))
     is_constant = isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and len(binds) == 1
     reads = frozenset() if is_constant or not binds else frozenset(_read_by(node))  # only what binds is asked
-    return _About(_is_definition(node), binds, reads)
+    return _About(_is_definition(node), binds, reads, mentions_course(node))
 
 
 def _read_by(node: ast.stmt) -> set[str]:

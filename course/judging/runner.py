@@ -21,6 +21,7 @@ from course.judging import wire
 from course.judging.exercise import Exercise
 from course.judging.expectations import Unusable
 from course.judging.isolation import captured, own_generators, plain_torch
+from course.judging.moved import explanation
 from course.judging.results import FINAL, Failure, Reply
 from course.judging.timelimit import time_limit
 
@@ -102,7 +103,7 @@ def _failure(error: BaseException, exercise: Exercise) -> Failure:
         return Failure("error", f"{name} still raises NotImplementedError; replace that line", _trace(error))
     if isinstance(error, TypeError) and not _own_frames(error):  # the call itself failed
         return Failure("error", f"{name} is called as `{exercise.call}`, and that raised TypeError: {text}")
-    what = type(error).__name__ + (f": {text}" if text else "")
+    what = type(error).__name__ + (f": {text}" if text else "") + _moved(error)
     return Failure("error", f"{name} raised {what}", _trace(error))
 
 
@@ -111,6 +112,15 @@ def _text_of(error: BaseException) -> str:
         return str(error)[:500]
     except Exception:  # a learner's exception may fail to say what it is
         return ""
+
+
+def _moved(error: BaseException) -> str:
+    """Where what was imported in vain is now."""
+    try:
+        where = explanation(error)
+    except Exception:  # an exception that the answer made itself may hold anything
+        return ""
+    return f"; {where}" if where else ""
 
 
 def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -250,6 +250,11 @@ def test_a_source_that_is_no_python_is_an_error_that_names_it(tree):
         Digests(tree).notebook("02", [("nb02_x.py", "from . import helper")])
 
 
+def test_a_hidden_judge_that_imports_from_an_old_place_is_refused_with_the_new_one(tree):
+    with pytest.raises(GradingError, match=r"no such module in .*; it is course\.exercises\.small_models now"):
+        Digests(tree).notebook("02", [("nb02_x.py", "from course.exercises.narrow import SIZE")])
+
+
 def test_a_notebook_that_only_another_version_has_is_judged_by_nothing():
     assert judges_digest("77", HIDDEN) == ""
 

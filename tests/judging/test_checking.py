@@ -4,8 +4,10 @@ import json
 
 import nbformat
 import pytest
+import typer
 from nbclient import NotebookClient
 
+from course.cli.learning import check as check_command
 from course.errors import CheckFailed, ExerciseError, UnknownName
 from course.judging import checking
 from course.judging.checking import check, check_notebook, hint
@@ -159,6 +161,44 @@ def test_a_syntax_error_in_an_answer_is_an_error_with_its_line(tmp_path):
     assert "line 3 is no Python: expected ':', in `for p in module.parameters()`" in str(result)
 
 
+OLD = "from course.overlap import VOID\n"
+USES_OLD = "def freeze(module):\n    assert VOID == 255\n    return module.requires_grad_(False)\n"
+NOTE = (
+    "`course.overlap` is now `course.applications.iou`; your import still counted, but Jupyter needs "
+    "`from course.applications.iou import VOID`"
+)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (OLD, f"# exercise: {ID}\n{USES_OLD}"),
+        (f"# exercise: {ID}\n{OLD}{USES_OLD}",),
+        (f"# exercise: {ID}\n" + USES_OLD.replace("    assert", f"    {OLD}    assert"),),
+    ],
+    ids=["in another cell", "at the top", "in the function"],
+)
+def test_an_old_import_in_a_notebook_file_counts_and_is_noted(tmp_path, cells):
+    (result,) = check_notebook(notebook(tmp_path, *cells))
+    assert result.passed and result.notes == (NOTE,)
+    assert NOTE in str(result)
+
+
+def test_the_command_names_an_old_import_and_what_to_write(tmp_path, capsys):
+    with pytest.raises(typer.Exit) as ended:
+        check_command(notebook(tmp_path, OLD, f"# exercise: {ID}\n{USES_OLD}"))
+    assert ended.value.exit_code == 0
+    said = capsys.readouterr().out
+    assert f"{POINTS} of {POINTS} points" in said and NOTE in said
+
+
+def test_an_old_import_that_the_answer_has_no_use_for_is_noted_where_it_stops_the_cell(tmp_path):
+    (result,) = check_notebook(notebook(tmp_path, f"# exercise: {ID}\n{OLD}{RIGHT}"))
+    assert result.passed and result.notes == (NOTE,)
+    (result,) = check_notebook(notebook(tmp_path, OLD, f"# exercise: {ID}\n{RIGHT}"))
+    assert result.passed and result.notes == ()
+
+
 def test_a_notebook_without_exercises_is_refused_with_advice(tmp_path):
     with pytest.raises(ExerciseError, match="holds no exercise of the course"):
         check_notebook(notebook(tmp_path, "x = 1"))
@@ -198,3 +238,32 @@ def test_in_a_kernel_the_source_is_found_and_stderr_stays_empty(kernel_outputs, 
     (output,) = kernel_outputs[name]
     assert (output.output_type, output.name) == ("stream", "stdout")
     assert words in output.text
+
+
+OLD_CELLS = {
+    "import": "from course import check",
+    "another cell": OLD,
+    "its answer": f'{USES_OLD}check("{ID}")',
+    "at the top": f"# exercise: {ID}\nfrom course import overlap\n{RIGHT}",
+    "its check": f'check("{ID}")',
+    "in the function": f'# exercise: {ID}\ndef freeze(module):\n    from course.overlap import VOID\ncheck("{ID}")',
+    "written anew": f'# exercise: {ID}\nfrom course.applications.iou import VOID\n{USES_OLD}check("{ID}")',
+}
+
+
+def test_in_a_kernel_an_old_import_is_explained_by_the_next_check():
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in OLD_CELLS.values()])
+    NotebookClient(nb, timeout=300, kernel_name="python3", allow_errors=True).execute()
+    outputs = {name: cell.outputs for name, cell in zip(OLD_CELLS, nb.cells, strict=True)}
+    assert [name for name, found in outputs.items() if found and found[0].output_type == "error"] == [
+        "another cell",
+        "at the top",
+    ]
+    text = {name: found[-1].get("text", "") for name, found in outputs.items() if found}
+    instead = "`course.overlap` is now `course.applications.iou`; write `from course.applications"
+    assert "NameError" in text["its answer"] and f"{instead}.iou import VOID`" in text["its answer"]
+    assert f"did not run: {instead} import iou as overlap`; correct it" in text["its check"]
+    assert (
+        "raised ModuleNotFoundError: No module named 'course.overlap'; `course.overlap` is" in text["in the function"]
+    )
+    assert f"✓ {ID}: {POINTS} of {POINTS} points" in text["written anew"] and "course." not in text["written anew"]

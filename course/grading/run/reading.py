@@ -8,7 +8,7 @@ from course.authoring.setup_cell import PARAMETERS, setup_source
 from course.errors import ExerciseError, TimeLimitReached
 from course.grading.work import Attempt, Reading
 from course.judging.answers import Answer, cells_of, find_answers, syntax_error
-from course.judging.definitions import needed_statements
+from course.judging.definitions import moved_imports, needed_statements
 from course.judging.exercise import Exercise, exercises_of
 from course.judging.timelimit import time_limit
 
@@ -53,5 +53,7 @@ def _attempt(exercise: Exercise, answer: Answer | None, cells: list[dict[str, An
         return Attempt(*about, answer.source, problem=message, notes=answer.notes)
     if not answer.attempted:
         return Attempt(*about, answer.source, notes=answer.notes)
-    statements = tuple((statement.cell, statement.index) for statement in needed_statements(cells, [answer]))
-    return Attempt(*about, answer.source, statements, notes=answer.notes)
+    needed = needed_statements(cells, [answer])
+    notes = (*answer.notes, *(moved.note for moved in moved_imports(answer, needed)))
+    statements = tuple((statement.cell, statement.index) for statement in needed)
+    return Attempt(*about, answer.source, statements, notes=notes)

@@ -14,6 +14,7 @@ import course.grading.run.queue as module
 from course.errors import CanaryFailed, TimeLimitReached
 from course.grading.gradebook import Gradebook
 from course.grading.grades import MACHINERY, Submission
+from course.grading.reports import write_reports
 from course.grading.run import tasks
 from course.grading.run.pools import LocalPool
 from course.grading.run.queue import grade_submissions
@@ -212,6 +213,17 @@ def test_an_exercise_that_is_not_there_is_not_attempted(pool, book, hand_in):
     found = {one.exercise: (one.status, one.score) for one in book.grades()}
     assert found.pop(LIST) == ("not attempted", 0)
     assert set(found.values()) == {("graded", points) for points in (4, 5)}
+
+
+def test_behind_the_sandbox_an_old_import_counts_and_the_learners_page_names_the_new_one(pool, book, hand_in, tmp_path):
+    old = "from course.overlap import VOID\n" + RIGHT[FREEZE].replace('"""\n', '"""\n    assert VOID == 255\n', 1)
+    assert "assert VOID" in old
+    grade_submissions([hand_in(cells={**RIGHT, FREEZE: old})], book, pool, settings_for(book))
+    assert scores(book) == POINTS
+    write_reports(book, tmp_path / "out")
+    page = (tmp_path / "out" / "learners" / "ada.html").read_text()
+    assert "<code>course.overlap</code> is now <code>course.applications.iou</code>" in page
+    assert "Jupyter needs <code>from course.applications.iou import VOID</code>" in page
 
 
 def test_the_wrong_notebook_is_graded_as_what_it_is_and_never_as_the_one_asked_for(pool, book, tmp_path):

@@ -309,6 +309,34 @@ def test_a_seed_tells_neither_the_secret_nor_another_seed():
     assert len(seeds) == 6 and {len(seed) for seed in seeds} == {64}
 
 
+OLD = "from course import zoo\nfrom course.overlap import VOID\n"
+USES_OLD = """def freeze(module):
+    from course.claims import HOLDS
+    assert (zoo.UNSTATED, VOID, HOLDS) == ("not stated", 255, "holds: ")
+    module.requires_grad_(False)
+"""
+
+
+@pytest.mark.parametrize("cells", [(OLD, (FREEZE, USES_OLD)), ((FREEZE, OLD + USES_OLD),)], ids=["apart", "together"])
+def test_imports_from_where_the_course_had_something_before_count_and_are_named(settings, machine_of, cells):
+    attempt = read_attempts(notebook(*cells)).attempts[0]
+    grade = machine_of(settings).grade_attempt("submission", attempt, "judges")
+    assert (grade.status, grade.score) == (GRADED, 8), grade
+    assert [note.split(";")[0] for note in grade.notes] == [
+        "`course.zoo` is now `course.zoo.published`",
+        "`course.overlap` is now `course.applications.iou`",
+        "`course.claims` is now `course.notebook.claims`",
+    ]
+    assert all("your import still counted, but Jupyter needs `from course." in note for note in grade.notes)
+
+
+def test_an_import_by_name_from_an_old_place_fails_and_the_message_says_where_it_is(settings, machine_of):
+    source = "import importlib\ndef freeze(module):\n    importlib.import_module('course.plots').show()\n"
+    grade = graded(machine_of(settings), source)
+    assert grade.score == 0
+    assert "`course.plots` is now `course.notebook.plots`" in grade.failure.message
+
+
 # What goes wrong on our side
 
 
