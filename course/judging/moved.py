@@ -26,6 +26,10 @@ claims             notebook.claims
 compression        models.compression
 corruptions        inspection.corruptions
 detection          applications.detection
+data.hub           data.huggingface
+data.loading       data.loaders
+data.petfiles      data.pet_files
+data.words         data.sentence_templates
 distillation       training.distillation
 doctor             cli.diagnosis
 engine             training.engine
@@ -58,7 +62,7 @@ schedules          training.schedules
 segmentation       applications.segmentation
 spans              applications.spans
 tensor_header      zoo.safetensors_header
-text               applications.text
+text               applications.text_models
 training           training.loop
 uploads            applications.uploads
 weights            models.weights
@@ -68,6 +72,41 @@ workspace          notebook.workspace
 zoo                zoo.published
 """
 MOVED = {f"course.{old}": f"course.{new}" for old, new in (line.split() for line in _TABLE.strip().splitlines())}
+
+# What has another name now, or has gone elsewhere than the rest of its module.
+_NAMES = """
+attribution.enlarge            inspection.attribution.upsample_maps
+attribution.share_inside       inspection.attribution.fraction_inside_box
+attribution.without_each_word  inspection.attribution.leave_one_word_out
+compression.packed_mib         models.compression.zip_size_mib
+compression.prune_smallest     models.compression.prune_by_magnitude
+compression.run_onnx           models.compression.load_onnx
+data.emoji.thing_picture       data.emoji.object_picture
+data.hub.entities              data.text_datasets.entities
+data.hub.reviews               data.text_datasets.reviews
+data.picture_table.find_duplicates  data.duplicates.find_duplicates
+data.pictures.open_picture     data.picture_files.open_picture
+distillation.imitation_loss    training.distillation.soft_target_loss
+distillation.teacher_of        training.distillation.make_teacher
+foreign_weights.kind_of        zoo.untrusted_weights.detect_format
+overlap.Overlap                applications.iou.SegmentationScores
+overlap.measure_overlap        applications.iou.measure_iou
+pretraining.Batches            models.pretraining.GeneratedBatches
+pretraining.MaskedWords        models.pretraining.MaskedLanguageModel
+segmentation.Maps              applications.segmenter.FeatureMaps
+segmentation.SceneTensors      applications.segmentation.SegmentationTransform
+segmentation.Segmenter         applications.segmenter.Segmenter
+segmentation.Trunk             applications.segmenter.MultiScaleBackbone
+segmentation.Upper             applications.segmenter.UpperStages
+segmentation.load_segmenter    applications.segmenter.load_segmenter
+spans.IGNORED                  applications.spans.IGNORE_INDEX
+text.TextData                  applications.tokenization.TextDataset
+text.encode                    applications.tokenization.tokenize
+text.load_tokenizer            applications.tokenization.load_tokenizer
+text.with_lora                 applications.text_models.add_peft_lora
+zoo.SWAG                       zoo.published.SWAG_LICENCE
+"""
+RENAMED = {f"course.{old}": f"course.{new}" for old, new in (line.split() for line in _NAMES.strip().splitlines())}
 # These names are packages now, so that importing them works; what was defined in them lies one level deeper.
 PACKAGES = {old for old, new in MOVED.items() if new.startswith(f"{old}.")}
 
@@ -104,6 +143,8 @@ def explanation(error: BaseException) -> str:
     if inner in MOVED:
         instead = ast.unparse(import_of(MOVED[inner], inner.rpartition(".")[2]))
         return str(OldImport(inner, MOVED[inner], instead))
+    if inner in RENAMED:
+        return str(OldImport(inner, RENAMED[inner], ast.unparse(renamed_import(inner))))
     if sought and module in PACKAGES:
         return str(OldImport(module, MOVED[module], f"from {MOVED[module]} import {sought[1]}"))
     return ""
@@ -113,6 +154,12 @@ def import_of(module: str, name: str) -> ast.ImportFrom:
     """The import that binds a module to a name."""
     package, _, last = module.rpartition(".")
     return ast.ImportFrom(package, [ast.alias(last, None if last == name else name)], 0)
+
+
+def renamed_import(old: str, name: str = "") -> ast.ImportFrom:
+    """The import that binds what was called `old` to its new name, or to `name`."""
+    module, _, now = RENAMED[old].rpartition(".")
+    return ast.ImportFrom(module, [ast.alias(now, None if name in ("", now) else name)], 0)
 
 
 @lru_cache(maxsize=1024)

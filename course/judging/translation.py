@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TypeVar
 
-from course.judging.moved import MOVED, PACKAGES, OldImport, import_of, is_module
+from course.judging.moved import MOVED, PACKAGES, RENAMED, OldImport, import_of, is_module, renamed_import
 
 
 def old_imports(nodes: Iterable[ast.stmt]) -> list[OldImport]:
@@ -84,7 +84,10 @@ class _Translator(ast.NodeTransformer):
         kept, moved = [], []
         for alias in node.names if node.level == 0 else ():
             inner, name = f"{node.module}.{alias.name}", alias.asname or alias.name
-            if self._is_old(inner, name):
+            if inner in RENAMED:
+                made.append(renamed_import(inner, name))
+                self._note(inner, renamed_import(inner), {name})
+            elif self._is_old(inner, name):
                 made.append(import_of(MOVED[inner], name))
                 self._note(inner, made[-1], {name}, fails=inner not in PACKAGES)
             elif node.module in MOVED and not (node.module in PACKAGES and is_module(inner)):
@@ -136,7 +139,8 @@ class _Translator(ast.NodeTransformer):
         return module in MOVED
 
     def _note(self, old: str, new: ast.stmt, binds: set[str], *, fails: bool = True) -> None:
-        self.found.append(OldImport(old, MOVED[old], ast.unparse(new), frozenset(binds), fails))
+        now = RENAMED.get(old) or MOVED[old]
+        self.found.append(OldImport(old, now, ast.unparse(new), frozenset(binds), fails))
 
 
 _Placed = TypeVar("_Placed", bound=ast.AST)

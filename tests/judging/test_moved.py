@@ -1,11 +1,12 @@
 """Modules that have moved: the table is right, and whoever imports from an old place learns of the new one."""
 
 import ast
+import importlib
 import importlib.util
 
 import pytest
 
-from course.judging.moved import MOVED, explanation
+from course.judging.moved import MOVED, RENAMED, explanation
 from course.judging.translation import old_imports, translated
 
 
@@ -26,6 +27,13 @@ def test_each_module_of_the_table_has_gone_to_where_the_table_says(old, new):
     assert importlib.util.find_spec(new).origin.endswith(".py")
 
 
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_each_name_of_the_table_is_where_the_table_says(old, new):
+    module, _, name = new.rpartition(".")
+    assert hasattr(importlib.import_module(module), name)
+    assert (before := old.rpartition(".")[0]) in MOVED or importlib.util.find_spec(before)
+
+
 TRANSLATIONS = {
     "from course.plots import show, STYLE as s": ("from course.notebook.plots import show, STYLE as s", "course.plots"),
     "from course import widgets": ("from course.notebook import questions as widgets", "course.widgets"),
@@ -38,7 +46,7 @@ TRANSLATIONS = {
         "course.plots",
     ),
     "import course\ncourse.text.encode": (
-        "import course\nimport course.applications.text\ncourse.applications.text.encode",
+        "import course\nimport course.applications.text_models\ncourse.applications.text_models.encode",
         "course.text",
     ),
     "def f():\n    from course.lora import add_lora": (
@@ -50,6 +58,11 @@ TRANSLATIONS = {
         "course.plots",
     ),
     "from course.exercises import narrow": ("from course.exercises import small_models as narrow", "exercises.narrow"),
+    # What has another name is bound to the one that the answer knows.
+    "from course.text import TextData": (
+        "from course.applications.tokenization import TextDataset as TextData",
+        "course.text",
+    ),
     # What was a module is a package.
     "from course.training import fit": ("from course.training.loop import fit", "course.training"),
     "from course.training import fit, loop": (
