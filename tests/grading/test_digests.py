@@ -159,8 +159,16 @@ def test_two_files_that_change_places_change_the_digest():
 @pytest.mark.parametrize(
     ("line", "needed", "not_needed"),
     [
-        ("def late():\n    from course.data.words import PEOPLE", "data/words.py", "data/sentences.py"),
-        ("if True:\n    try:\n        import course.data.words\n    finally:\n        pass", "data/words.py", "x"),
+        (
+            "def late():\n    from course.data.sentence_templates import PEOPLE",
+            "data/sentence_templates.py",
+            "data/sentences.py",
+        ),
+        (
+            "if True:\n    try:\n        import course.data.sentence_templates\n    finally:\n        pass",
+            "data/sentence_templates.py",
+            "x",
+        ),
         ("from course import load_backbone", "models/backbones.py", "training/loop.py"),
         ("from course.models import param_groups", "models/parameter_groups.py", "models/lora.py"),
         ("from course import models\nmodels.param_groups", "models/parameter_groups.py", "models/lora.py"),
