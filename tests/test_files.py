@@ -49,8 +49,8 @@ unchanged = lambda: read_checkpoint(folder / "what")["model"].sum() == 0
     "an export": """
 import os
 from pathlib import Path
-from course.grading.exports import export
-from course.grading.gradebook import Gradebook
+from course.grading.exports.export import export
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import Submission
 book = Gradebook.open(os.environ["BOOK"])
 book.add_submission(Submission("ada", Path("x.ipynb")), "1" * 64, notebook="02", exercises=["02-freeze-backbone"])
@@ -58,7 +58,7 @@ before, after = lambda: export(book, "csv", folder / "what"), lambda: export(boo
 unchanged = lambda: (folder / "what").read_text().startswith("learner,notebook,exercise,")
 """,
     "an autograder": """
-from course.grading.release import release_gradescope
+from course.grading.release.autograder import release_gradescope
 before = lambda: (folder / "what").write_text("old")
 after = lambda: release_gradescope(folder / "what", "02")
 unchanged = lambda: (folder / "what").read_text() == "old"

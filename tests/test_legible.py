@@ -21,10 +21,10 @@ import pytest
 from typer.testing import CliRunner
 
 from course.cli import app
-from course.grading.exports import export
-from course.grading.gradebook import Gradebook
+from course.grading.exports.export import export
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import Grade, Submission, digest
-from course.grading.reports import write_reports
+from course.grading.reports.write import write_reports
 from course.judging.card import as_html
 from course.judging.results import Failure, Outcome, Result
 from course.legible import legible, one_line, presentable

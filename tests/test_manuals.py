@@ -5,7 +5,7 @@ import pkgutil
 import re
 import tomllib
 
-from course.grading.exports import FORMATS
+from course.grading.exports.export import FORMATS
 from tests.conftest import ROOT
 from tests.test_layers import FOLDERS
 

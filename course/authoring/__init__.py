@@ -5,7 +5,6 @@ cells       `normalise`: standard first cells, cell ids, nbgrader's metadata
 regions     `release`: each solution region becomes one `raise NotImplementedError`
 running     `run` a notebook in the quick profile and keep its outputs
 setup_cell  the source of the setup cell
-files       read and write notebooks, the same notebook always as the same bytes
 """
 
 from course.authoring.building import build, drift, find_root

@@ -51,7 +51,7 @@ def build(
 
 
 def drift(root: Path | None = None, *, points: Points = None) -> list[str]:
-    """One line for each cell or notebook that `course build` would change, with the command that mends it.
+    """One line for each cell or notebook that `course build` would change, with the command that fixes it.
 
     Compares sources and metadata, never outputs, and runs nothing; empty when everything agrees.
     """
@@ -59,16 +59,16 @@ def drift(root: Path | None = None, *, points: Points = None) -> list[str]:
     findings = []
     names = _names(root)
     for name in names:
-        mend = f"run `course build {name}`"
+        fix = f"run `course build {name}`"
         solution = _source(root, name, points)
         found = _differences(notebook_files.read(root / "solutions" / f"{name}.ipynb"), solution)
-        findings += [f"solutions/{name}.ipynb, {cell}; {mend}" for cell in found]
+        findings += [f"solutions/{name}.ipynb, {cell}; {fix}" for cell in found]
         notebook = root / "notebooks" / f"{name}.ipynb"
         if not notebook.exists():
-            findings.append(f"notebooks/{name}.ipynb is missing; {mend}")
+            findings.append(f"notebooks/{name}.ipynb is missing; {fix}")
             continue
         found = _differences(notebook_files.read(notebook), release(solution, name))
-        findings += [f"notebooks/{name}.ipynb, {cell}; {mend}" for cell in found]
+        findings += [f"notebooks/{name}.ipynb, {cell}; {fix}" for cell in found]
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         if path.stem not in names:
             findings.append(f"notebooks/{path.name} has no solutions/{path.name}; run `git rm notebooks/{path.name}`")

@@ -92,7 +92,7 @@ def _story(error: Exception, cell: NotebookNode | None, label: str) -> str:
     return "\n".join(
         [
             f"{label}, cell {cell.id}: {headline}",
-            "nothing was written; mend the cell in solutions/ and build again",
+            "nothing was written; fix the cell in solutions/ and build again",
             f"--- printed by the cell ---\n{printed or '(nothing)'}",
             f"--- traceback ---\n{trace}",
         ]

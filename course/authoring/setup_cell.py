@@ -63,5 +63,5 @@ def wheel_address(root: Path) -> str | None:
     try:
         project = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
     except tomllib.TOMLDecodeError as error:
-        raise AuthoringError(f"{path} cannot be read ({error}); mend it and build again") from error
+        raise AuthoringError(f"{path} cannot be read ({error}); correct it and build again") from error
     return project.get("urls", {}).get("Wheel")

@@ -23,7 +23,7 @@ from course.errors import GradingError
 from course.legible import one_line
 
 if TYPE_CHECKING:  # not at run time: `course --help` loads neither torch nor a database
-    from course.grading.gradebook import Gradebook
+    from course.grading.gradebook.book import Gradebook
 
 if TYPE_CHECKING:
     from course.grading.run.queue import Summary
@@ -76,28 +76,29 @@ def grade(
 
     If it is interrupted, run it again: it continues where it stopped. Exit code 1: something could not be graded.
     """
-    from course.grading.run.class_run import grade_class
+    from course.grading.run.class_run import Options, grade_class
 
     _need_driver(gradebook)
+    options = Options(
+        gradebook=gradebook,
+        notebook=_number(notebook),
+        roster=roster,
+        due=due,
+        hidden=_folder(hidden, "--hidden"),
+        solutions=_folder(solutions, "--solutions"),
+        hidden_pictures=tuple(_folder(folder, "--capstone-pictures") or folder for folder in capstone_pictures or ()),
+        jobs=jobs,
+        scheduler=scheduler,
+        level="trusted" if trust else "sandbox",
+        policy=policy.value,
+    )
     console = Console(stderr=True)
     with _progress(console) as progress, _ended_by_sigterm():
         try:
             summary = grade_class(
                 submissions,
                 out,
-                gradebook=gradebook,
-                notebook=_number(notebook),
-                hidden=_folder(hidden, "--hidden"),
-                solutions=_folder(solutions, "--solutions"),
-                roster=roster,
-                due=due,
-                jobs=jobs,
-                scheduler=scheduler,
-                level="trusted" if trust else "sandbox",
-                policy=policy.value,
-                hidden_pictures=[
-                    _folder(folder, "--capstone-pictures") or folder for folder in capstone_pictures or ()
-                ],
+                options,
                 tell=lambda line: console.print(Text(one_line(line)), soft_wrap=True),
                 on_begin=progress.begin,
                 on_progress=lambda done, _: progress.update(done),
@@ -190,10 +191,10 @@ class _Lines:
 
 def report(out: Out, gradebook: Book = "", policy: Counts = Policy.last, solutions: Solutions = None) -> None:
     """Write the reports again, and print the class as a table."""
-    from course.grading.run.class_run import report as write
+    from course.grading.run.class_run import report_class
 
     with _open(gradebook, out) as book:
-        page = write(book, out, policy=policy.value, solutions=_folder(solutions, "--solutions"))
+        page = report_class(book, out, policy=policy.value, solutions=_folder(solutions, "--solutions"))
         table = Table("learner", "name", "notebook", "score", "of", "late")
         for standing in book.standings(policy.value, details=False):
             score = "–" if standing.score is None else f"{standing.score:g}"
@@ -223,7 +224,7 @@ def export(
     policy: Counts = Policy.last,
 ) -> None:
     """Write the grades that count, in the format of another system."""
-    from course.grading.exports import export as write
+    from course.grading.exports.export import export as write
 
     with _open(gradebook, out) as book:
         exported = write(
@@ -246,20 +247,21 @@ def release(
     hidden: Annotated[Path | None, typer.Option(help="Your own hidden judges, for --gradescope.")] = None,
 ) -> None:
     """Write the files for a class: notebooks and library without answers, and a manifest of hashes."""
-    from course.grading import release as module
+    from course.grading.release.autograder import release_gradescope
+    from course.grading.release.class_folder import release_class
 
     if gradescope:
         known = out.exists()
-        written = module.release_gradescope(out, _number(gradescope), hidden=_folder(hidden, "--hidden"))
+        written = release_gradescope(out, _number(gradescope), hidden=_folder(hidden, "--hidden"))
         print(f"{written}{' (replaced: it draws other inputs than the previous one)' if known else ''}")
         return
-    released = module.release(out)
+    released = release_class(out)
     print(f"{len(released.files)} files in {released.folder}")
 
 
 def _open(gradebook: str, out: Path) -> Gradebook:
     """The named gradebook, or the one in the folder; it must exist."""
-    from course.grading.gradebook import Gradebook
+    from course.grading.gradebook.book import Gradebook
     from course.grading.run.class_run import GRADEBOOK
 
     _need_driver(gradebook)

@@ -39,7 +39,7 @@ class Sources:
     def closure(self, modules: Iterable[str], texts: Mapping[str, str] | None = None) -> Files:
         """The files that these modules ("course.judging.wire") and these sources, by name in `texts`, need.
 
-        The texts are not among them. Raises GradingError where a module is missing or a source is no Python.
+        The texts are not among them. Raises GradingError where a module is missing or a source is not valid Python.
         """
         found: Files = {}
         done: set[str] = set()
@@ -99,7 +99,7 @@ class Sources:
             yield module
 
     def _module(self, name: str) -> _Module | None:
-        """The module of this name, or None; a folder without `__init__.py` is none."""
+        """The module of this name, or None; a folder without `__init__.py` does not count."""
         if name not in self._modules:
             self._modules[name] = self._found(name)
         return self._modules[name]
@@ -212,7 +212,7 @@ def _parsed(content: bytes | str, name: str) -> ast.Module:
     try:
         return ast.parse(content)
     except (SyntaxError, ValueError) as error:
-        raise GradingError(f"{name} is no Python: {error}") from error
+        raise GradingError(f"{name} is not valid Python: {error}") from error
 
 
 def _import_statements(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -240,7 +240,7 @@ def _absolute(node: ast.ImportFrom, where: str, around: str) -> str:
 
 
 def _dotted(node: ast.expr, packages: dict[str, str]) -> str:
-    """The module that an expression stands for, `course.models` say; empty where it is none."""
+    """The module that an expression stands for, `course.models` say; empty where it is not a module."""
     if isinstance(node, ast.Name):
         return packages.get(node.id, "")
     if isinstance(node, ast.Attribute) and (before := _dotted(node.value, packages)):

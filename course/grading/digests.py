@@ -27,7 +27,7 @@ _COURSE = Path(course.__file__).resolve().parent
 # The second is named where a process is started, not imported.
 _GRADES = ("course.grading.run.worker", "course.grading.sandbox.zygote")
 _READS = ("course.grading.run.reading",)
-_CAPSTONES = ("course.grading.capstone.judge", "course.grading.capstone.work")
+_CAPSTONES = ("course.grading.capstone.scoring", "course.grading.capstone.work")
 _DATA = {  # files that a module reads, where a hash in its source does not say which they are
     "data/emoji.py": "data/assets/emoji.zip",
     "training/experiments.py": "data/assets/tables/*.json",
@@ -59,7 +59,7 @@ class Digests:
 
     def reader(self) -> str:
         """What decides whether a notebook can be read; see `reader_digest`."""
-        # Which exercises there are, what they are called and worth; how they are judged is none of its business.
+        # Which exercises there are, what they are called and worth; how they are judged is not its concern.
         return digest_of(self._sources.matching("exercises/**/*.py") | self._sources.closure(_READS))
 
     def capstone(self) -> str:

@@ -7,7 +7,7 @@ results          what comes of an answer, as plain data and as text
 runner           runs the probe beside the answer: `LocalRunner` in this process; withholds the library's own answers
 timelimit        a limit that an endless loop cannot escape
 isolation        what a learner's code runs in, and that nothing of it stays
-file_signatures  what a file that is no notebook really is
+file_signatures  what a file that is not a notebook really is
 moved            modules that have moved: what to write instead of an old import
 verdict          an exercise and a runner to a result with points
 answers          the answers in a notebook, read as data

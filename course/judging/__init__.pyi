@@ -12,4 +12,4 @@ from .expectations import expect_equal as expect_equal
 from .expectations import need as need
 from .overview import progress as progress
 from .runner import LocalRunner as LocalRunner
-from .verdict import judge as judge
+from .verdict import judge_exercise as judge_exercise

@@ -32,7 +32,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerCell:
     """The cell that holds an exercise; `notes` are what a learner should know about how it was found."""
 
     exercise: Exercise
@@ -45,7 +45,7 @@ class Answer:
 
 
 def read_notebook(path: Path) -> list[dict[str, Any]]:
-    """The code cells of a notebook file, sources joined. Raises ExerciseError for what is no notebook."""
+    """The code cells of a notebook file, sources joined. Raises ExerciseError for a file that is not one."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ExerciseError(f"{path} is over {_MAX_BYTES // 2**20} MiB; clear its outputs and save it again")
@@ -66,16 +66,16 @@ def cells_of(content: bytes, name: str) -> list[dict[str, Any]]:
         found = [_code_cell(cell) for cell in cells if cell.get("cell_type") == "code"]
         if len(found) > _MAX_CELLS or sum(len(cell["source"]) for cell in found) > _MAX_CODE:
             most = f"{_MAX_CELLS:,} cells or {_MAX_CODE:,} characters of code"
-            raise ExerciseError(f"{name} holds over {most}; take out what is no answer and save it again")
+            raise ExerciseError(f"{name} holds over {most}; remove what is not an answer and save it again")
         return found
     except json.JSONDecodeError as error:
         if what := described(content):
             advice = "save the notebook in Jupyter and hand in its .ipynb file"
-            raise ExerciseError(f"{name} cannot be read: it is {what}, no notebook; {advice}") from error
+            raise ExerciseError(f"{name} cannot be read: it is {what}, not a notebook; {advice}") from error
         if Path(name).suffix not in ("", ".ipynb"):
-            kind = f"its name ends in {Path(name).suffix}, and what it holds is no JSON"
-            raise ExerciseError(f"{name} is no notebook: {kind}; give the .ipynb file with your answers") from error
-        place = f"it is damaged or no notebook: the JSON ends or breaks in line {error.lineno}"
+            kind = f"its name ends in {Path(name).suffix}, and its content is not JSON"
+            raise ExerciseError(f"{name} is not a notebook: {kind}; give the .ipynb file with your answers") from error
+        place = f"it is damaged or not a notebook: the JSON ends or breaks in line {error.lineno}"
         raise ExerciseError(f"{name} cannot be read, {place}; download or export it again") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ExerciseError(f"{name} is not a Jupyter notebook; save it as .ipynb and hand in that file") from error
@@ -88,7 +88,7 @@ def _code_cell(cell: dict[str, Any]) -> dict[str, Any]:
     return {"source": source, "id": cell.get("id"), "metadata": metadata if isinstance(metadata, dict) else {}}
 
 
-def find_answers(cells: list[dict[str, Any]]) -> list[Answer]:
+def find_answers(cells: list[dict[str, Any]]) -> list[AnswerCell]:
     """The exercises that a notebook holds, found by nbgrader's metadata, cell id, comment line, then by name.
 
     By name alone only the exercises of the notebook that the other cells belong to are looked for. Where the cell of
@@ -112,18 +112,18 @@ def find_answers(cells: list[dict[str, Any]]) -> list[Answer]:
     return answers
 
 
-def _answer(exercise: Exercise, sources: list[str], others: list[str]) -> Answer:
+def _answer(exercise: Exercise, sources: list[str], others: list[str]) -> AnswerCell:
     """The answer among the cells of an exercise, of which the last counts, and others that define its name."""
     name = f"`{exercise.answer}`"
     others = [source for source in others if not is_untouched(source, exercise.answer)]
     if others and all(is_untouched(source, exercise.answer) for source in sources):
-        return Answer(
+        return AnswerCell(
             exercise, others[-1], (f"{name} is written in another cell than the exercise's; that one counts",)
         )
     notes = [f"{len(sources)} cells hold this exercise; the last one counts"] if len(sources) > 1 else []
     if others:
         notes.append(f"{name} is defined in another cell as well, which does not count; answer in the exercise's cell")
-    return Answer(exercise, sources[-1], tuple(notes))
+    return AnswerCell(exercise, sources[-1], tuple(notes))
 
 
 def _claim(cell: dict[str, Any], known: set[str]) -> str | None:
@@ -196,14 +196,14 @@ def parse(source: str) -> ast.Module:
 
 
 def syntax_error(source: str) -> str:
-    """What is wrong with a cell that is no Python, with its line; empty for one that is."""
+    """What is wrong with a cell that is not valid Python, with its line; empty for one that is."""
     try:
         _parse(source)
     except SyntaxError as error:
         line = (error.text or "").strip()
-        return f"line {error.lineno} is no Python: {error.msg}" + (f", in `{line[:80]}`" if line else "")
+        return f"line {error.lineno} is not valid Python: {error.msg}" + (f", in `{line[:80]}`" if line else "")
     except (ValueError, RecursionError, MemoryError) as error:
-        return f"the cell is no Python: {error}"[:200]
+        return f"the cell is not valid Python: {error}"[:200]
     return ""
 
 

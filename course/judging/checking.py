@@ -14,7 +14,7 @@ from typing import Any
 from course.errors import CheckFailed, CourseError, ExerciseError
 from course.judging.answers import (
     COMMENT,
-    Answer,
+    AnswerCell,
     find_answers,
     is_untouched,
     parse,
@@ -29,7 +29,7 @@ from course.judging.isolation import captured
 from course.judging.results import Result
 from course.judging.runner import LocalRunner
 from course.judging.translation import old_imports
-from course.judging.verdict import judge, unattempted, unreadable
+from course.judging.verdict import judge_exercise, unattempted, unreadable
 from course.notebook import record
 
 
@@ -68,7 +68,7 @@ def _judge_in(namespace: dict[str, Any], exercise: Exercise) -> Result:
         return unattempted(exercise, missing, *_earlier(exercise), *_missing_imports(namespace))
     if is_untouched(source_of(answer), exercise.answer):
         return unattempted(exercise, *_earlier(exercise))
-    result = judge(exercise, LocalRunner(namespace))
+    result = judge_exercise(exercise, LocalRunner(namespace))
     return result if result.passed else replace(result, notes=(*result.notes, *_missing_imports(namespace)))
 
 
@@ -88,7 +88,7 @@ def _imports_at_top(cell: str) -> list[ast.stmt]:
 
 
 def _earlier(exercise: Exercise) -> list[str]:
-    """A line on the answer that was checked last, for whom a restarted kernel has none."""
+    """A line on the answer that was checked last, for when the kernel was restarted and has none."""
     tried = (event for event in reversed(record.read()) if event["kind"] == "check" and event.get("id") == exercise.id)
     last = next((event for event in tried if event.get("score")), None)
     return [f"your last answer had {last['score']:g} of {last.get('points', 0):g}: run its cell again"] if last else []
@@ -110,7 +110,7 @@ def _cells_run(namespace: dict[str, Any]) -> list[str]:
 
 
 def _remember(result: Result, source: str) -> None:
-    """Keep what came out, with a digest of the answer, which tells the same one run again; None where unknown."""
+    """Keep what came out, with a digest of the answer, by which the same answer is recognised; None where unknown."""
     source = source.strip()
     answer = hashlib.sha256(source.encode(errors="replace")).hexdigest()[:12] if source else None
     fields = {"status": result.status, "score": result.score, "points": result.points, "answer": answer}
@@ -163,7 +163,7 @@ def check_notebook(path: str | Path) -> list[Result]:
     """The results of every exercise in a notebook file, without running the rest of it.
 
     Only its imports, functions, classes, constants and the assignments that an answer needs are executed, in this
-    process: for your own notebooks. Raises ExerciseError when the file is no notebook or holds no exercise.
+    process: for your own notebooks. Raises ExerciseError when the file is not a notebook or holds no exercise.
     """
     cells = read_notebook(Path(path))
     answers = find_answers(cells)
@@ -181,9 +181,9 @@ def check_notebook(path: str | Path) -> list[Result]:
     return results
 
 
-def _judge_answer(answer: Answer, namespace: dict[str, Any]) -> Result:
+def _judge_answer(answer: AnswerCell, namespace: dict[str, Any]) -> Result:
     if message := syntax_error(answer.source):
         return unreadable(answer.exercise, f"{message}; run the cell in Jupyter to see the place")
     if answer.attempted:
-        return judge(answer.exercise, LocalRunner(namespace))
+        return judge_exercise(answer.exercise, LocalRunner(namespace))
     return unattempted(answer.exercise)

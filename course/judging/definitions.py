@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from course.judging.answers import Answer, names_bound, parse
+from course.judging.answers import AnswerCell, names_bound, parse
 from course.judging.isolation import captured, own_generators, plain_torch
 from course.judging.moved import OldImport
 from course.judging.timelimit import time_limit
@@ -29,7 +29,7 @@ class Statement:
     index: int
 
 
-def namespace_of(cells: list[dict[str, Any]], answers: Iterable[Answer]) -> dict[str, Any]:
+def namespace_of(cells: list[dict[str, Any]], answers: Iterable[AnswerCell]) -> dict[str, Any]:
     """A namespace in which the notebook's imports, functions, classes and constants are defined; experiments don't run.
 
     `needed_statements` says which statements are executed, `execute` what happens to one that fails.
@@ -37,7 +37,7 @@ def namespace_of(cells: list[dict[str, Any]], answers: Iterable[Answer]) -> dict
     return execute(needed_statements(cells, answers))
 
 
-def needed_statements(cells: list[dict[str, Any]], answers: Iterable[Answer]) -> list[Statement]:
+def needed_statements(cells: list[dict[str, Any]], answers: Iterable[AnswerCell]) -> list[Statement]:
     """The functions, classes and constants at the top of a notebook's cells, in order, the answers last.
 
     Any other statement, imports among them, only if it binds a name that an answer needs, directly or through another
@@ -55,7 +55,7 @@ def needed_statements(cells: list[dict[str, Any]], answers: Iterable[Answer]) ->
     return [place for place, about in places if about.is_definition or about.binds & (needed | {"*"})]
 
 
-def moved_imports(answer: Answer, needed: Iterable[Statement]) -> list[OldImport]:
+def moved_imports(answer: AnswerCell, needed: Iterable[Statement]) -> list[OldImport]:
     """What an answer's cell and the statements that it needs import from where an earlier version of the course had it.
 
     `execute` finds it all the same.
@@ -89,7 +89,7 @@ def _nodes(statements: Iterable[Statement]) -> list[tuple[str, ast.stmt]]:
 
 
 def _may_import(statements: Iterable[Statement]) -> bool:
-    """False where no statement mentions the course, as is so for most answers; it spares a look at every tree."""
+    """False where no statement mentions the course, as in most answers; then no tree has to be searched."""
     return any(_about_statements(one.cell)[one.index].mentions_course for one in statements)
 
 

@@ -22,7 +22,7 @@ class Wrong(Exception):
 
 
 class Unusable(Exception):
-    """Raised by a probe: what the answer returned cannot be looked at. The text tells the learner why."""
+    """Raised by a probe: what the answer returned cannot be examined. The text says why."""
 
 
 def need(value: Any, kind: type | tuple[type, ...], what: str) -> Any:

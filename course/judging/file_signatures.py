@@ -1,4 +1,4 @@
-"""What a file holds that should have held something else, told by how it begins: "a picture", "a zip"."""
+"""What a file really is, recognised by how it begins: "a picture", "a zip"."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BEGINNING = 4096  # bytes that are looked at
 
 
 def described(content: bytes) -> str:
-    """What the content is if it is no text, or no text of a program's; an empty text where that is not known."""
+    """What the content is if it is not text, or not a program's; an empty text where that is not known."""
     if not content.strip():
         return "an empty file"
     for beginning, what in _BEGINNINGS:

@@ -18,7 +18,7 @@ MAX_PRINTED = 2_000  # characters kept of what an answer prints
 
 @contextlib.contextmanager
 def own_generators(seed: int) -> Iterator[None]:
-    """Seeded generators (Python's, numpy's, torch's) inside; outside they go on as if nothing had run."""
+    """Seeded generators (Python's, numpy's, torch's) inside; outside they continue as if nothing had run."""
     states = random.getstate(), np.random.get_state()
     # Seeding a GPU that nobody has used yet would start it, so only those in use are kept.
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []

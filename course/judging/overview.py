@@ -38,7 +38,7 @@ class Chapter:
     predictions: tuple[Prediction, ...]
 
     def as_row(self) -> tuple[str, ...]:
-        """Title, a bar with a field an exercise, points, predictions that were right, what is next."""
+        """Title, a bar with one field per exercise, points, predictions that were right, what is next."""
         bar = "█" * (self.exercises - len(self.open)) + "░" * len(self.open)
         right = sum(prediction.right for prediction in self.predictions)
         predicted = f"{right} of {_count(len(self.predictions), 'prediction')} right" if self.predictions else ""
@@ -67,7 +67,7 @@ class Summary:
 
 
 def progress() -> None:
-    """Show points a chapter, what is next, how your predictions came out, and what to repeat today."""
+    """Show points per chapter, what is next, how your predictions came out, and what to repeat today."""
     content = record.content()
     summary = summarise(content.events, datetime.now(UTC))
     rows = [chapter.as_row() for chapter in summary.chapters]

@@ -111,8 +111,8 @@ class Result:
         if outcome.passed:
             return []
         because = "" if outcome.because == self.message else outcome.because
-        told = {earlier.because for earlier in self.outcomes[: self.outcomes.index(outcome)]}
-        because = "as above" if because and because in told else because
+        said = {earlier.because for earlier in self.outcomes[: self.outcomes.index(outcome)]}
+        because = "as above" if because and because in said else because
         rows = [("tried", outcome.tried), ("got", outcome.got), ("expected", outcome.expected), ("why", because)]
         return [(name, text) for name, text in rows if text]
 

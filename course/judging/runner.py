@@ -76,7 +76,7 @@ def _no_answer(exercise: Exercise, answer: Any, *, missing: bool) -> Failure:
         )
     return Failure(
         "error",
-        f"`{exercise.answer}` is no function or class but {_article(type(answer).__name__)}; "
+        f"`{exercise.answer}` is not a function or class but {_article(type(answer).__name__)}; "
         f"define it as `{exercise.call}` and run its cell",
     )
 

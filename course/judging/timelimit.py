@@ -41,7 +41,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 class _Stop(BaseException):
-    """Raised in the block that took too long. Code that catches it and goes on meets another one in its next line.
+    """Raised in the block that took too long. Code that catches it and carries on meets another in its next line.
 
     How a loop is ended that catches everything, such as `while True: try: ... except BaseException: pass`:
 
@@ -109,7 +109,7 @@ def _signal_alarm(seconds: float, stop: type[_Stop]) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
-        if other_s:  # somebody else's alarm, such as a test runner's, goes on
+        if other_s:  # somebody else's alarm, such as a test runner's, is set again
             left_s = max(other_s - (time.monotonic() - started), 0.001)
             signal.setitimer(signal.ITIMER_REAL, left_s, other_interval_s)
 

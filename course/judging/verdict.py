@@ -1,4 +1,4 @@
-"""An exercise and a runner to a result: the probe runs once a case, every judge decides on what came back."""
+"""An exercise and a runner to a result: the probe runs once per case, every judge decides on what came back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JUDGE_LIMIT_S = 10.0  # judges take milliseconds; what comes back may be made to
 _KEPT_BUSY = f"what came back keeps a judge busy for over {JUDGE_LIMIT_S:g} s"
 
 
-def judge(
+def judge_exercise(
     exercise: Exercise,
     runner: Runner,
     *,
@@ -55,7 +55,7 @@ def unattempted(exercise: Exercise, *notes: str, judges: Sequence[Judge] | None 
 
 
 def unreadable(exercise: Exercise, message: str, judges: Sequence[Judge] | None = None) -> Result:
-    """The result of an exercise whose answer is no Python, so that nothing of it can run."""
+    """The result of an exercise whose answer is not valid Python, so that nothing of it can run."""
     outcomes = _all_failed(exercise, judges, message)
     return Result(exercise.id, exercise.title, "error", outcomes, Failure("error", message))
 

@@ -206,7 +206,7 @@ class _Decoder:
 
 
 def _claims_too_much(tensor: torch.Tensor) -> bool:
-    """True for a tensor of no elements with a dimension so long that whoever lists its rows runs out of memory."""
+    """True for a tensor of no elements with a dimension so long that listing its rows would run out of memory."""
     return not tensor.numel() and math.prod(max(size, 1) for size in tensor.shape) > MAX_BYTES
 
 
@@ -221,7 +221,7 @@ def _text(text: str) -> str:
 
 def _checked(text: Any) -> str:
     if not isinstance(text, str) or text != _text(text):
-        raise WireError("the reply holds a text that is too long or is no Unicode")
+        raise WireError("the reply holds a text that is too long or not valid Unicode")
     return text
 
 

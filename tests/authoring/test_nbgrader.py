@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course import authoring
-from course.judging import LocalRunner, find_exercise, judge
+from course.judging import LocalRunner, find_exercise, judge_exercise
 from course.notebook import notebook_files
 
 NAME = "02_freeze_things"
@@ -130,7 +130,7 @@ def judged(exercise: str, body: str) -> float:
     source = {"02-freeze-backbone": FREEZE, "02-set-train-mode": SET_TRAIN}[exercise].split("    ### BEGIN")[0] + body
     namespace: dict = {"__name__": "__main__"}
     exec(source, namespace)
-    return judge(find_exercise(exercise), LocalRunner(namespace)).score
+    return judge_exercise(find_exercise(exercise), LocalRunner(namespace)).score
 
 
 @pytest.mark.parametrize("student", SUBMISSIONS)

@@ -38,8 +38,8 @@ test = {{
     "points": 1,
     "suites": [{{
         "cases": [{{"code": '''
->>> from course.judging import LocalRunner, find_exercise, judge
->>> judge(find_exercise("{EXERCISE}"), LocalRunner(globals())).passed
+>>> from course.judging import LocalRunner, find_exercise, judge_exercise
+>>> judge_exercise(find_exercise("{EXERCISE}"), LocalRunner(globals())).passed
 True
 ''', "hidden": False, "locked": False}}],
         "scored": True,

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from tests.benchmarks import Figure
 from tests.benchmarks._submissions import adopting, descendants, grade_process, reap, write_class
 

@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import MACHINERY, MAX_NOTEBOOK, STATUSES, Submission, digest
-from course.grading.reports import write_reports
+from course.grading.reports.write import write_reports
+from course.grading.run.gather_settings import gather_settings
 from course.grading.run.pools import LocalPool
 from course.grading.run.queue import grade_submissions
 from course.grading.run.reading import read_attempts
-from course.grading.run.settings import settings_for
 from tests.benchmarks import Figure
 from tests.hostile.mutants import mutants
 from tests.hostile.trial import SOLVED
@@ -68,7 +68,7 @@ def _misgraded(notebook: dict, count: int) -> list[str]:
         pool = LocalPool(1)
         try:
             with Gradebook.open(folder / "gradebook.sqlite") as book:
-                summary = grade_submissions(submissions, book, pool, settings_for(book, private=[folder]))
+                summary = grade_submissions(submissions, book, pool, gather_settings(book, private=[folder]))
                 rows = {row.learner: row for row in book.submissions()}
                 kinds = {(made.submission, made.exercise): made.status for made in book.grades()}
                 write_reports(book, folder / "reports")

@@ -18,18 +18,18 @@ from pathlib import Path
 import torch
 
 from course.grading.digests import judges_digest, seed_digest
-from course.grading.exports import export
-from course.grading.gradebook import Gradebook
+from course.grading.exports.export import export
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import Grade, digest
-from course.grading.run.class_run import report
+from course.grading.run.class_run import report_class
+from course.grading.run.gather_settings import gather_settings
 from course.grading.run.pools import Pool
 from course.grading.run.queue import grade_submissions
-from course.grading.run.settings import settings_for
-from course.grading.submissions import collect
+from course.grading.submissions.collect import collect
 from course.grading.work import Settings
 from course.judging.exercise import exercises_of, find_exercise, hidden_judges
 from course.judging.runner import LocalRunner
-from course.judging.verdict import judge, unattempted
+from course.judging.verdict import judge_exercise, unattempted
 from tests.benchmarks import Figure
 from tests.benchmarks._submissions import ROOT, answers, notebook_with
 
@@ -48,14 +48,14 @@ def measure(submissions: str = "2500") -> Figure:
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory(dir=memory) as quick:
         root, draft = Path(name), Path(quick, "gradebook.sqlite")
         with Gradebook.open(draft) as book:
-            settings = settings_for(book)
+            settings = gather_settings(book)
             count = _record(book, settings, root / "class", int(submissions))
         shutil.copy(draft, root)
         with Gradebook.open(root / "gradebook.sqlite") as book:
             timed("export csv", lambda: export(book, "csv", root / "grades.csv"))
             timed("export moodle", lambda: export(book, "moodle", root / "moodle.csv"))
-            timed("report", lambda: report(book, root / "out"))
-            timed("report again", lambda: report(book, root / "out"))
+            timed("report", lambda: report_class(book, root / "out"))
+            timed("report again", lambda: report_class(book, root / "out"))
             timed("resume", lambda: _resume(book, settings, root / "class"))
     notes = [f"{count} results", *(f"{what}: {took:.2f} s" for what, took in seconds.items())]
     return Figure(max(seconds.values()), "s, the slowest", "10", tuple(notes))
@@ -116,8 +116,8 @@ def _graded(name: str) -> list[Grade]:
     for source in ["", *answers(NOTEBOOK)[name]]:
         namespace = {"__name__": "__main__", "torch": torch, "nn": torch.nn}
         exec(source, namespace)
-        student = LocalRunner(namespace)
-        result = judge(exercise, student, judges=judges) if source else unattempted(exercise, judges=judges)
+        runner = LocalRunner(namespace)
+        result = judge_exercise(exercise, runner, judges=judges) if source else unattempted(exercise, judges=judges)
         about = {"outcomes": result.outcomes, "failure": result.failure, "printed": result.printed, "source": source}
         grades.append(Grade("", name, "", "", result.status, result.score, result.points, **about))
     return grades

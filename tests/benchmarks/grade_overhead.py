@@ -34,16 +34,16 @@ ANSWER = "def nothing():\n    return 1"
 def measure(count: str = "100") -> Figure:
     exercise = Exercise("99-nothing", answer="nothing", call="nothing()", title="Nothing")
     with _one_probe_more(), Sandbox() as box:
-        student = SandboxedRunner(box, [Statement(ANSWER, 0)])
-        milliseconds = [_once(student, exercise) for _ in range(int(count) + 5)][5:]
+        runner = SandboxedRunner(box, [Statement(ANSWER, 0)])
+        milliseconds = [_once(runner, exercise) for _ in range(int(count) + 5)][5:]
     low, middle, high = statistics.quantiles(milliseconds, n=4)
     note = f"{count} times: {middle:.1f} ms ({low:.1f} to {high:.1f}), at most {max(milliseconds):.1f}"
     return Figure(middle, "ms", "40", (note,))
 
 
-def _once(student: SandboxedRunner, exercise: Exercise) -> float:
+def _once(runner: SandboxedRunner, exercise: Exercise) -> float:
     started = time.perf_counter()
-    (reply,) = student.run(exercise, [wire.encode({})])
+    (reply,) = runner.run(exercise, [wire.encode({})])
     seconds = time.perf_counter() - started
     assert reply.failure is None and reply.artefacts is not None, reply.failure
     assert wire.decode(reply.artefacts) == {"value": 1}

@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 from course.grading.digests import judges_digest
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
+from course.grading.run.gather_settings import gather_settings
 from course.grading.run.pools import DaskPool
 from course.grading.run.queue import grade_submissions
-from course.grading.run.settings import settings_for
-from course.grading.submissions import collect
+from course.grading.submissions.collect import collect
 from course.grading.work import Settings
 from tests.benchmarks import Figure
 from tests.benchmarks._submissions import notebook_with, sleeping, solutions
@@ -46,7 +46,7 @@ def _seconds(submissions: int, sleep_s: float, workers: int) -> float:
         LocalCluster(n_workers=workers, silence_logs=logging.ERROR, **options) as cluster,
         Gradebook.open(Path(name, "gradebook.sqlite")) as book,
     ):
-        pool, settings = DaskPool(cluster.scheduler_address), settings_for(book)
+        pool, settings = DaskPool(cluster.scheduler_address), gather_settings(book)
         try:
             _warm_up(cluster.scheduler_address, settings)
             folder = Path(name, "class")

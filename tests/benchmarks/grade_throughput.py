@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from itertools import cycle, islice
 from pathlib import Path
 
-from course.grading.gradebook import Gradebook
-from course.grading.run.class_run import report
+from course.grading.gradebook.book import Gradebook
+from course.grading.run.class_run import report_class
+from course.grading.run.gather_settings import gather_settings
 from course.grading.run.pools import LocalPool
 from course.grading.run.queue import Summary, grade_submissions
-from course.grading.run.settings import settings_for
-from course.grading.submissions import collect
+from course.grading.submissions.collect import collect
 from tests.benchmarks import Figure, _other_graders
 from tests.benchmarks._submissions import answers, write_class
 
@@ -40,7 +40,7 @@ def measure(submissions: str = "200", peers: str = "10") -> Figure:
             finally:
                 grader.pool.close()
             started = time.perf_counter()
-            report(book, root / "out")
+            report_class(book, root / "out")
             written = time.perf_counter() - started
     each = seconds / summary.submissions
     counts = ", ".join(f"{count} {status}" for status, count in summary.statuses.most_common())
@@ -53,7 +53,7 @@ class _Grader:
     """The course's own, warm from the second class on."""
 
     def __init__(self, book: Gradebook) -> None:
-        self.book, self.settings, self.pool = book, settings_for(book), LocalPool(JOBS)
+        self.book, self.settings, self.pool = book, gather_settings(book), LocalPool(JOBS)
 
     def seconds(self, *sources: Path) -> tuple[float, Summary]:
         started = time.perf_counter()

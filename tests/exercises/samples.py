@@ -14,7 +14,7 @@ from course.judging.answers import find_answers, read_notebook
 from course.judging.definitions import namespace_of
 from course.judging.exercise import Exercise, exercises_of, find_exercise, hidden_judges, notebook_numbers
 from course.judging.runner import LocalRunner
-from course.judging.verdict import judge
+from course.judging.verdict import judge_exercise
 from tests.conftest import ROOT, named_exercise
 
 
@@ -63,7 +63,7 @@ def solution(exercise_id):
 
 def judged(exercise_id, answer, **options):
     exercise = find_exercise(exercise_id)
-    return judge(exercise, LocalRunner({exercise.answer: answer}), **options)
+    return judge_exercise(exercise, LocalRunner({exercise.answer: answer}), **options)
 
 
 def all_exercises():

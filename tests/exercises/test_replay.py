@@ -18,7 +18,7 @@ from course.judging.answers import names_bound
 from course.judging.exercise import find_exercise
 from course.judging.results import Reply
 from course.judging.runner import LocalRunner
-from course.judging.verdict import judge
+from course.judging.verdict import judge_exercise
 from tests.conftest import ROOT
 from tests.exercises import samples
 from tests.exercises.samples import all_exercises, all_judges, solution
@@ -166,7 +166,7 @@ class Forger:
 
 def earned(exercise, secret, artefacts):
     """The names of the judges that give points for these artefacts (by case) under this secret."""
-    result = judge(exercise, Forger(exercise, secret, artefacts), judges=all_judges(exercise), secret=secret)
+    result = judge_exercise(exercise, Forger(exercise, secret, artefacts), judges=all_judges(exercise), secret=secret)
     return {outcome.name for outcome in result.outcomes if outcome.passed}
 
 

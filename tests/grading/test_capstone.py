@@ -26,15 +26,16 @@ from course.applications.predictor import Predictor, fresh_model
 from course.capstone.handing_in import CARD, WEIGHTS, hand_in, read_hand_in, read_predictor
 from course.capstone.model_card import ModelCard
 from course.errors import CanaryFailed, GradingError
-from course.grading.capstone import DAMAGED, DRAWN, EXERCISE, NOTEBOOK, POINTS, damage, judge
+from course.grading.capstone import damage, scoring
 from course.grading.capstone.pictures import read_set
+from course.grading.capstone.rules import DAMAGED, DRAWN, EXERCISE, NOTEBOOK, POINTS
 from course.grading.capstone.work import OURS, Capstones
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import GRADED, MACHINERY, CapstoneSubmission, Grade, Submission
-from course.grading.release import leaks
-from course.grading.reports import write_reports
+from course.grading.release.leaks import leaks
 from course.grading.reports.words import WRONG, standing_of
-from course.grading.submissions import collect
+from course.grading.reports.write import write_reports
+from course.grading.submissions.collect import collect
 from course.grading.work import Settings
 from course.models.backbones import image_transform
 from course.models.heads import find_head
@@ -111,7 +112,7 @@ CARD_TEXT = FULL.markdown("Model card", {}).encode()
 
 
 def graded(content, sets=(), card=CARD_TEXT, problem="") -> Grade:
-    return judge.grade_capstone("s", "j", sets, content, card, problem)
+    return scoring.grade_capstone("s", "j", sets, content, card, problem)
 
 
 def again(content) -> bytes:
@@ -251,15 +252,15 @@ def test_weights_are_recognised_in_a_file_with_other_metadata_in_another_order(r
     header, tensors = read_header(io.BytesIO(right), "x"), parse_tensors(right)
     name = next(iter(tensors))
     other = save({**tensors, name: tensors[name] + 1}, metadata=header.metadata)
-    first, same, different = (judge.weights_digest(read_predictor(one, "it")) for one in (right, again(right), other))
+    first, same, different = (scoring.weights_digest(read_predictor(one, "it")) for one in (right, again(right), other))
     assert again(right) != right and first == same != different
 
 
 def test_answers_that_are_no_numbers_are_wrong(colours):
     predictor = colour_predictor()
-    assert sum(judge.score_of(predictor, colours).clean) > 30
+    assert sum(scoring.score_of(predictor, colours).clean) > 30
     predictor.model.register_forward_hook(lambda module, inputs, answers: answers * float("nan"))
-    assert judge.score_of(predictor, colours).clean == (False,) * 36
+    assert scoring.score_of(predictor, colours).clean == (False,) * 36
 
 
 def test_weights_so_small_that_a_processor_slows_down_take_no_longer(colours, right):
@@ -282,7 +283,7 @@ def emoji():
 
 
 def test_the_stored_probe_finds_what_it_should_and_is_itself_a_capstone_with_full_marks(emoji, tmp_path):
-    probe = judge._probe(emoji.baseline)
+    probe = scoring._probe(emoji.baseline)
     hand_in(Predictor(probe.model, probe.classes, probe.preprocessing), tmp_path, FULL)
     started = time.process_time()
     grade = graded((tmp_path / WEIGHTS).read_bytes(), [emoji])
@@ -298,12 +299,12 @@ def test_a_machine_on_which_the_probe_does_not_find_it_grades_no_capstone(emoji)
         emoji, pictures=emoji.pictures[:20], spoiled=emoji.spoiled[:2], baseline=save(head, metadata=header.metadata)
     )
     with pytest.raises(CanaryFailed, match="no capstone is graded there"):
-        judge.baseline(few)
+        scoring.baseline(few)
 
 
 def test_an_instructors_own_baseline_is_a_hand_in(colours, right):
     weak = changed(classes='["blue", "green", "red"]')
-    strong, poor = (judge.baseline(replace(colours, baseline=content)) for content in (right, weak))
+    strong, poor = (scoring.baseline(replace(colours, baseline=content)) for content in (right, weak))
     assert sum(strong.clean) > sum(poor.clean)
     grade = graded(weak, [replace(colours, baseline=right)])
     failed = {one.name: one for one in grade.outcomes if not one.passed}
@@ -318,11 +319,11 @@ def scored(right, damaged, emoji):
         style: tuple(ok for ok, picture in zip(clean, emoji.pictures, strict=True) if picture.style == style)
         for style in {picture.style for picture in emoji.pictures}
     }
-    return judge.Score(clean, styles, tuple(number < damaged for number in range(DAMAGED)))
+    return scoring.Score(clean, styles, tuple(number < damaged for number in range(DAMAGED)))
 
 
 def against(mine, baseline, emoji):
-    return {one.name: one.passed for one in judge._compared(mine, baseline, emoji)}
+    return {one.name: one.passed for one in scoring._compared(mine, baseline, emoji)}
 
 
 def test_a_hand_in_that_chance_alone_puts_behind_the_baseline_earns_the_same(emoji):
@@ -339,7 +340,7 @@ def test_a_hand_in_that_chance_alone_puts_behind_the_baseline_earns_the_same(emo
     [(0, 0, False), (9, 3, False), (0, 5, False), (0, 6, True), (12, 24, False), (12, 26, True), (40, 41, False)],
 )
 def test_who_is_clearly_behind_is_decided_by_an_exact_sign_test(alone, missed, expected):
-    assert judge.behind(alone, missed) is expected
+    assert scoring.behind(alone, missed) is expected
     tail = sum(math.comb(alone + missed, k) for k in range(alone + 1)) / 2 ** (alone + missed)
     assert (alone < missed and 2 * tail < 0.05) is expected
 
@@ -347,7 +348,7 @@ def test_who_is_clearly_behind_is_decided_by_an_exact_sign_test(alone, missed, e
 def test_without_a_baseline_half_of_the_way_from_guessing_takes_its_place(emoji):
     nothing, all_of_it = (against(scored(*counts, emoji), None, emoji) for counts in ((16, 8), (160, 80)))
     assert not any(nothing.values()) and all(all_of_it.values())
-    outcomes = judge._compared(scored(80, 40, emoji), None, emoji)
+    outcomes = scoring._compared(scored(80, 40, emoji), None, emoji)
     assert [(one.passed, "reaches 0.55" in one.expected) for one in outcomes][1:] == [(True, True)] * 3
 
 
@@ -581,7 +582,7 @@ def test_course_check_reads_a_capstone_as_the_grader_does(handed_in):
 def test_ranks_count_only_those_whose_whole_interval_is_higher(tmp_path):
     with Gradebook.open(tmp_path / "gradebook.sqlite") as book:
         for learner, right_ones in {"ada": 150, "ben": 146, "cem": 80, "dan": 20}.items():
-            low, high = judge.interval(right_ones, 160)
+            low, high = scoring.interval(right_ones, 160)
             measures = {
                 "set": "emoji",
                 "model": "resnet18",

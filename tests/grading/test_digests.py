@@ -177,7 +177,11 @@ def test_two_files_that_change_places_change_the_digest():
         ("import course\ncourse.models.lora.add_lora", "models/lora.py", "models/parameter_groups.py"),
         ("from course.models import *", "models/parameter_groups.py", "models/lora.py"),
         ("from course.authoring import drift", "authoring/building.py", "authoring/bogus.py"),
-        ("from course.grading.capstone import POINTS", "grading/capstone/__init__.py", "grading/capstone/judge.py"),
+        (
+            "from course.grading.capstone.rules import POINTS",
+            "grading/capstone/rules.py",
+            "grading/capstone/scoring.py",
+        ),
         ("import course.inspection.calibration", "inspection/__init__.py", "inspection/attribution.py"),
     ],
 )
@@ -252,7 +256,7 @@ def test_a_pattern_that_matches_nothing_is_an_error(tree):
 
 
 def test_a_source_that_is_no_python_is_an_error_that_names_it(tree):
-    with pytest.raises(GradingError, match=r"hidden/nb02_x\.py is no Python"):
+    with pytest.raises(GradingError, match=r"hidden/nb02_x\.py is not valid Python"):
         Digests(tree).notebook("02", [("nb02_x.py", "def f(:")])
     with pytest.raises(GradingError, match=r"hidden/nb02_x\.py imports relatively in line 1"):
         Digests(tree).notebook("02", [("nb02_x.py", "from . import helper")])

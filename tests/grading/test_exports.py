@@ -18,9 +18,9 @@ import jsonschema
 import pytest
 
 from course.errors import ExportError
-from course.grading.exports import FORMATS, export
+from course.grading.exports.export import FORMATS, export
 from course.grading.exports.files import guard, write_whole
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import MACHINERY, Grade, Submission
 from course.judging.results import Failure, Outcome
 

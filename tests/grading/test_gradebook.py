@@ -24,7 +24,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from course.errors import GradebookError
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.gradebook.schema import VERSION
 from course.grading.grades import MACHINERY, STATUSES, Grade, Submission
 from course.judging.results import Failure, Outcome

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from course.errors import GradebookError
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import Grade
 from tests.conftest import needs_program
 

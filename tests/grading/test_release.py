@@ -19,8 +19,11 @@ import pytest
 from course.authoring.regions import regions
 from course.errors import GradingError, UnknownName
 from course.grading.grades import CRASHED, GRADED, MACHINERY, Grade, digest
-from course.grading.release import gradescope_run, leaks, release, release_gradescope, verify
-from course.grading.release.manifest import write_manifest
+from course.grading.release import gradescope_run
+from course.grading.release.autograder import release_gradescope
+from course.grading.release.class_folder import release_class
+from course.grading.release.leaks import leaks
+from course.grading.release.manifest import verify, write_manifest
 from course.grading.work import Reading
 from tests.conftest import ROOT, needs_a_container
 
@@ -29,7 +32,7 @@ pytest.importorskip("hatchling", reason="a release builds a wheel: python -m pip
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
-    return release(tmp_path_factory.mktemp("class") / "release")
+    return release_class(tmp_path_factory.mktemp("class") / "release")
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def test_the_wheel_holds_the_library_and_its_data_and_nothing_else(released):
 
 def test_two_releases_of_the_same_sources_are_the_same_bytes(released, tmp_path):
     (tmp_path / "again").mkdir()  # an empty folder is as good as none
-    again = release(tmp_path / "again")
+    again = release_class(tmp_path / "again")
     assert again.files == released.files
     assert (again.folder / "MANIFEST.json").read_bytes() == (released.folder / "MANIFEST.json").read_bytes()
 
@@ -182,27 +185,27 @@ def test_nothing_is_released_with_a_leak_in_it_or_from_stale_notebooks(tmp_path)
     _, answer = next(found for found in answers() if found[0] == "01-mask-tokens")
     (root / "course" / "notes.txt").write_text(answer)
     with pytest.raises(GradingError, match="01-mask-tokens"):
-        release(tmp_path / "out", root=root)
+        release_class(tmp_path / "out", root=root)
     (root / "course" / "notes.txt").unlink()
     (root / "notebooks" / "02_freeze_the_backbone.ipynb").unlink()
     with pytest.raises(GradingError, match="course build"):
-        release(tmp_path / "out", root=root)
+        release_class(tmp_path / "out", root=root)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clone"]
 
 
 def test_an_earlier_release_is_replaced_and_anything_else_refused(released, copy, tmp_path):
     (copy / "README.md").unlink()
     write_manifest(copy)  # as an earlier release without one
-    assert release(copy).files == released.files and verify(copy) == []
+    assert release_class(copy).files == released.files and verify(copy) == []
     (copy / "notes.txt").write_text("mine")
     with pytest.raises(GradingError, match=r"notes\.txt was added"):
-        release(copy)
+        release_class(copy)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     for taken in (tmp_path / "other", tmp_path / "other" / "thesis.txt", ROOT / "course" / "release"):
         with pytest.raises(GradingError, match=r"empty|folder of its own"):
-            release(taken)
-    for write in (release, lambda out: release_gradescope(out, "02")):
+            release_class(taken)
+    for write in (release_class, lambda out: release_gradescope(out, "02")):
         with pytest.raises(GradingError, match="cannot be made"):
             write(tmp_path / "other" / "thesis.txt" / "deeper" / "out")
     assert (tmp_path / "other" / "thesis.txt").read_text() == "mine" and not (
@@ -220,14 +223,14 @@ def test_verify_names_what_is_missing_changed_or_added(copy):
     content = (copy / "notebooks" / "02_freeze_the_backbone.ipynb").read_bytes()
     assert manifest["files"]["notebooks/02_freeze_the_backbone.ipynb"]["sha256"] == hashlib.sha256(content).hexdigest()
     (copy / "MANIFEST.json").write_text("[")
-    with pytest.raises(GradingError, match="is no release"):
+    with pytest.raises(GradingError, match="is not a release"):
         verify(copy)
 
 
 def test_without_hatchling_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "hatchling.builders.wheel", None)
     with pytest.raises(GradingError, match="pip install hatchling"):
-        release(tmp_path / "out")
+        release_class(tmp_path / "out")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from course.errors import GradingError
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import (
     CRASHED,
     ERROR,
@@ -28,15 +28,15 @@ from course.grading.grades import (
     Submission,
     digest,
 )
-from course.grading.reports import write_reports
 from course.grading.reports.files import file_name, write_if_changed
 from course.grading.reports.markup import prose
 from course.grading.reports.pictures import histogram
 from course.grading.reports.places import without_places
 from course.grading.reports.words import STATUS, standing_of
+from course.grading.reports.write import write_reports
 from course.judging.exercise import find_exercise
 from course.judging.runner import Failure, LocalRunner
-from course.judging.verdict import Outcome, judge
+from course.judging.verdict import Outcome, judge_exercise
 from course.legible import legible, shortened
 from tests.conftest import ROOT
 from tests.exercises.samples import all_judges
@@ -136,7 +136,7 @@ def a_grade(submission, *, status=GRADED, score=2.0, exercise=FREEZE, **options)
 def judged(submission, answer, exercise_id=FREEZE):
     """A grade as the grader makes it, by the real judges, the hidden ones included."""
     exercise = find_exercise(exercise_id)
-    result = judge(exercise, LocalRunner({exercise.answer: answer}), judges=all_judges(exercise), secret="s")
+    result = judge_exercise(exercise, LocalRunner({exercise.answer: answer}), judges=all_judges(exercise), secret="s")
     return a_grade(
         submission,
         status=result.status,

@@ -16,8 +16,9 @@ import pytest
 
 from course.errors import SubmissionError
 from course.grading.grades import MAX_NOTEBOOK
-from course.grading.submissions import collect, read_roster
+from course.grading.submissions.collect import collect
 from course.grading.submissions.naming import by_export, by_file_name
+from course.grading.submissions.roster import read_roster
 from course.legible import presentable
 from tests.conftest import ROOT
 
@@ -435,7 +436,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     tree(tmp_path / "class", "anna/02.ipynb")
     (tmp_path / "class/ben").mkdir()
     os.mkfifo(tmp_path / "class/ben/02.ipynb")
-    assert "no ordinary file" in collect([tmp_path / "class"])[1].problem
+    assert "not an ordinary file" in collect([tmp_path / "class"])[1].problem
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
@@ -712,7 +713,9 @@ def test_the_layouts_and_the_roster_of_the_manual_are_read_as_it_says(tmp_path):
 def test_a_roster_that_is_no_text_is_refused_without_its_bytes(tmp_path):
     tree(tmp_path, "class/anna.ipynb")
     zipped(tmp_path / "s.zip", "anna.ipynb")
-    with pytest.raises(SubmissionError, match=r"the roster .*s\.zip is a zip.*no CSV file; give the list") as refused:
+    with pytest.raises(
+        SubmissionError, match=r"the roster .*s\.zip is a zip.*not a CSV file; give the list"
+    ) as refused:
         collect([tmp_path / "class"], roster=tmp_path / "s.zip")
     assert str(refused.value).isprintable()
 

@@ -18,11 +18,11 @@ import pytest
 
 from course.errors import SandboxMissing
 from course.grading.digests import judges_digest
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import MACHINERY, STATUSES, Grade
 from course.grading.run import worker
+from course.grading.run.gather_settings import gather_settings
 from course.grading.run.reading import read_attempts
-from course.grading.run.settings import settings_for
 from course.grading.sandbox import bubblewrap, runner
 from course.grading.work import Settings
 from course.judging.answers import find_answers, read_notebook
@@ -56,7 +56,7 @@ class Machine:
             self._stack.enter_context(_short_limits(limit_s))
         self.book = self._stack.enter_context(Gradebook.open(folder / "gradebook.sqlite"))
         self.secrets["gradebook"] = self.book.secret
-        self.settings = self._with_secret_judge(settings_for(self.book, private=[folder]))
+        self.settings = self._with_secret_judge(gather_settings(self.book, private=[folder]))
         self.machine = worker.Machine(self.settings)
         self._stack.callback(self.machine.close)
         self.running = len(self.processes())

@@ -124,7 +124,7 @@ def test_an_answer_with_a_syntax_error_is_still_the_answer(tmp_path):
     for cells in ([cell(broken, id=ID), cell("from course import freeze")], [cell(broken), cell(CHECK)]):
         answer = only(answers_in(tmp_path, *cells))
         assert answer.source == broken and answer.attempted
-    assert syntax_error(broken).startswith("line 2 is no Python")
+    assert syntax_error(broken).startswith("line 2 is not valid Python")
     assert "return module requires_grad" in syntax_error(broken)
     assert syntax_error(DEFINED) == ""
 
@@ -151,14 +151,14 @@ def test_what_is_no_notebook_is_refused_with_advice(tmp_path, text):
 def test_a_damaged_notebook_is_refused_with_the_line_where_it_breaks(tmp_path, text):
     path = tmp_path / "x.ipynb"
     path.write_text(text)
-    with pytest.raises(ExerciseError, match=r"damaged or no notebook: the JSON ends or breaks in line 1"):
+    with pytest.raises(ExerciseError, match=r"damaged or not a notebook: the JSON ends or breaks in line 1"):
         read_notebook(path)
 
 
 def test_a_file_of_another_kind_is_called_no_notebook(tmp_path):
     path = tmp_path / "answers.py"
     path.write_text("def freeze(module): ...")
-    with pytest.raises(ExerciseError, match=r"is no notebook: its name ends in \.py.*give the \.ipynb file"):
+    with pytest.raises(ExerciseError, match=r"is not a notebook: its name ends in \.py.*give the \.ipynb file"):
         read_notebook(path)
 
 

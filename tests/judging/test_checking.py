@@ -44,7 +44,7 @@ def own_home(home, monkeypatch):
         (RIGHT, f"✓ {ID}: {POINTS} of {POINTS} points"),
         (WRONG, "only sets an attribute on the module"),
         ("", "not attempted yet"),
-        ("freeze = 3", "`freeze` is no function or class but an int"),
+        ("freeze = 3", "`freeze` is not a function or class but an int"),
         ("def freeze(): pass", "`freeze` is called as `freeze(module)`"),
         ("def freeze(module): exit()", "called exit()"),
         ("def freeze(module): raise KeyboardInterrupt", "was interrupted"),
@@ -63,7 +63,7 @@ def test_a_syntax_error_in_the_cell_is_told_and_the_answer_before_it_is_not_judg
     broken = f"# exercise: {ID}\ndef freeze(module)\n    return module"
     checked(f"{RIGHT}\nIn = ['', {broken!r}, 'check()']")
     said = capfd.readouterr().out
-    assert "did not run: line 2 is no Python" in said and f"0 of {POINTS} points" in said
+    assert "did not run: line 2 is not valid Python" in said and f"0 of {POINTS} points" in said
 
 
 def test_an_unknown_id_offers_the_nearest(capfd):
@@ -158,7 +158,7 @@ def test_a_syntax_error_in_an_answer_is_an_error_with_its_line(tmp_path):
     )
     (result,) = check_notebook(notebook(tmp_path, source))
     assert (result.status, result.score, result.points) == ("error", 0, POINTS)
-    assert "line 3 is no Python: expected ':', in `for p in module.parameters()`" in str(result)
+    assert "line 3 is not valid Python: expected ':', in `for p in module.parameters()`" in str(result)
 
 
 OLD = "from course.overlap import VOID\n"

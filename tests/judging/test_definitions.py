@@ -1,7 +1,7 @@
 """A notebook's definitions are executed, its experiments are not."""
 
 from course.judging import definitions
-from course.judging.answers import Answer
+from course.judging.answers import AnswerCell
 from course.judging.definitions import namespace_of
 from course.judging.exercise import find_exercise
 
@@ -9,7 +9,7 @@ from course.judging.exercise import find_exercise
 def namespace(*sources):
     """The namespace of these cells; the last one is the answer."""
     cells = [{"source": source, "id": None, "metadata": {}} for source in sources]
-    return namespace_of(cells, [Answer(find_exercise("02-freeze-backbone"), sources[-1])])
+    return namespace_of(cells, [AnswerCell(find_exercise("02-freeze-backbone"), sources[-1])])
 
 
 def test_functions_classes_and_constants_are_defined():

@@ -37,7 +37,7 @@ def a_zip():
 )
 def test_what_a_file_is_instead_of_a_notebook_is_said(content, what):
     assert described(content) == what
-    with pytest.raises(ExerciseError, match=rf"x cannot be read: it is {what}, no notebook; save the notebook"):
+    with pytest.raises(ExerciseError, match=rf"x cannot be read: it is {what}, not a notebook; save the notebook"):
         cells_of(content, "x")
 
 

@@ -70,7 +70,7 @@ def swallows(x):
 
 
 FAILURES = {
-    3: ("error", "`solve` is no function or class but an int; define it as `solve(x)` and run its cell"),
+    3: ("error", "`solve` is not a function or class but an int; define it as `solve(x)` and run its cell"),
     leaves_by_exit: ("error", "`solve` called exit() or raised SystemExit; use `return`"),
     raises_an_interrupt: ("interrupted", "`solve` was interrupted before it returned; run the cell again"),
     raises_the_mute: ("error", "`solve` raised CannotSayWhy"),
@@ -125,7 +125,7 @@ def test_a_cell_is_called_your_cell_and_not_by_the_kernels_file():
 def test_the_traceback_holds_the_learners_lines_alone():
     trace = run(own("import torch\ndef solve(x):\n    return torch.stack([x, x[:1]])")).failure.traceback
     assert 'File "<cell 1>", line 3' in trace
-    assert "student.py" not in trace and "site-packages" not in trace
+    assert "judging/runner.py" not in trace and "site-packages" not in trace
 
 
 def test_what_is_printed_is_kept_up_to_a_limit_and_stays_off_the_screen(capfd):

@@ -11,7 +11,7 @@ from course.judging.exercise import Exercise
 from course.judging.expectations import expect, need
 from course.judging.results import Failure, Reply
 from course.judging.runner import LocalRunner
-from course.judging.verdict import judge, unattempted, unreadable
+from course.judging.verdict import judge_exercise, unattempted, unreadable
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def exercise():
 
 
 def judged(exercise, answer, **options):
-    return judge(exercise, LocalRunner({"double": answer}), **options)
+    return judge_exercise(exercise, LocalRunner({"double": answer}), **options)
 
 
 def test_a_right_answer_gets_all_points(exercise):
@@ -85,7 +85,7 @@ def test_a_wrong_answer_has_its_reasons(exercise):
         (lambda x: [0 for _ in iter(int, 1)], "timeout", "did not return within 0.2 s"),
         (lambda x: torch.ones(7), "graded", "cannot be judged"),
         (lambda x: x * 1j, "graded", "cannot be judged"),
-        ("text", "error", "is no function or class but a str"),
+        ("text", "error", "is not a function or class but a str"),
     ],
     ids=range(7),
 )
@@ -111,7 +111,7 @@ def test_after_a_timeout_or_an_interrupt_no_other_case_is_tried(exercise, stop):
 
 
 def test_an_answer_that_is_missing_was_not_attempted(exercise):
-    assert judge(exercise, LocalRunner({})).status == "not attempted"
+    assert judge_exercise(exercise, LocalRunner({})).status == "not attempted"
 
 
 def test_only_the_judges_that_are_given_decide(exercise):
@@ -119,10 +119,10 @@ def test_only_the_judges_that_are_given_decide(exercise):
 
 
 def test_results_without_a_run_have_points_and_no_score(exercise):
-    open_, broken = unattempted(exercise, "a note"), unreadable(exercise, "line 2 is no Python")
+    open_, broken = unattempted(exercise, "a note"), unreadable(exercise, "line 2 is not valid Python")
     assert (open_.status, open_.score, open_.points, open_.notes) == ("not attempted", 0, 4, ("a note",))
     assert (broken.status, broken.score, broken.points) == ("error", 0, 4)
-    assert "line 2 is no Python" in str(broken)
+    assert "line 2 is not valid Python" in str(broken)
 
 
 def test_a_mistake_of_ours_in_a_case_is_not_the_learners(exercise):
@@ -219,7 +219,7 @@ def test_a_failure_in_the_hidden_case_alone_is_none_in_the_result(exercise, with
 
 
 class Replying:
-    """A student whose replies are given, as a sandbox may give them."""
+    """A runner whose replies are given, as a sandbox may give them."""
 
     def __init__(self, *replies):
         self.replies = replies
@@ -237,7 +237,7 @@ RIGHT_FOR_NOBODY = Reply(wire.encode(torch.zeros(3)))
     [("tampered", "tampered"), ("crashed", "crashed"), ("timeout", "timeout"), ("missing", "not attempted")],
 )
 def test_a_final_failure_at_once_fails_every_judge_and_names_the_status(exercise, with_hidden, kind, status):
-    result = judge(exercise, Replying(Reply(None, Failure(kind, "the reason"))), judges=with_hidden[1])
+    result = judge_exercise(exercise, Replying(Reply(None, Failure(kind, "the reason"))), judges=with_hidden[1])
     assert (result.status, result.score, result.points) == (status, 0, 7)
     assert {outcome.because for outcome in result.outcomes} == {"the reason"}
 
@@ -245,10 +245,10 @@ def test_a_final_failure_at_once_fails_every_judge_and_names_the_status(exercise
 def test_what_came_before_a_final_failure_is_judged_and_the_rest_fails(exercise, with_hidden):
     asked = Replying()
     with pytest.raises(IndexError):
-        judge(exercise, asked, judges=with_hidden[1])
+        judge_exercise(exercise, asked, judges=with_hidden[1])
     first = wire.encode(wire.decode(asked.cases[0])["x"] * 2)
     replies = [Reply(first, None, "printed"), Reply(None, Failure("crashed", "gone"))]
-    result = judge(exercise, Replying(*replies), judges=with_hidden[1])
+    result = judge_exercise(exercise, Replying(*replies), judges=with_hidden[1])
     assert [outcome.passed for outcome in result.outcomes] == [True, True, False, False]
     assert (result.status, result.failure.kind, result.printed) == ("graded", "crashed", "printed")
 
@@ -256,14 +256,16 @@ def test_what_came_before_a_final_failure_is_judged_and_the_rest_fails(exercise,
 def test_tampering_is_the_status_even_if_something_passed(exercise, with_hidden):
     asked = Replying()
     with pytest.raises(IndexError):
-        judge(exercise, asked, judges=with_hidden[1])
+        judge_exercise(exercise, asked, judges=with_hidden[1])
     first = wire.encode(wire.decode(asked.cases[0])["x"] * 2)
-    result = judge(exercise, Replying(Reply(first), Reply(None, Failure("tampered", "forged"))), judges=with_hidden[1])
+    result = judge_exercise(
+        exercise, Replying(Reply(first), Reply(None, Failure("tampered", "forged"))), judges=with_hidden[1]
+    )
     assert result.status == "tampered" and not result.passed
 
 
 def test_artefacts_that_cannot_be_read_fail_the_judge_and_nothing_else(exercise):
-    result = judge(exercise, Replying(Reply(b"\0" * 20), RIGHT_FOR_NOBODY))
+    result = judge_exercise(exercise, Replying(Reply(b"\0" * 20), RIGHT_FOR_NOBODY))
     assert [outcome.passed for outcome in result.outcomes] == [False] * 3
     assert "the reply" in result.outcomes[0].because
     assert result.status == "graded"

@@ -1,9 +1,9 @@
 """Hidden pictures: what is drawn of a folder, the same for everybody and in every gradebook.
 
-A folder holds FOLDER/class/picture, or FOLDER/style/class/picture where styles are to be told apart; a `pictures.zip`
-in it may hold the same. Files of one name in several styles are the same thing drawn twice: one of them is drawn.
-`baseline.safetensors` beside them is the hand-in that others have to reach; it may hold the head alone, on the bundled
-backbone.
+A folder holds FOLDER/class/picture, or FOLDER/style/class/picture where styles are reported separately; a
+`pictures.zip` in it may hold the same. Files of one name in several styles are the same object drawn twice: one of them
+is used. `baseline.safetensors` beside them is the hand-in that others have to reach; it may hold the head alone, on the
+bundled backbone.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 from PIL import Image
 
 from course.errors import BadPicture, GradingError
-from course.grading.capstone import DAMAGED, DRAWN
 from course.grading.capstone.damage import damaged
+from course.grading.capstone.rules import DAMAGED, DRAWN
 
 ARCHIVE, BASELINE = "pictures.zip", "baseline.safetensors"
 SEED = "hidden pictures"  # of every draw: what is drawn depends on the pictures alone
@@ -68,7 +68,7 @@ def read_set(folder: Path, *, name: str = "") -> HiddenSet:
 
     It depends on the pictures alone, so the same hand-in earns the same in every gradebook.
 
-    Raises GradingError for a folder without two classes of pictures, and for a file that is no picture.
+    Raises GradingError for a folder without two classes of pictures, and for a file that is not a picture.
     """
     rng = random.Random(SEED)
     if (folder / ARCHIVE).is_file():

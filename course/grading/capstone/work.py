@@ -10,8 +10,8 @@ from typing import Any
 
 import course
 from course.errors import SubmissionError
-from course.grading.capstone import EXERCISE, POINTS
 from course.grading.capstone.pictures import HiddenSet, read_set
+from course.grading.capstone.rules import EXERCISE, POINTS
 from course.grading.digests import capstone_digest
 from course.grading.grades import CapstoneSubmission
 from course.grading.work import Attempt, Settings
@@ -35,7 +35,7 @@ def read_capstone(submission: CapstoneSubmission) -> tuple[str, str, bytes, byte
     return name, problem, content, card
 
 
-def judges_of(sets: Sequence[HiddenSet]) -> str:
+def capstone_judges_digest(sets: Sequence[HiddenSet]) -> str:
     """What decides on capstones: a hash of the sources and of all hidden pictures."""
     return hashlib.sha256("".join([capstone_digest(), *(one.digest for one in sets)]).encode()).hexdigest()
 
@@ -52,7 +52,7 @@ class Capstones:
 
     @cached_property
     def sets(self) -> tuple[HiddenSet, ...]:
-        """The sets of pictures, in the order in which they are tried. Raises GradingError for a folder that is none."""
+        """The sets of pictures, in the order in which they are tried. Raises GradingError for a folder without one."""
         found = [read_set(folder) for folder in self._folders]
         if OURS.is_dir():
             found.append(read_set(OURS, name="emoji"))
@@ -61,7 +61,7 @@ class Capstones:
     @cached_property
     def judges(self) -> str:
         """What decides: a hash of the sources and of all hidden pictures."""
-        return judges_of(self.sets)
+        return capstone_judges_digest(self.sets)
 
     def arguments(self, submission: CapstoneSubmission) -> tuple[Any, ...]:
         """What `tasks.grade_capstone` is to be called with. The second is the digest of weights and card."""

@@ -15,10 +15,10 @@ import re
 from pathlib import Path
 
 from course.errors import ExportError
+from course.grading.exports.exported import Exported
 from course.grading.exports.files import Sheet, number, read_sheet
 from course.grading.exports.matching import local_part, match, name_forms
-from course.grading.exports.report import Exported
-from course.grading.gradebook import Standing
+from course.grading.gradebook.standings import Standing
 
 _IDS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
 _COMPUTED = re.compile(r"(Current|Final|Override) (Score|Points|Grade|Status)")
@@ -63,7 +63,7 @@ def _check_header(sheet: Sheet) -> None:
     named = header[:1] == ["Student"] or header[:2] == ["LastName", "FirstName"]
     if not named or "ID" not in header or "Section" not in header:
         raise ExportError(
-            f"{sheet.path} is no gradebook of Canvas (its header begins {', '.join(header[:4])}; Canvas writes "
+            f"{sheet.path} is not a Canvas gradebook (its header begins {', '.join(header[:4])}; Canvas writes "
             "Student, ID, ..., Section); in Canvas choose Grades, Export, Export Entire Gradebook and give that file"
         )
 

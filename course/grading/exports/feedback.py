@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from course.errors import ExportError
-from course.grading.gradebook import Standing
+from course.grading.gradebook.standings import Standing
 from course.grading.grades import GRADED, Grade
 from course.judging.results import Outcome
 from course.legible import legible, one_line, shortened

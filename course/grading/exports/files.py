@@ -78,7 +78,7 @@ class Sheet:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """A CSV file with commas or semicolons. Raises ExportError when it is none."""
+    """A CSV file with commas or semicolons. Raises ExportError when it is not one."""
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
@@ -93,7 +93,7 @@ def read_sheet(path: Path) -> Sheet:
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     except csv.Error as error:
-        raise ExportError(f"{path} is no CSV file ({error}); export it again") from error
+        raise ExportError(f"{path} is not a CSV file ({error}); export it again") from error
     if not rows:
         raise ExportError(f"{path} is empty; export it again")
     width = len(rows[0])

@@ -16,9 +16,9 @@ import base64
 import json
 from typing import Any
 
+from course.grading.exports.exported import Exported
 from course.grading.exports.feedback import Check, about, checks, judged, message
-from course.grading.exports.report import Exported
-from course.grading.gradebook import Standing
+from course.grading.gradebook.standings import Standing
 from course.grading.grades import GRADED, NOT_ATTEMPTED
 
 
@@ -46,7 +46,7 @@ def classroom(standings: list[Standing]) -> tuple[str, Exported]:
 
 
 def workflow_commands(standings: list[Standing]) -> tuple[str, Exported]:
-    """Workflow commands, one a line: an error for each check that failed, and a notice with each notebook's score."""
+    """Workflow commands, one per line: an error for each check that failed, and a notice with each notebook's score."""
     lines = []
     for standing in judged(standings):
         if standing.submission.problem:

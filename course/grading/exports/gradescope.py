@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from course.grading.exports.exported import Exported
 from course.grading.exports.feedback import about, checks, judged, message
-from course.grading.exports.report import Exported
-from course.grading.gradebook import Standing
+from course.grading.gradebook.standings import Standing
 from course.grading.grades import GRADED
 
 

@@ -16,11 +16,11 @@ import html
 from pathlib import Path
 
 from course.errors import ExportError
+from course.grading.exports.exported import Exported
 from course.grading.exports.feedback import summary
 from course.grading.exports.files import Sheet, cell, csv_text, guard, number, read_sheet
 from course.grading.exports.matching import local_part, match, name_forms
-from course.grading.exports.report import Exported
-from course.grading.gradebook import Standing
+from course.grading.gradebook.standings import Standing
 
 FEEDBACK = "Feedback comments"
 _NEEDED = ("Identifier", "Grade", "Last modified (grade)")
@@ -29,7 +29,7 @@ _NEEDED = ("Identifier", "Grade", "Last modified (grade)")
 def grade_import(standings: list[Standing]) -> tuple[str, Exported]:
     """A CSV for Grades > Import: learner, grade and feedback, of one notebook."""
     notebook = _one_notebook(standings)
-    # A name that would have to be changed is no name of Moodle's, and one unknown name stops the whole import.
+    # A name that would have to be changed is not one of Moodle's, and one unknown name stops the whole import.
     strange = tuple(name for name in (s.learner for s in standings) if cell(name) != name)
     graded = [s for s in standings if s.score is not None and s.learner not in strange]
     addresses = all("@" in standing.learner for standing in graded)
@@ -45,7 +45,7 @@ def fill_in(standings: list[Standing], worksheet: Path) -> tuple[str, Exported]:
     sheet = read_sheet(worksheet)
     if missing := [name for name in _NEEDED if name not in sheet.header]:
         raise ExportError(
-            f"{worksheet} is no grading worksheet of Moodle: it lacks {', '.join(missing)}; set Moodle to English, "
+            f"{worksheet} is not a Moodle grading worksheet: it lacks {', '.join(missing)}; set Moodle to English, "
             "choose the assignment, Submissions, Download grading worksheet, and give that file"
         )
     _one_notebook(standings)

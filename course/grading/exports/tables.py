@@ -1,4 +1,4 @@
-"""Plain CSV: a long table with one row an exercise, and a wide one with one row a learner.
+"""Plain CSV: a long table with one row per exercise, and a wide one with one row per learner.
 
 UTF-8, RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180). Text that learners wrote is guarded against spreadsheets
 that run it (see `files.cell`); an empty score is one that is not known, never a zero.
@@ -6,10 +6,10 @@ that run it (see `files.cell`); an empty score is one that is not known, never a
 
 from __future__ import annotations
 
+from course.grading.exports.exported import Exported
 from course.grading.exports.feedback import message
 from course.grading.exports.files import cell, csv_text, number
-from course.grading.exports.report import Exported
-from course.grading.gradebook import Standing
+from course.grading.gradebook.standings import Standing
 from course.legible import legible
 
 LONG = [
@@ -31,7 +31,7 @@ LONG = [
 
 
 def long(standings: list[Standing]) -> tuple[str, Exported]:
-    """One row an exercise; of a notebook that could not be read, one row without an exercise."""
+    """One row per exercise; for a notebook that could not be read, one row without an exercise."""
     rows = [LONG]
     for standing in standings:
         rows += _exercises(standing)
@@ -59,7 +59,7 @@ def _exercises(standing: Standing) -> list[list[str]]:
 
 
 def wide(standings: list[Standing]) -> tuple[str, Exported]:
-    """One row a learner: a column an exercise, then each notebook's total and its points."""
+    """One row per learner: a column for each exercise, then each notebook's total and its points."""
     totals = sorted({standing.notebook for standing in standings} - {""})  # that of a file that cannot be read
     exercises = {nb: list(dict.fromkeys(e for s in standings if s.notebook == nb for e in s.grades)) for nb in totals}
     header = ["learner"]

@@ -21,7 +21,7 @@ _ADVICE = (  # the first part found in the database's own message
     ("locked", "another program holds it; end that one, then run this again"),
     ("lock timeout", "another program holds it; end that one, then run this again"),
     ("readonly", "it is read-only; make the file and its folder writable"),
-    ("permission denied", "ask whoever keeps it for the right to write there"),
+    ("permission denied", "ask its owner for the right to write there"),
     ("disk is full", "free some space, then run this again; what was recorded before is safe"),
     ("disk i/o", "its disk is full or failing; free some space and run this again; what was recorded before is safe"),
     ("no space left", "free some space, then run this again; what was recorded before is safe"),
@@ -51,7 +51,7 @@ def connect(address: str | Path, wait_s: float) -> tuple[Engine, str]:
         url = make_url(address)
     except ArgumentError as error:
         raise GradebookError(
-            "the gradebook's address is no path and no SQLAlchemy address such as "
+            "the gradebook's address is neither a path nor a SQLAlchemy address such as "
             "postgresql+psycopg://user@server/database; correct it"
         ) from error
     name = url.render_as_string(hide_password=True)

@@ -9,9 +9,9 @@ from typing import Any
 def which_time(seen: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> int:
     """Which hand-in of this content was seen: 0 the first, 1 the next, ...; a number that no row has is a new one.
 
-    `rows` are all of the learner's, `handed_in` texts that sort as times. A later time alone is no new hand-in: a file
-    that is copied or downloaded again gets one. Only where the learner handed in something else for the notebook in
-    between, the content has come again.
+    `rows` are all of the learner's, `handed_in` texts that sort as times. A later time alone is not a new hand-in: a
+    file that is copied or downloaded again gets one. Only where the learner handed in something else for the notebook
+    in between, the content has come again.
     """
     same = sorted((row for row in rows if row["digest"] == seen["digest"]), key=lambda row: row["again"])
     moment = seen["handed_in"]

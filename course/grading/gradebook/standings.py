@@ -31,7 +31,7 @@ class Standing:
 
     @property
     def score(self) -> float | None:
-        """The sum over its exercises; None while any is missing, because a part is no total."""
+        """The sum over its exercises; None while any is missing, because a part is not a total."""
         if self.missing or not self.grades:
             return None
         return sum(grade.score or 0.0 for grade in self.grades.values())

@@ -24,12 +24,12 @@ from typing import Any
 
 from course.errors import ExerciseError, GradingError, SubmissionError
 from course.files import replacing
-from course.grading.exports import export
-from course.grading.gradebook import Gradebook
+from course.grading.exports.export import export
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import Grade, Submission, digest
+from course.grading.run.gather_settings import gather_settings
 from course.grading.run.queue import grade_notebook
-from course.grading.run.settings import settings_for
-from course.grading.submissions import collect
+from course.grading.submissions.collect import collect
 from course.grading.work import Reading, Settings
 from course.judging.answers import cells_of, find_answers
 
@@ -64,7 +64,7 @@ def main(
     except Exception:  # whatever it is, it is ours: no results, no score
         results.unlink(missing_ok=True)
         traceback.print_exc()
-        print("The autograder failed, so there is no score. Mend it, or rerun the autograder on this submission.")
+        print("The autograder failed, so there is no score. Fix the cause, or rerun the autograder on this submission.")
         return 1
 
 
@@ -78,7 +78,7 @@ def _refuse_open(base: Path) -> None:
 def _settings(book: Gradebook, base: Path, level: str) -> tuple[Settings, str]:
     source = base / "source"
     solutions = source / "solutions"
-    settings = settings_for(book, level=level, hidden=solutions / "hidden", solutions=solutions, private=[base])
+    settings = gather_settings(book, level=level, hidden=solutions / "hidden", solutions=solutions, private=[base])
     # A regrade draws the same inputs: the zip's secret, not this run's.
     secret = (source / "secret").read_text(encoding="ascii").strip()
     return replace(settings, secret=secret), (source / "notebook").read_text(encoding="ascii").strip()

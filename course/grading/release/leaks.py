@@ -145,7 +145,7 @@ def _raw_lines(text: str) -> list[str]:
 
 
 def _statements(text: str) -> list[str]:
-    """The lines of code in a normal form, without comments and formatting; none if it is no Python."""
+    """The lines of code in a normal form, without comments and formatting; none if it is not valid Python."""
     try:
         return [line.strip() for line in ast.unparse(ast.parse(textwrap.dedent(text))).splitlines() if line.strip()]
     except (SyntaxError, ValueError, RecursionError, MemoryError):

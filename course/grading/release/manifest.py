@@ -43,7 +43,7 @@ def verify(folder: str | Path) -> list[str]:
     """One line for each file that is missing, changed or added since the release; empty when it is as released.
 
     Raises GradingError for a folder without a manifest. Hashes show accidents, and changes to a copy whose manifest
-    you have from elsewhere; whoever changes a file can change the manifest beside it too.
+    you have from elsewhere; anyone who changes a file can change the manifest beside it too.
     """
     folder = Path(folder)
     files = _read(folder)["files"]
@@ -63,7 +63,7 @@ def _read(folder: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise GradingError(
-            f"{folder} is no release: {NAME} cannot be read ({error}); name a released folder"
+            f"{folder} is not a release: {NAME} cannot be read ({error}); name a released folder"
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("files"), dict):
         raise GradingError(f"{path} is not the manifest of a release ({FORMAT!r}); name a released folder")

@@ -30,7 +30,7 @@ def build_wheel(root: Path, folder: Path) -> Path:
     except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
         if isinstance(error, OSError) and error.errno in DISK_FULL_ERRORS:
             raise cannot_write(folder, error) from error
-        raise GradingError(f"the wheel cannot be built ({error}); mend {root / 'pyproject.toml'}") from error
+        raise GradingError(f"the wheel cannot be built ({error}); correct {root / 'pyproject.toml'}") from error
     return Path(built[0])
 
 

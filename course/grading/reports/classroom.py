@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from course.errors import UnknownName
-from course.grading import capstone
-from course.grading.gradebook import Gradebook, HandedIn, Policy, Standing
-from course.grading.gradebook.standings import newest
+from course.grading.capstone import rules
+from course.grading.gradebook.book import Gradebook
+from course.grading.gradebook.rows import HandedIn
+from course.grading.gradebook.standings import Policy, Standing, newest
 from course.grading.grades import Grade
 from course.grading.reports.files import file_name
 from course.judging.exercise import Exercise, exercises_of, find_exercise, notebook_title
@@ -149,9 +150,9 @@ def exercise_or_none(exercise_id: str) -> Exercise | None:
 def exercise_title(exercise_id: str) -> str:
     """What an exercise is called, or an empty text for one of another version of the course."""
     exercise = exercise_or_none(exercise_id)
-    return exercise.title if exercise else capstone.TITLE if exercise_id == capstone.EXERCISE else ""
+    return exercise.title if exercise else rules.TITLE if exercise_id == rules.EXERCISE else ""
 
 
 def title_of(notebook: str) -> str:
     """What was handed in, by its number: a notebook's title, or the capstone."""
-    return "Capstone" if notebook == capstone.NOTEBOOK else notebook_title(notebook)
+    return "Capstone" if notebook == rules.NOTEBOOK else notebook_title(notebook)

@@ -64,7 +64,7 @@ def write_if_changed(path: Path, text: str) -> bool:
 
 
 def remove_others(folder: Path, kept: Collection[str]) -> None:
-    """Remove the pages of a folder whose names are not among these; what is no page of ours stays.
+    """Remove the pages of a folder whose names are not among these; other files stay.
 
     Raises GradingError where one cannot be removed.
     """

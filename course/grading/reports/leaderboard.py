@@ -1,4 +1,4 @@
-"""The capstones of a class, the most accurate first, and which of them can be told apart."""
+"""The capstones of a class, the most accurate first, and which differences are more than chance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from course.grading.capstone import EXERCISE
+from course.grading.capstone.rules import EXERCISE
 from course.grading.reports.classroom import Learner
 
 

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from markupsafe import Markup
 
-from course.grading.gradebook import Policy, Standing
+from course.grading.gradebook.standings import Policy, Standing
 from course.grading.grades import MACHINERY, NOT_ATTEMPTED, Grade
 from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, exercise_title, title_of
 from course.grading.reports.pages import render
@@ -128,7 +128,7 @@ def _exercise(name: str, grade: Grade | None, everything: bool) -> ExercisePart:
     outcomes = grade.outcomes if grade else ()
     if not everything:
         outcomes = tuple(map(_as_learners_see_it, outcomes))
-        message = "" if status == MACHINERY else message  # it may tell of the machine, and helps no learner
+        message = "" if status == MACHINERY else message  # it may describe the machine, and is of no use to a learner
         grade = _traceless(grade) if grade else None
         message = without_places(message)
     words = STATUS[status]
@@ -161,7 +161,7 @@ def _as_learners_see_it(outcome: Outcome) -> Outcome:
 
 
 def _traceless(grade: Grade) -> Grade:
-    """Without where things lie on the machine that ran the answer, which a traceback or what it printed may tell."""
+    """Without where things lie on the machine that ran the answer, which a traceback or what it printed may reveal."""
     failure = grade.failure
     if failure and failure.traceback:
         failure = replace(failure, traceback=without_places(failure.traceback))

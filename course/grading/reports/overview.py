@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import mean, median
 from urllib.parse import quote
 
-from course.grading.capstone import EXERCISE, NOTEBOOK
+from course.grading.capstone.rules import EXERCISE, NOTEBOOK
 from course.grading.grades import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
 from course.grading.reports.classroom import Classroom, Learner, exercise_title, title_of
 from course.grading.reports.leaderboard import leaderboards

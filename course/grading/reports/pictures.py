@@ -21,7 +21,7 @@ class Column:
     height: float
     count: int
     label: str
-    kind: str  # "score", "full" or "none": never told by colour alone, each has its label
+    kind: str  # "score", "full" or "none": colour is never the only sign, each has its label
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from course.judging.answers import parse
 RUN, WINDOW = 7, 4  # nodes in a fingerprint; of so many neighbouring runs at least one becomes a fingerprint
 MIN_BITS = 64.0
 MAX_BITS_EACH = 4.0
-MAX_SOURCE = 100_000  # characters; a longer cell is no answer that anybody wrote
+MAX_SOURCE = 100_000  # characters; nobody writes a longer answer by hand
 _NEIGHBOURS = 5
 _SKIPPED = {"ctx", "annotation", "returns", "type_comment", "type_params", "lineno", "kind", "simple"}
 _NAMING: dict[type[ast.AST], str] = {
@@ -184,7 +184,7 @@ def _joined(links: list[tuple[int, int, float, float]]) -> Iterator[tuple[list[i
 
 
 def normalised(source: str) -> list[str]:
-    """The nodes of a cell's syntax tree in order, own names numbered as they appear; empty when it is no Python."""
+    """The nodes of a cell's syntax tree in order, own names numbered as they appear; empty for a syntax error."""
     if len(source) > MAX_SOURCE:
         return []
     nodes, names, own = _flattened(parse(source))

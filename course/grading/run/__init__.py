@@ -6,6 +6,6 @@ tasks      the functions that workers are asked for, found by name
 reading    a notebook to its attempts, read as data
 worker     one attempt: run in the sandbox, judged outside
 pools      processes of this machine, or a Dask cluster
-settings   what the workers must know, gathered from a gradebook and a clone
-renamed    learners whom a run knows by another name than before
+gather_settings  what the workers must know, from a gradebook and a clone
+renamed    learners that go by another name than in an earlier run
 """

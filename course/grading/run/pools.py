@@ -23,7 +23,7 @@ class Pool(Protocol):
 
     def submit(self, function: Callable, *arguments: Any) -> Future: ...
 
-    def mend(self, error: BaseException) -> bool:
+    def recover(self, error: BaseException) -> bool:
         """True when the error was the pool's own, and work submitted again will run."""
         ...
 
@@ -55,10 +55,10 @@ class LocalPool:
         try:
             return self._executor.submit(function, *arguments)
         except BrokenProcessPool:
-            self.mend(BrokenProcessPool())
+            self.recover(BrokenProcessPool())
             return self._executor.submit(function, *arguments)
 
-    def mend(self, error: BaseException) -> bool:
+    def recover(self, error: BaseException) -> bool:
         if not isinstance(error, BrokenProcessPool):
             return False
         if getattr(self._executor, "_broken", True):
@@ -106,7 +106,7 @@ class DaskPool:
     def submit(self, function: Callable, *arguments: Any) -> Future:
         return self._executor.submit(function, *arguments)
 
-    def mend(self, error: BaseException) -> bool:
+    def recover(self, error: BaseException) -> bool:
         from distributed import KilledWorker
 
         return isinstance(error, KilledWorker)

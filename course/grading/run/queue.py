@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import CanaryFailed, SandboxMissing, SubmissionError
-from course.grading.capstone import EXERCISE, NOTEBOOK
+from course.grading.capstone.rules import EXERCISE, NOTEBOOK
 from course.grading.capstone.work import Capstones
 from course.grading.digests import judges_digest, reader_digest, seed_digest
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import MACHINERY, CapstoneSubmission, Grade, Submission, digest, problem_digest
 from course.grading.run import tasks
 from course.grading.run.pools import Pool
@@ -205,16 +205,16 @@ class _Run:
         except (CanaryFailed, SandboxMissing):
             raise
         except Exception as error:
-            self._mend(task, error)
+            self._retry(task, error)
             return
         if isinstance(result, Reading):
             self._read(task, result)
         else:
             self._commit(task, result)
 
-    def _mend(self, task: _Task, error: Exception) -> None:
+    def _retry(self, task: _Task, error: Exception) -> None:
         """A worker was lost, or work failed on our side: once more, then without a score."""
-        self._pool.mend(error)
+        self._pool.recover(error)
         if task.tries < TRIES:
             self._waiting.append(task)
         elif task.attempt is None:

@@ -7,7 +7,7 @@ from typing import Any
 from course.authoring.setup_cell import PARAMETERS, setup_source
 from course.errors import ExerciseError, TimeLimitReached
 from course.grading.work import Attempt, Reading
-from course.judging.answers import Answer, cells_of, find_answers, syntax_error
+from course.judging.answers import AnswerCell, cells_of, find_answers, syntax_error
 from course.judging.definitions import moved_imports, needed_statements
 from course.judging.exercise import Exercise, exercises_of
 from course.judging.timelimit import time_limit
@@ -16,7 +16,7 @@ READ_LIMIT_S = 30.0
 
 
 def read_attempts(content: bytes, notebook: str = "") -> Reading:
-    """The attempts in a notebook, every exercise of it once; `notebook` is its number where the cells don't tell.
+    """The attempts in a notebook, every exercise of it once; `notebook` is its number where the cells don't say.
 
     The setup cell is the released one, which a learner may have lost; what follows it, the learner's own.
     """
@@ -45,7 +45,7 @@ def read_attempts(content: bytes, notebook: str = "") -> Reading:
     return Reading(numbers[0], attempts)
 
 
-def _attempt(exercise: Exercise, answer: Answer | None, cells: list[dict[str, Any]]) -> Attempt:
+def _attempt(exercise: Exercise, answer: AnswerCell | None, cells: list[dict[str, Any]]) -> Attempt:
     about = exercise.id, exercise.points
     if answer is None:
         return Attempt(*about, notes=("no cell holds this exercise",))

@@ -1,4 +1,4 @@
-"""Learners whom this run knows by another name than the gradebook does, say by a roster: their submissions move."""
+"""Learners that go by another name than in the gradebook, because of a roster say: their submissions move."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from course.errors import SubmissionError
 from course.grading.capstone.work import read_capstone
-from course.grading.gradebook import Gradebook, HandedIn
-from course.grading.gradebook.rows import learner_name, storable
+from course.grading.gradebook.book import Gradebook
+from course.grading.gradebook.rows import HandedIn, learner_name, storable
 from course.grading.grades import CapstoneSubmission, Submission, digest, problem_digest
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from course.errors import CanaryFailed
-from course.grading.capstone import EXERCISE
 from course.grading.capstone.pictures import HiddenSet
-from course.grading.capstone.work import judges_of
+from course.grading.capstone.rules import EXERCISE
+from course.grading.capstone.work import capstone_judges_digest
 from course.grading.digests import judges_digest, reader_digest, seed_digest
 from course.grading.grades import MACHINERY, Grade
 from course.grading.work import Attempt, Reading, Settings
@@ -70,12 +70,12 @@ def grade_capstone(
 ) -> Grade:
     """The grade of weights and their card; `attempt.problem` says why there is nothing.
 
-    See `course.grading.capstone.judge.grade_capstone`. Raises CanaryFailed where this machine has other `judges`.
+    See `course.grading.capstone.scoring.grade_capstone`. Raises CanaryFailed where this machine has other `judges`.
     """
-    _refuse_others(judges, judges_of(sets), "has other judges of capstones")
-    from course.grading.capstone import judge
+    _refuse_others(judges, capstone_judges_digest(sets), "has other judges of capstones")
+    from course.grading.capstone import scoring
 
-    return judge.grade_capstone(submission, judges, sets, content, card, attempt.problem)
+    return scoring.grade_capstone(submission, judges, sets, content, card, attempt.problem)
 
 
 def _refuse_others(theirs: str, ours: str, what: str) -> None:

@@ -22,7 +22,7 @@ from course.judging.definitions import Statement, execute
 from course.judging.exercise import Exercise, Judge, find_exercise, hidden_judges
 from course.judging.results import Result
 from course.judging.runner import LocalRunner
-from course.judging.verdict import judge, unattempted, unreadable
+from course.judging.verdict import judge_exercise, unattempted, unreadable
 
 
 def grade_attempt(settings: Settings, submission: str, attempt: Attempt, judges: str) -> Grade:
@@ -52,7 +52,7 @@ class Machine:
             for name, source in settings.hidden:
                 Path(folder, name).write_text(source, encoding="utf-8")
             self._hidden = hidden_judges(Path(folder))
-        # Elsewhere than on Linux there is no sandbox, and an answer that is trusted runs in this process.
+        # Only Linux has the sandbox; elsewhere, a trusted answer runs in this process.
         here = settings.level == "trusted" and sys.platform != "linux"
         private = [Path(folder) for folder in settings.private]
         self._sandbox = None if here else Sandbox(settings.level, private=private)
@@ -106,7 +106,7 @@ class Machine:
         trouble: list[str] = []
         for _ in range(TRIES):
             try:
-                return judge(exercise, runner, judges=judges, secret=seed, seed=int(seed[:7], 16)), []
+                return judge_exercise(exercise, runner, judges=judges, secret=seed, seed=int(seed[:7], 16)), []
             except Exception as error:  # in a case, a judge or the sandbox: never the answer's fault
                 trouble.append(f"{type(error).__name__}: {error}"[:500])
                 if self._sandbox and isinstance(error, (MachineryFailure, OSError)):
@@ -125,6 +125,6 @@ class Machine:
                 why = "; ".join(trouble) or str(result)
                 raise CanaryFailed(
                     f"on {self.name} the reference solution of {exercise.id} does not get full marks, so nothing is "
-                    f"graded there; run `course doctor` on it, and mend what it finds:\n{why}"
+                    f"graded there; run `course doctor` on it, and fix what it finds:\n{why}"
                 )
         self._proved.add(notebook)

@@ -95,7 +95,7 @@ def _ways() -> list[list[str]]:
     # As uid 0 of its namespace, which is the caller outside: else bubblewrap puts a second one around the program, in
     # which it may not make namespaces.
     inside = ["--unshare-user", "--uid", "0", "--gid", "0", *may]
-    inside += ["--cap-add", "CAP_SETFCAP"]  # which the kernel wants of whoever maps a uid 0, in a child's namespace too
+    inside += ["--cap-add", "CAP_SETFCAP"]  # needed to map uid 0, in a child's namespace too
     as_root = [*may, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     as_root += ["--cap-add", "CAP_KILL"]  # what became nobody is to be ended
     as_root += ["--setenv", "COURSE_BECOME", str(NOBODY)]
@@ -123,7 +123,7 @@ def _mounts(probes: Path, private: Sequence[Path]) -> list[str]:
             options += ["--tmpfs", place, "--remount-ro", place]
     options += ["--ro-bind", str(probes), str(package / "exercises")]
     options += ["--remount-ro", "/dev"]  # an ordinary user's children own it, and would find there what others left
-    # The grader's own code is no secret; whoever has it still reaches nothing with it.
+    # The grader's own code is not a secret; it gives access to nothing.
     if Path("/tmp") in above:  # then a child can't lay its own over it
         options += ["--remount-ro", "/tmp", "--setenv", "COURSE_WRITABLE", HOME]
     else:

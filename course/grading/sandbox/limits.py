@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NOBODY = 65534  # whom an answer runs as where the grader is root
+NOBODY = 65534  # the user that an answer runs as where the grader is root
 ALONE = 65533  # the same where no namespace keeps answers apart: all of this user's processes are the answer's
 
 

@@ -1,4 +1,4 @@
-"""What the grader and the process behind the sandbox say to each other: one request, then a reply a case.
+"""What the grader and the process behind the sandbox say to each other: one request, then one reply per case.
 
 A message is a JSON object and bytes, each with its length before it. Both sides' limits are checked before anything is
 read into memory; what comes out of the sandbox may have been written by the answer itself.
@@ -30,7 +30,7 @@ def pack(words: dict[str, Any], blob: bytes = b"") -> bytes:
 
 
 def unpack(read: Callable[[int], bytes], *, words: int = 2**30, blob: int = 2**30) -> tuple[dict[str, Any], bytes]:
-    """A message, from a function that returns exactly so many bytes. Raises WireError for what is none."""
+    """A message, from a function that returns exactly so many bytes. Raises WireError if there is none."""
     sizes = _SIZES.unpack(read(_SIZES.size))
     if sizes[0] > words or sizes[1] > blob:
         raise WireError(f"a message of {sum(sizes):,} bytes came back; {words + blob:,} are allowed")
@@ -39,7 +39,7 @@ def unpack(read: Callable[[int], bytes], *, words: int = 2**30, blob: int = 2**3
     except (ValueError, RecursionError) as error:
         raise WireError("a message came back that is not JSON") from error
     if not isinstance(said, dict):
-        raise WireError("a message came back that is no JSON object")
+        raise WireError("a message came back that is not a JSON object")
     return said, read(sizes[1])
 
 

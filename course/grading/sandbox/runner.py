@@ -155,7 +155,7 @@ class _Child:
 
     def send(self, message: bytes) -> None:
         self.conversation.settimeout(GRACE_S + DEFINITIONS_S)
-        with contextlib.suppress(OSError):  # whoever hung up is asked why by `ending`
+        with contextlib.suppress(OSError):  # `ending` finds out why the other side hung up
             self.conversation.sendall(message)
 
     def read(self, count: int) -> bytes:
@@ -218,7 +218,7 @@ class SandboxedRunner:
         self._statements = [(number[statement.cell], statement.index) for statement in statements]
 
     def run(self, exercise: Exercise, cases: Sequence[bytes], seed: int = 0) -> list[Reply]:
-        """A reply a case; one alone, "tampered", if anything came back that the course does not write."""
+        """One reply per case; a single one, "tampered", if anything came back that the course does not write."""
         with self.sandbox.child() as child:
             request = {
                 "exercise": exercise.id,

@@ -1,6 +1,6 @@
 """A seccomp filter: which system calls an answer may not make, as the program that the kernel runs before each call.
 
-Denied calls fail with EPERM, as they do for a program without rights, so that a library which tries one goes on.
+Denied calls fail with EPERM, as they do for a program without rights, so that a library that tries one can continue.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What runs behind the sandbox: a warm process that has imported everything, and a fresh child of it an exercise.
+"""What runs behind the sandbox: a warm process that has imported everything, and a fresh child of it for each exercise.
 
 python -m course.grading.sandbox.zygote CONTROL LEVEL
 
@@ -90,7 +90,7 @@ def _guarded(
 
 
 def _watch(child: int, leash: socket.socket, limits: Limits) -> str:
-    """Wait for the child's end; kill it for too much memory, or when the leash says so or is let go. Says why."""
+    """Wait for the child's end; kill it for too much memory, or when the leash says so or is closed. Says why."""
     ended = os.pidfd_open(child)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
@@ -118,7 +118,7 @@ def _end_all_of(uid: int) -> None:
     if helper == 0:
         try:
             confine.become(uid)
-            os.kill(-1, signal.SIGKILL)  # everyone whom this user may, but the one who asks
+            os.kill(-1, signal.SIGKILL)  # every process of this user, except the one that asks
         finally:
             os._exit(0)
     os.waitpid(helper, 0)
@@ -164,7 +164,7 @@ def _answer(conversation: socket.socket) -> None:
     runner = LocalRunner(definitions.execute(statements, limit_s=IMPORT_LIMIT_S))
     exercise = find_exercise(request["exercise"])
     for _ in range(request["cases"]):
-        # The next comes when this one is answered: what an answer prints in a visible case tells of no hidden one.
+        # The next comes when this one is answered: what is printed in a visible case says nothing of a hidden one.
         _, case = protocol.unpack(stream.read)
         reply = runner.run_case(exercise, case, request["seed"])
         conversation.sendall(protocol.pack_reply(reply))

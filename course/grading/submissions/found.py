@@ -101,7 +101,7 @@ def _file(path: Path, parts: tuple[str, ...]) -> Found:
         # Not even within the class: it might lead to another learner's answers.
         return Found(parts, path, problem="it is a link to another file, which is not followed")
     if not stat.S_ISREG(status.st_mode):
-        return Found(parts, path, problem="it is no ordinary file")
+        return Found(parts, path, problem="it is not an ordinary file")
     problem = "" if status.st_size <= MAX_NOTEBOOK else _too_large(status.st_size, path.name)
     return Found(parts, path, changed=_utc(status.st_mtime), problem=problem)
 

@@ -1,4 +1,4 @@
-"""What was named on the command line and cannot be meant: refused before anything is read, with what may be."""
+"""Sources on the command line that must be a mistake: refused before anything is read, with a suggestion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def refuse_mistyped(sources: Sequence[str | Path]) -> None:
     beside it hold notebooks."""
     paths = [Path(os.path.expanduser(os.fspath(source))) for source in sources]
     if paths and all(os.path.isfile(path) and not path.name.lower().endswith(_GRADED) for path in paths):
-        what = "is no notebook, zip or capstone.safetensors"
+        what = "is not a notebook, zip or capstone.safetensors"
         raise SubmissionError(f"{paths[0]} {what}; name one, or the folder with what was handed in")
     for path in paths:
         if not os.path.lexists(path) and not glob.glob(str(path), recursive=True) and (near := _with_notebooks(path)):
@@ -29,7 +29,7 @@ def refuse_mistyped(sources: Sequence[str | Path]) -> None:
 
 
 def _with_notebooks(path: Path) -> list[Path]:
-    """The folders beside a path that hold notebooks, or folders of notebooks: those with the likest name first."""
+    """The folders beside a path that hold notebooks, or folders of notebooks: the most similar names first."""
     try:
         beside = [one for one in sorted(path.parent.iterdir()) if one.is_dir() and not is_ignored(one.name)]
         found = [one for one in beside if any(next(one.glob(p), None) for p in ("*.ipynb", "*/*.ipynb", "*.zip"))]

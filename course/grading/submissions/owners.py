@@ -101,7 +101,7 @@ def _by_folder(source: Source, parts: tuple[str, ...], depth: int, at: int, assi
 
 
 def _in_roster(source: Source, depth: int, assignment: str, known: Roster) -> dict[tuple[str, ...], Owner]:
-    """By folder the owner whom the roster knows: by the outermost folder of a learner's, below none with notebooks."""
+    """The owner that the roster knows for each folder: a learner's outermost folder, below none that has notebooks."""
     holders = {found.parts[:-1] for found in source.files if found.is_work}
     listed: dict[tuple[str, ...], Owner] = {}
     for parts in {found.parts[:-1] for found in source.files}:

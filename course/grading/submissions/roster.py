@@ -146,7 +146,7 @@ def _rows(path: Path) -> list[list[str]]:
         raise SubmissionError(f"the roster {path} cannot be read ({error.strerror}); is it the right name?") from error
     if what := described(content):
         raise SubmissionError(
-            f"the roster {path} is {what}, no CSV file; give the list of the class, as Canvas or Moodle exports it"
+            f"the roster {path} is {what}, not a CSV file; give the list of the class, as Canvas or Moodle exports it"
         )
     text = _decoded(content)
     first = text.partition("\n")[0]
@@ -154,7 +154,7 @@ def _rows(path: Path) -> list[list[str]]:
     try:
         return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
     except csv.Error as error:
-        raise SubmissionError(f"the roster {path} is no CSV file ({error}); export it again") from error
+        raise SubmissionError(f"the roster {path} is not a CSV file ({error}); export it again") from error
 
 
 def _decoded(content: bytes) -> str:

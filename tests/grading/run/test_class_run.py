@@ -10,7 +10,7 @@ import pytest
 
 from course.cli import app
 from course.cli.grading import _Lines
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import Submission
 from tests.benchmarks._submissions import answers, notebook_with, solutions
 from tests.conftest import ROOT, needs_program
@@ -69,7 +69,7 @@ def test_grade_says_what_it_did_and_which_notebook_cannot_be_graded(graded):
     out, said = graded
     assert "3 submissions" in said and "8 graded" in said
     (line,) = [line for line in said.splitlines() if line.startswith("cem:")]
-    assert "damaged or no notebook" in line
+    assert "damaged or not a notebook" in line
     assert str(out / "index.html") in said
 
 
@@ -142,7 +142,10 @@ def test_the_process_that_hands_out_work_loads_no_torch():
             ["grade", "{folder}/../clas", "--out", "out"],
             "clas matches nothing; notebooks or zips are in {folder}/../class",
         ),
-        (["grade", "{folder}/../a.txt", "--out", "out"], "a.txt is no notebook, zip or capstone.safetensors; name one"),
+        (
+            ["grade", "{folder}/../a.txt", "--out", "out"],
+            "a.txt is not a notebook, zip or capstone.safetensors; name one",
+        ),
         (["report", "--out", "out", "--gradebook", "postgresql://x/y"], 'pip install -e ".[grade,postgres]"'),
         (["grade", "{folder}", "--out", "out", "--notebook", "77"], "there is no notebook 77"),
         (["grade", "{folder}", "--out", "out", "--hidden", "nowhere"], "--hidden nowhere is not a folder"),

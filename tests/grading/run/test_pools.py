@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from course.errors import CanaryFailed, GradingError
-from course.grading.capstone.work import judges_of
-from course.grading.gradebook import Gradebook
+from course.grading.capstone.work import capstone_judges_digest
+from course.grading.gradebook.book import Gradebook
+from course.grading.run.gather_settings import gather_settings
 from course.grading.run.pools import DaskPool, LocalPool
 from course.grading.run.queue import grade_submissions
-from course.grading.run.settings import settings_for
-from course.grading.submissions import collect
+from course.grading.submissions.collect import collect
 from tests.benchmarks._submissions import descendants, notebook_with, parents, solutions
 from tests.conftest import ROOT, needs_program
 
@@ -78,9 +78,9 @@ def test_work_runs_in_another_process_and_errors_come_back():
         assert pool.width == 1
         assert pool.submit(os.getpid).result() != os.getpid()
         assert isinstance(pool.submit(int, "x").exception(), ValueError)
-        assert not pool.mend(ValueError())
+        assert not pool.recover(ValueError())
         broken = pool.submit(os._exit, 1).exception()
-        assert pool.mend(broken)
+        assert pool.recover(broken)
         assert pool.submit(abs, -1).result() == 1
     finally:
         pool.close()
@@ -96,7 +96,7 @@ def test_a_local_worker_that_is_killed_is_replaced_and_its_work_done_again(hande
         os.kill(worker, signal.SIGKILL)
 
     try:
-        summary = grade_submissions(handed_in, Commits(book, 6, kill), pool, settings_for(book))
+        summary = grade_submissions(handed_in, Commits(book, 6, kill), pool, gather_settings(book))
     finally:
         pool.close()
     assert len(killed) > 1, "the worker had a sandbox below it"
@@ -179,7 +179,7 @@ def test_a_dask_worker_killed_halfway_loses_nothing(cluster, handed_in, book):
 
     try:
         assert pool.width == 2
-        summary = grade_submissions(handed_in, Commits(book, 10, kill), pool, settings_for(book))
+        summary = grade_submissions(handed_in, Commits(book, 10, kill), pool, gather_settings(book))
         assert pool.width == 1
     finally:
         pool.close()
@@ -196,7 +196,7 @@ CHANGED = {
         "_MAX_CELLS, _MAX_CODE = 2_000,",
         "_MAX_CELLS, _MAX_CODE = 1_000,",
     ),
-    "a capstone's bar": ("grading/capstone/judge.py", "pvalue < 0.05", "pvalue < 0.5"),
+    "a capstone's bar": ("grading/capstone/scoring.py", "pvalue < 0.05", "pvalue < 0.5"),
 }
 
 
@@ -230,7 +230,7 @@ def test_a_worker_whose_course_differs_grades_nothing(tmp_path, other_course, ha
         try:
             assert Path(pool.submit(where_the_course_lies).result()).is_relative_to(tmp_path / "elsewhere")
             with pytest.raises(CanaryFailed, match=f"{words}.*; install the same course there"):
-                grade_submissions(handed_in, book, pool, settings_for(book))
+                grade_submissions(handed_in, book, pool, gather_settings(book))
         finally:
             pool.close()
     assert not list(book.grades())
@@ -249,7 +249,7 @@ def test_a_worker_that_judges_capstones_otherwise_grades_none(other_course):
         "except CanaryFailed as error:\n    print(course.__file__, error)\n"
     )
     folder = other_course("a capstone's bar")
-    command = [sys.executable, "-c", code, judges_of(())]
+    command = [sys.executable, "-c", code, capstone_judges_digest(())]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.stdout.startswith(str(folder)), done.stderr

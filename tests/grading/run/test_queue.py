@@ -12,13 +12,13 @@ import pytest
 
 import course.grading.run.queue as module
 from course.errors import CanaryFailed, TimeLimitReached
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import MACHINERY, Submission
-from course.grading.reports import write_reports
+from course.grading.reports.write import write_reports
 from course.grading.run import tasks
+from course.grading.run.gather_settings import gather_settings
 from course.grading.run.pools import LocalPool
 from course.grading.run.queue import grade_submissions
-from course.grading.run.settings import settings_for
 from course.grading.work import TRIES
 from tests.benchmarks._submissions import adopting, answers, descendants, grade_process, notebook_with, solutions
 from tests.benchmarks.crash import differences, kill, left_over, recorded
@@ -83,7 +83,7 @@ class Troubled:
                 return future
         return self.pool.submit(function, *arguments)
 
-    def mend(self, error):
+    def recover(self, error):
         return False
 
 
@@ -104,7 +104,7 @@ def scores(book, **which) -> dict[str, float | None]:
 
 def test_right_answers_get_every_point_and_a_wrong_one_leaves_the_others_alone(pool, book, hand_in):
     summary = grade_submissions(
-        [hand_in(), hand_in("ben", {**RIGHT, LIST: WRONG[LIST]})], book, pool, settings_for(book)
+        [hand_in(), hand_in("ben", {**RIGHT, LIST: WRONG[LIST]})], book, pool, gather_settings(book)
     )
     assert summary.statuses == {"graded": 8} and summary.graded == 8 and not summary.problems + summary.failures
     assert scores(book, learner="ada") == POINTS
@@ -117,18 +117,18 @@ def test_right_answers_get_every_point_and_a_wrong_one_leaves_the_others_alone(p
 
 def test_what_is_graded_is_not_asked_for_again(pool, book, hand_in):
     submission = hand_in()
-    grade_submissions([submission], book, pool, settings_for(book))
+    grade_submissions([submission], book, pool, gather_settings(book))
     before = list(book.grades())
-    summary = grade_submissions([submission], book, Untouched(), settings_for(book))
+    summary = grade_submissions([submission], book, Untouched(), gather_settings(book))
     assert (summary.already, summary.graded) == (4, 0)
     assert list(book.grades()) == before
 
 
 def test_a_renamed_file_is_the_same_submission(pool, book, hand_in):
     submission = hand_in()
-    grade_submissions([submission], book, pool, settings_for(book))
+    grade_submissions([submission], book, pool, gather_settings(book))
     renamed = replace(submission, path=submission.path.rename(submission.path.with_name("final (2).ipynb")))
-    assert grade_submissions([renamed], book, Untouched(), settings_for(book)).already == 4
+    assert grade_submissions([renamed], book, Untouched(), gather_settings(book)).already == 4
     assert len(list(book.submissions())) == 1
 
 
@@ -149,7 +149,7 @@ class FullMarks:
 
 def test_what_is_new_what_was_graded_before_and_what_is_a_copy_add_up(book, hand_in):
     handed_in = [ada := hand_in(), replace(ada, learner="ben"), hand_in("cy", mark="cy")]
-    settings = settings_for(book)
+    settings = gather_settings(book)
     counts = [
         (summary.graded, summary.already, summary.copies)
         for some in (handed_in[:2], handed_in, handed_in)
@@ -159,7 +159,7 @@ def test_what_is_new_what_was_graded_before_and_what_is_a_copy_add_up(book, hand
 
 
 def test_a_resubmission_counts_and_the_first_one_stays_as_history(pool, book, hand_in):
-    settings = settings_for(book)
+    settings = gather_settings(book)
     grade_submissions([hand_in(cells={**RIGHT, FREEZE: WRONG[FREEZE]})], book, pool, settings)
     grade_submissions([hand_in(hours=1, mark="again")], book, pool, settings)
     grade_submissions([hand_in(cells={}, hours=2, mark="all gone")], book, pool, settings)
@@ -173,7 +173,7 @@ def test_the_same_file_of_two_learners_is_graded_once_and_counts_for_both(pool, 
     told = []
     pair = [hand_in("ada", mark="shared"), hand_in("ben", mark="shared")]
     summary = grade_submissions(
-        pair, book, pool, settings_for(book), on_progress=lambda done, summary: told.append(done)
+        pair, book, pool, gather_settings(book), on_progress=lambda done, summary: told.append(done)
     )
     assert summary.statuses == {"graded": 4}
     assert len(list(book.grades())) == 4
@@ -189,7 +189,7 @@ def test_the_same_file_of_two_learners_is_graded_once_and_counts_for_both(pool, 
 def test_an_unreadable_notebook_is_named_and_the_next_one_is_graded(pool, book, hand_in, content, words):
     broken = hand_in()
     broken.path.write_bytes(content)
-    summary = grade_submissions([broken, hand_in("ben", {})], book, pool, settings_for(book))
+    summary = grade_submissions([broken, hand_in("ben", {})], book, pool, gather_settings(book))
     (problem,) = summary.problems
     assert words in problem and summary.statuses == {"not attempted": 4}
     assert {row.learner: bool(row.problem) for row in book.submissions()} == {"ada": True, "ben": False}
@@ -199,7 +199,10 @@ def test_a_file_that_is_gone_is_named(pool, book, hand_in):
     gone = hand_in()
     gone.path.unlink()
     summary = grade_submissions(
-        [gone, replace(gone, learner="eve", problem="it is a link; ask for the file")], book, pool, settings_for(book)
+        [gone, replace(gone, learner="eve", problem="it is a link; ask for the file")],
+        book,
+        pool,
+        gather_settings(book),
     )
     assert len(summary.problems) == 2 and summary.submissions == 2
     assert "ada" in summary.problems[0] and "it is a link" in summary.problems[1]
@@ -209,7 +212,7 @@ def test_an_exercise_that_is_not_there_is_not_attempted(pool, book, hand_in):
     submission = hand_in()
     text = submission.path.read_text().replace(LIST, "gone").replace("def trainable_parameters", "def something_else")
     submission.path.write_text(text)
-    grade_submissions([submission], book, pool, settings_for(book))
+    grade_submissions([submission], book, pool, gather_settings(book))
     found = {one.exercise: (one.status, one.score) for one in book.grades()}
     assert found.pop(LIST) == ("not attempted", 0)
     assert set(found.values()) == {("graded", points) for points in (4, 5)}
@@ -218,7 +221,7 @@ def test_an_exercise_that_is_not_there_is_not_attempted(pool, book, hand_in):
 def test_behind_the_sandbox_an_old_import_counts_and_the_learners_page_names_the_new_one(pool, book, hand_in, tmp_path):
     old = "from course.overlap import VOID\n" + RIGHT[FREEZE].replace('"""\n', '"""\n    assert VOID == 255\n', 1)
     assert "assert VOID" in old
-    grade_submissions([hand_in(cells={**RIGHT, FREEZE: old})], book, pool, settings_for(book))
+    grade_submissions([hand_in(cells={**RIGHT, FREEZE: old})], book, pool, gather_settings(book))
     assert scores(book) == POINTS
     write_reports(book, tmp_path / "out")
     page = (tmp_path / "out" / "learners" / "ada.html").read_text()
@@ -229,7 +232,7 @@ def test_behind_the_sandbox_an_old_import_counts_and_the_learners_page_names_the
 def test_the_wrong_notebook_is_graded_as_what_it_is_and_never_as_the_one_asked_for(pool, book, tmp_path):
     path = tmp_path / "ada.ipynb"
     path.write_bytes(notebook_with("00", {}))
-    summary = grade_submissions([Submission("ada", path)], book, pool, settings_for(book), notebook="02")
+    summary = grade_submissions([Submission("ada", path)], book, pool, gather_settings(book), notebook="02")
     assert summary.statuses == {"not attempted": 3}
     assert [row.notebook for row in book.submissions()] == ["00"]
     assert summary.problems == ["ada: this is notebook 00, and 02 was asked for; it is graded as it is"]
@@ -240,13 +243,13 @@ def test_a_notebook_of_which_nothing_is_recognised_counts_as_not_attempted_where
 ):
     path = tmp_path / "ada.ipynb"
     path.write_text('{"cells": [{"cell_type": "code", "source": "x = 1"}], "nbformat": 4, "nbformat_minor": 5}')
-    summary = grade_submissions([Submission("ada", path)], book, pool, settings_for(book), notebook="02")
+    summary = grade_submissions([Submission("ada", path)], book, pool, gather_settings(book), notebook="02")
     assert summary.statuses == {"not attempted": 4} and not summary.problems
     assert [row.notebook for row in book.submissions()] == ["02"]
 
 
 def test_changed_judges_grade_anew_and_their_grades_count(pool, book, hand_in):
-    settings, submission = settings_for(book), hand_in()
+    settings, submission = gather_settings(book), hand_in()
     grade_submissions([submission], book, pool, settings)
     hidden = tuple((name, source.replace("points=1", "points=7")) for name, source in settings.hidden)
     summary = grade_submissions([submission], book, pool, replace(settings, hidden=hidden))
@@ -259,7 +262,7 @@ def test_changed_judges_grade_anew_and_their_grades_count(pool, book, hand_in):
 def test_a_failure_of_ours_is_tried_again_and_has_no_score(pool, book, hand_in):
     submission = hand_in()
     broken = Troubled(pool, lambda number, attempt: OSError("no room") if attempt.exercise == LIST else None)
-    summary = grade_submissions([submission], book, broken, settings_for(book))
+    summary = grade_submissions([submission], book, broken, gather_settings(book))
     assert broken.asked.count(LIST) == TRIES
     assert summary.statuses == {"graded": 3, MACHINERY: 1} and summary.graded == 3
     assert "no room" in summary.failures[0] and LIST in summary.failures[0]
@@ -267,14 +270,14 @@ def test_a_failure_of_ours_is_tried_again_and_has_no_score(pool, book, hand_in):
     assert book.standings()[0].score is None or LIST in book.standings()[0].missing
     # The next run does that one, and nothing else.
     whole = Troubled(pool, lambda number, attempt: None)
-    assert grade_submissions([submission], book, whole, settings_for(book)).already == 3
+    assert grade_submissions([submission], book, whole, gather_settings(book)).already == 3
     assert whole.asked == [LIST]
     assert scores(book) == POINTS and len(list(book.grades())) == 4
 
 
 def test_a_failure_that_passes_leaves_no_trace_in_the_grade(pool, book, hand_in):
     flaky = Troubled(pool, lambda number, attempt: OSError("once") if number <= 2 else None)
-    summary = grade_submissions([hand_in()], book, flaky, settings_for(book))
+    summary = grade_submissions([hand_in()], book, flaky, gather_settings(book))
     assert summary.statuses == {"graded": 4} and not summary.failures
     assert scores(book) == POINTS
 
@@ -287,19 +290,19 @@ def test_a_notebook_that_cannot_be_read_on_our_side_is_a_failure_and_no_zero(poo
             return future
 
     submission = hand_in()
-    summary = grade_submissions([submission], book, NoReading(pool, None), settings_for(book))
+    summary = grade_submissions([submission], book, NoReading(pool, None), gather_settings(book))
     assert len(summary.failures) == 1 and not list(book.grades())
-    assert grade_submissions([submission], book, pool, settings_for(book)).statuses == {"graded": 4}
+    assert grade_submissions([submission], book, pool, gather_settings(book)).statuses == {"graded": 4}
 
 
 def test_a_canary_that_fails_stops_the_run_and_what_was_graded_is_kept(pool, book, hand_in):
     pair = [hand_in(), hand_in("ben")]
     ill = Troubled(pool, lambda number, attempt: CanaryFailed("mend this machine") if number == 4 else None)
     with pytest.raises(CanaryFailed, match="mend this machine"):
-        grade_submissions(pair, book, ill, settings_for(book))
+        grade_submissions(pair, book, ill, gather_settings(book))
     kept = list(book.grades())
     assert 1 <= len(kept) <= 3 and MACHINERY not in {one.status for one in kept}
-    summary = grade_submissions(pair, book, pool, settings_for(book))
+    summary = grade_submissions(pair, book, pool, gather_settings(book))
     assert summary.graded == 8 - len(kept)
     assert list(book.grades())[: len(kept)] == kept
     assert [standing.score for standing in book.standings()] == [FULL, FULL]
@@ -308,7 +311,7 @@ def test_a_canary_that_fails_stops_the_run_and_what_was_graded_is_kept(pool, boo
 def test_a_worker_with_other_judges_grades_nothing(pool, book, hand_in, monkeypatch):
     monkeypatch.setattr(module, "judges_digest", lambda notebook, hidden: "other judges")
     with pytest.raises(CanaryFailed, match="install the same course"):
-        grade_submissions([hand_in()], book, pool, settings_for(book))
+        grade_submissions([hand_in()], book, pool, gather_settings(book))
     assert not list(book.grades())
 
 
@@ -320,7 +323,7 @@ def test_killed_three_times_and_run_again_every_grade_is_there_once(pool, fresh,
         hand_in("ben", {**RIGHT, CACHE: WRONG[CACHE]}, file="class/ben.ipynb"),
     ]
     with Gradebook.open(expected) as book:
-        grade_submissions(pair, book, pool, settings_for(book))
+        grade_submissions(pair, book, pool, gather_settings(book))
     place = Path(shutil.copy(fresh, tmp_path / "gradebook.sqlite"))
     known = descendants(os.getpid())
 
@@ -361,7 +364,7 @@ def reading():
             future.set_result(function(*arguments))
             return future
 
-        def mend(self, error):
+        def recover(self, error):
             return False
 
     return Reading()
@@ -372,7 +375,7 @@ def test_a_file_that_cannot_be_read_is_read_again_by_another_version_of_the_cour
     book, tmp_path, reading, monkeypatch, content
 ):
     (tmp_path / "ada.ipynb").write_bytes(content)
-    submission, settings = Submission("ada", tmp_path / "ada.ipynb", handed_in=NOON), settings_for(book)
+    submission, settings = Submission("ada", tmp_path / "ada.ipynb", handed_in=NOON), gather_settings(book)
     first = grade_submissions([submission], book, reading, settings)
     assert reading.count == 1 and len(first.problems) == 1
     assert grade_submissions([submission], book, Untouched(), settings).problems == first.problems
@@ -395,5 +398,5 @@ def test_a_file_that_took_too_long_to_read_is_read_again(book, tmp_path, reading
     (tmp_path / "ada.ipynb").write_text("{}")
     submission = Submission("ada", tmp_path / "ada.ipynb", handed_in=NOON)
     for count in (1, 2):
-        assert grade_submissions([submission], book, reading, settings_for(book)).problems == ["ada: 30 s are over"]
+        assert grade_submissions([submission], book, reading, gather_settings(book)).problems == ["ada: 30 s are over"]
         assert reading.count == count

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from course.grading.capstone.work import read_capstone
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.grades import CapstoneSubmission, Grade, Submission, digest, problem_digest
-from course.grading.reports import write_reports
+from course.grading.reports.write import write_reports
 from course.grading.run.renamed import move_renamed
-from course.grading.submissions import collect
+from course.grading.submissions.collect import collect
 
 ROSTER = "name,email\nAlice Arnold,alice@uni.edu\nBen Berg,ben@uni.edu\nCleo Cruz,cleo@uni.edu\n"
 EXERCISE = "02-freeze-backbone"

@@ -85,7 +85,7 @@ def test_a_cell_with_a_syntax_error_has_a_problem_and_the_others_none():
         notebook((FREEZE, "def freeze(module)\n    pass"), ("02-set-train-mode", "def set_train(m):\n    1"))
     )
     problems = {attempt.exercise: attempt.problem for attempt in reading.attempts}
-    assert "line 1 is no Python" in problems[FREEZE] and problems["02-set-train-mode"] == ""
+    assert "line 1 is not valid Python" in problems[FREEZE] and problems["02-set-train-mode"] == ""
 
 
 def test_of_copied_cells_the_last_counts_and_the_learner_is_told():
@@ -249,10 +249,10 @@ def test_a_grade_says_all_about_itself(settings, machine_of):
 
 def test_what_was_not_attempted_or_cannot_be_read_scores_nothing_of_all_points(settings, machine_of):
     machine = machine_of(settings)
-    grades = [graded(machine, statements=()), graded(machine, problem="line 1 is no Python")]
+    grades = [graded(machine, statements=()), graded(machine, problem="line 1 is not valid Python")]
     assert [grade.status for grade in grades] == [NOT_ATTEMPTED, ERROR]
     assert [(grade.score, grade.points, len(grade.outcomes)) for grade in grades] == [(0, 8, 3)] * 2
-    assert grades[1].failure.message == "line 1 is no Python"
+    assert grades[1].failure.message == "line 1 is not valid Python"
 
 
 def test_notes_on_how_an_answer_was_found_stay_with_its_grade(settings, machine_of):
@@ -279,7 +279,7 @@ def test_failing_a_hidden_judge_costs_its_points_and_tells_nothing(settings, mac
 
 
 class Recording(LocalRunner):
-    """As the student that it stands for; keeps what it was asked."""
+    """As the runner that it stands for; keeps what it was asked."""
 
     asked: list = []  # noqa: RUF012  of all of them
 
@@ -373,7 +373,7 @@ def test_a_case_of_ours_that_breaks_is_tried_again_and_never_scored(settings, ma
 
 
 class Breaking:
-    """A student behind a sandbox that fails so often before it works."""
+    """A runner behind a sandbox that fails so often before it works."""
 
     left = 0
     restarts = 0

@@ -15,7 +15,7 @@ from course.judging.answers import find_answers, read_notebook
 from course.judging.definitions import needed_statements
 from course.judging.exercise import exercises_of, hidden_judges, notebook_numbers
 from course.judging.results import Reply
-from course.judging.verdict import judge
+from course.judging.verdict import judge_exercise
 from tests.conftest import ROOT
 
 SOURCES = ROOT / "course" / "exercises"
@@ -168,8 +168,8 @@ replies = {}
 for exercise_id, (statements, cases) in json.load(sys.stdin).items():
     exercise = find_exercise(exercise_id)
     assert exercise.judges == [] and exercise.run_probe.__code__.co_filename.startswith(folder)
-    student = LocalRunner(definitions.execute(definitions.Statement(*place) for place in statements))
-    given = [student.run_case(exercise, base64.b64decode(case)) for case in cases]
+    runner = LocalRunner(definitions.execute(definitions.Statement(*place) for place in statements))
+    given = [runner.run_case(exercise, base64.b64decode(case)) for case in cases]
     replies[exercise_id] = [
         str(reply.failure) if reply.failure else base64.b64encode(reply.artefacts).decode() for reply in given
     ]
@@ -178,7 +178,7 @@ json.dump([sorted(called), replies], sys.stdout)
 
 
 class Recorded:
-    """A student whose replies were made elsewhere; without any it keeps the cases."""
+    """A runner whose replies were made elsewhere; without any it keeps the cases."""
 
     def __init__(self, replies=()):
         self.replies, self.cases = replies, []
@@ -215,7 +215,7 @@ def ran(tmp_path_factory):
         answers = [answer for answer in find_answers(cells) if answer.exercise is exercise]
         places = [(statement.cell, statement.index) for statement in needed_statements(cells, answers)]
         asked = Recorded()
-        judge(exercise, asked, judges=deciding(exercise), secret="probes")
+        judge_exercise(exercise, asked, judges=deciding(exercise), secret="probes")
         tasks[exercise.id] = places, [base64.b64encode(case).decode() for case in asked.cases]
     run = subprocess.run(
         [sys.executable, "-P", "-c", RUNNER, str(folder)], input=json.dumps(tasks), capture_output=True, text=True
@@ -231,7 +231,7 @@ def ran(tmp_path_factory):
 def test_the_reference_gets_full_marks_with_nothing_but_the_probes(ran, exercise):
     replies = ran[1][exercise.id]
     assert [reply for reply in replies if isinstance(reply, str)] == []
-    result = judge(exercise, Recorded(replies), judges=deciding(exercise), secret="probes")
+    result = judge_exercise(exercise, Recorded(replies), judges=deciding(exercise), secret="probes")
     assert result.passed, str(result)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from course.grading.gradebook import Gradebook
-from course.grading.run.class_run import grade_class
+from course.grading.gradebook.book import Gradebook
+from course.grading.run.class_run import Options, grade_class
 from tests.hostile.attacks import FREEZE, all_attacks, freeze
 from tests.hostile.holding import wrongs
 from tests.hostile.trial import MARK, Machine, as_bytes, needs_a_sandbox, notebook
@@ -86,7 +86,7 @@ def test_files_beside_a_notebook_are_never_loaded_and_pages_show_what_was_said_a
             (folder / name).write_text(evil)
         (folder / "02_freeze_the_backbone.ipynb").write_bytes(content)
     told: list[str] = []
-    summary = grade_class([tmp_path / "handed-in"], tmp_path / "out", jobs=1, tell=told.append)
+    summary = grade_class([tmp_path / "handed-in"], tmp_path / "out", Options(jobs=1), tell=told.append)
     assert (summary.statuses["graded"], summary.statuses["error"], summary.failures) == (7, 1, []), (summary, told)
     with Gradebook.open(tmp_path / "out" / "gradebook.sqlite") as book:
         scores = {row.learner: row.score == row.points for row in book.standings()}

@@ -414,10 +414,10 @@ def test_a_case_comes_when_the_one_before_is_answered(sandbox):
     print(sum(b"7351" * 8 in x for x in gc.get_objects() if isinstance(x, bytes)))
     """
     secret = wire.encode({**wire.decode(CASE), "secret": "7351" * 8})
-    student = SandboxedRunner(
+    runner = SandboxedRunner(
         sandbox, [Statement(text, 0) for text in (IS_SOCKET.strip(), answer(FIND, "if True:" + lines))]
     )
-    first, second = student.run(FREEZE, [CASE, secret])
+    first, second = runner.run(FREEZE, [CASE, secret])
     assert first.printed == "nothing waits\n0\n" and second.failure is None
 
 

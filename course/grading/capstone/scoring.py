@@ -21,8 +21,8 @@ from safetensors.torch import load as parse_tensors
 from course.applications.predictor import Predictor
 from course.capstone.handing_in import CARD, WEIGHTS, hand_in_metadata, read_card_file, read_predictor
 from course.errors import CanaryFailed, CourseError
-from course.grading.capstone import EXERCISE, ISOLATION, POINTS
 from course.grading.capstone.pictures import HiddenSet, Picture
+from course.grading.capstone.rules import EXERCISE, ISOLATION, POINTS
 from course.grading.grades import GRADED, MACHINERY, Grade
 from course.judging.results import Outcome
 from course.judging.timelimit import time_limit
@@ -170,7 +170,7 @@ def behind(alone: int, missed: int) -> bool:
 
 
 def _against_half(mine: Sequence[bool], chance: float) -> tuple[bool, str, str]:
-    """(passed, got, expected) where there is no baseline: then half of the way from guessing takes its place."""
+    """(passed, got, expected) where there is no baseline: then a point halfway from guessing takes its place."""
     half = chance + (1 - chance) / 2
     _, high = interval(sum(mine), len(mine))
     expected = f"an interval that reaches {half:.2f}, half of the way from guessing, as these pictures have no baseline"
@@ -213,7 +213,7 @@ def interval(right: int, shown: int) -> tuple[float, float]:
 
 
 def score_of(predictor: Predictor, hidden: HiddenSet) -> Score:
-    """What the classifier gets right of a set's pictures. An answer that is no number is wrong."""
+    """What the classifier gets right of a set's pictures. A prediction that is not a number is wrong."""
     right, styles = _right(predictor, hidden.pictures), [picture.style for picture in hidden.pictures]
     by_style = {name: tuple(compress(right, (style == name for style in styles))) for name in sorted(set(styles))}
     return Score(right, by_style, _right(predictor, hidden.spoiled))
@@ -250,7 +250,7 @@ def _baseline(digest: str, hidden: HiddenSet) -> Score:
         raise CanaryFailed(
             f"on {socket.gethostname()} the stored probe of {hidden.name} is right on {sum(score.clean)} of "
             f"{len(score.clean)} hidden pictures, and should be on {stated:.0%}; no capstone is graded there: run "
-            "`course doctor` on it, and mend what it finds"
+            "`course doctor` on it, and fix what it finds"
         )
     return score
 

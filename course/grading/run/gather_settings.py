@@ -8,13 +8,13 @@ from pathlib import Path
 
 import course
 from course.errors import GradingError
-from course.grading.gradebook import Gradebook
+from course.grading.gradebook.book import Gradebook
 from course.grading.work import Settings
 
 CLONE = Path(course.__file__).resolve().parents[1]
 
 
-def settings_for(
+def gather_settings(
     gradebook: Gradebook,
     *,
     level: str = "sandbox",
