@@ -15,6 +15,6 @@ def follows(got: torch.Tensor, expected: torch.Tensor, start: torch.Tensor, *, r
     return got.shape == expected.shape and bool((got.double() - expected.double()).norm() <= rtol * way + 1e-6)
 
 
-def astray(got: Tensors, expected: Tensors, start: Tensors, names: Iterable[str], *, rtol: float = 0.02) -> list[str]:
+def diverged(got: Tensors, expected: Tensors, start: Tensors, names: Iterable[str], *, rtol: float = 0.02) -> list[str]:
     """Those of the names whose tensors did not follow the reference."""
     return [name for name in names if not follows(got[name], expected[name], start[name], rtol=rtol)]

@@ -328,7 +328,7 @@ def test_a_probe_reaches_no_case_no_judge_and_nothing_that_raises_a_verdict(modu
     nodes = reachable(module)
     assert not [node.name for node in nodes if has_decorator(node, "case", "judge", "hidden_judge")]
     used = {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
-    assert not used & {"Wrong", "expect", "expect_equal", "expect_close", "follows", "astray"}
+    assert not used & {"Wrong", "expect", "expect_equal", "expect_close", "follows", "diverged"}
 
 
 @pytest.mark.parametrize("module", PROBES, ids=lambda path: path.stem)

@@ -320,7 +320,7 @@ WRONG = {
         only_the_root_remembered: "reaches every module",
     },
     "00-draw-labels": {
-        first_k: "the first k are no draw",
+        first_k: "taking the first k is not a draw",
         with_replacement: "with replacement",
         k_in_all: "drawn in all",
         k_times_classes_in_all: "draw class by class",

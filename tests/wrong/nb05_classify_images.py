@@ -526,7 +526,7 @@ WRONG = {
         classes_as_they_were_made: "sort the names",
         classes_backwards: "sort the names",
         sorted_afterwards: "place of the picture's folder in the sorted classes",
-        a_file_as_a_class: "is no class",
+        a_file_as_a_class: "is not a class",
         paths_as_classes: "not their paths",
         names_as_labels: "ValueError",
         all_skipped: "whole pictures were skipped",

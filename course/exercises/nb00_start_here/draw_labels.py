@@ -13,7 +13,7 @@ exercise = Exercise(
     "00-draw-labels",
     answer="label_subset",
     call="label_subset(labels, k, seed)",
-    title="Draw a few labels a class",
+    title="Draw a few labels per class",
     hints=(
         "Go class by class: `labels.unique()`, and for each class the positions where `labels == label`.",
         "A shuffled list has no repeats, so take the first k of it. Draw with a generator made from `seed`.",
@@ -127,7 +127,7 @@ def every_label_has_its_chance(case: dict[str, Any], result: dict[str, Any]) -> 
     never = len(case["labels"]) - len(drawn)
     because = "some labels never have a chance: shuffle all positions of a class, then take k"
     if _all_alike(result["draws"]):
-        because = "every seed gives the same labels: the first k are no draw. Shuffle by the seed first"
+        because = "every seed gives the same labels: taking the first k is not a draw. Shuffle by the seed first"
     expect(
         never == 0,
         tried=f"seeds 0 to {SEEDS - 1}",
@@ -146,7 +146,7 @@ def _expect_balance_first(case: dict[str, Any], result: dict[str, Any]) -> None:
             tried="counting the labels of each class first",
             got=f"other numbers than {case['k']}",
             expected=f"{case['k']} of each class",
-            because="only draws that hold k of each class are looked at here: mend that first",
+            because="only draws that hold k of each class are looked at here: fix that first",
         ) from wrong
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from course.exercises import small_models
-from course.exercises.tensor_comparison import astray
+from course.exercises.tensor_comparison import diverged
 from course.judging import Exercise, Unusable, Wrong, expect, expect_close, need
 
 exercise = Exercise(
@@ -172,7 +172,7 @@ def _expect_a_measurement(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="looking for the model's answers in eval mode in what came back",
         got=result["values"],
         expected=[float(torch.cat(part).mean()) for part in right],
-        because="modes count once the answers are counted: this is no count of them in eval mode",
+        because="modes count once the answers are counted: this is not a count of them in eval mode",
     )
 
 
@@ -205,7 +205,7 @@ def train_mode_comes_back(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(partly_asleep, points=1)
 def what_slept_still_sleeps(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Every module gets its mode back, also where the backbone came in eval mode and the head in train mode."""
+    """Every module gets its mode back, even if the backbone came in eval mode and the head in train mode."""
     judge_modes(case, result)
 
 
@@ -215,10 +215,11 @@ def judge_modes(case: dict[str, Any], result: dict[str, Any]) -> None:
     before = {name: module.training for name, module in model.named_modules()}
     left = [name for name, mode in before.items() if mode and not result["training"][name]]
     woken = [name for name, mode in before.items() if not mode and result["training"][name]]
-    because = "the model was left in eval mode: whoever trains on now trains without dropout"
+    because = "the model was left in eval mode: any training from here on runs without dropout"
     if woken:
         because = (
-            "`model.train()` reaches every module, also those that were in eval mode for a reason: note each one's mode"
+            "`model.train()` reaches every module, including those that were in eval mode for a reason: note each "
+            "one's mode"
         )
     expect(
         not left and not woken,
@@ -232,7 +233,7 @@ def judge_modes(case: dict[str, Any], result: dict[str, Any]) -> None:
     model.load_state_dict(result["state"])
     start = {"outputs": torch.zeros(()), **result["state"]}
     expected = _watched(model, case)
-    other = astray(result["afterwards"], expected, start, expected)
+    other = diverged(result["afterwards"], expected, start, expected)
     expect(
         not other,
         tried="a few more pictures through the model after your function",

@@ -159,15 +159,6 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
     masked = (inputs == case["special"]["mask"]).sum().item() / n
     kept = (inputs == ids[chosen]).sum().item() / n
     other = 1 - masked - kept
-    because = "draw one more random number for each chosen word and divide it at 0.8 and 0.9"
-    if masked > 0.97:
-        because = "every chosen word became [MASK]: the model would never see a real word where it has to answer"
-    elif other < 0.001:
-        because = "no chosen word became a random one"
-    elif kept < 0.02:
-        because = "no chosen word was kept"
-    elif abs(other - 0.02) < 0.012 and masked < 0.9:
-        because = "a tenth of the remaining fifth is 2 %: of what is not [MASK], half becomes a random word"
     expect(
         abs(masked - 0.8) < _six_sigma(0.8, n)
         and abs(kept - 0.1) < _six_sigma(0.1, n)
@@ -175,7 +166,7 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=f"counting what became of {n} chosen words",
         got=f"{masked:.0%} [MASK], {other:.0%} another word, {kept:.0%} kept",
         expected="80 % [MASK], 10 % another word, 10 % kept",
-        because=because,
+        because=_why_not_eighty_ten_ten(masked, other, kept),
     )
     replaced = inputs[(inputs != case["special"]["mask"]) & (inputs != ids[chosen])]
     expect(
@@ -194,6 +185,19 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
         because="an id outside the vocabulary has no embedding",
     )
     _expect_words_are_chosen(case, run)
+
+
+def _why_not_eighty_ten_ten(masked: float, other: float, kept: float) -> str:
+    """The misconception that these fractions of the chosen words show."""
+    if masked > 0.97:
+        return "every chosen word became [MASK]: the model would never see a real word where it has to answer"
+    if other < 0.001:
+        return "no chosen word became a random one"
+    if kept < 0.02:
+        return "no chosen word was kept"
+    if abs(other - 0.02) < 0.012 and masked < 0.9:
+        return "a tenth of the remaining fifth is 2 %: of what is not [MASK], half becomes a random word"
+    return "draw one more random number for each chosen word and divide it at 0.8 and 0.9"
 
 
 @exercise.judge(padded_sentences, points=1)

@@ -68,7 +68,7 @@ def probe_cache_features(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 @exercise.judge(in_order, points=2)
 def equal_to_live_features(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The cached features are those of the frozen backbone, one row a picture, in the loader's order."""
+    """The cached features are those of the frozen backbone, one row per picture, in the loader's order."""
     expected = _live_features(case)
     _expect_eval_mode(result, "in train mode dropout and the batch's own statistics make other features every time")
     backwards = {"the rows are in another order than the loader's": expected.flip(0)}

@@ -9,7 +9,7 @@ from torch import nn
 
 from course.exercises import small_models
 from course.exercises.nb02_freeze_the_backbone.training_cases import training_case
-from course.exercises.tensor_comparison import astray
+from course.exercises.tensor_comparison import diverged
 from course.judging import Exercise, expect
 
 exercise = Exercise(
@@ -161,7 +161,7 @@ def _expect_the_rest_to_train(case: dict[str, Any], result: dict[str, Any]) -> N
         expected="all of them move",
         because="only the module that was passed in should be frozen",
     )
-    other = astray(result["after"], model.state_dict(), case["state"], case["state"])
+    other = diverged(result["after"], model.state_dict(), case["state"], case["state"])
     expect(
         not other,
         tried=tried,

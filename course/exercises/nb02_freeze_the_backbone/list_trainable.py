@@ -78,9 +78,7 @@ def judge_names(got: list[str], expected: list[str]) -> None:
     extra = sorted(set(got) - set(expected))
     because = ""
     if any(name.startswith("buffer") for name in extra):
-        because = (
-            "buffers were counted: BatchNorm's statistics are not learned by gradients, so state_dict() is no guide"
-        )
+        because = "buffers were counted: BatchNorm's statistics get no gradients, so don't use state_dict()"
     elif any(name.startswith("detached") for name in extra):
         because = (
             "state_dict(), `.data` and `.detach()` give tensors that take no gradient, and state_dict() has the "

@@ -9,7 +9,7 @@ from torch import nn
 
 from course.exercises import small_models
 from course.exercises.nb02_freeze_the_backbone.training_cases import training_case
-from course.exercises.tensor_comparison import astray
+from course.exercises.tensor_comparison import diverged
 from course.judging import Exercise, expect
 
 exercise = Exercise(
@@ -78,7 +78,7 @@ def frozen_statistics_stay(case: dict[str, Any], result: dict[str, Any]) -> None
         because="your BatchNorm statistics moved: frozen weights are not a frozen layer. `model.train()` reaches the "
         "frozen modules too, so eval() on them must come after it",
     )
-    other = astray(after, _expected(case), start, learning)
+    other = diverged(after, _expected(case), start, learning)
     expect(
         not other,
         tried="the same pass: the statistics of what is not frozen",
@@ -192,7 +192,7 @@ def _expect_the_pass(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless outputs and statistics are those of a model in which the frozen module alone sleeps."""
     expected = _expected(case)
     start = {**case["state"], "outputs": torch.zeros(())}
-    other = astray(result["pass"], expected, start, expected)
+    other = diverged(result["pass"], expected, start, expected)
     expect(
         not other,
         tried="one forward pass on brighter pictures: the model's outputs, and the statistics afterwards",

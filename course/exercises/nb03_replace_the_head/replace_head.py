@@ -205,7 +205,7 @@ def _judge_logits(case: dict[str, Any], outputs: torch.Tensor) -> None:
     expect(
         is_linear and "softmax" not in because,
         tried=f"comparing your {case['architecture']}'s outputs with its backbone's features",
-        got="outputs that are no linear function of the features" if not is_linear else "rows that are normalised",
+        got="outputs that are not a linear function of the features" if not is_linear else "rows that are normalised",
         expected="logits: features times a weight, plus a bias",
         because=because,
     )

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from course.exercises import small_models
-from course.exercises.tensor_comparison import astray
+from course.exercises.tensor_comparison import diverged
 from course.judging import Exercise, Wrong, expect
 
 exercise = Exercise(
@@ -128,17 +128,6 @@ def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
         because="freezing keeps the values that were learned",
     )
     moved = [name for name in names if not torch.equal(result["before"][name], result["after"][name])]
-    because = "it still gets gradients: nothing was frozen"
-    if not any(result["requires_grad"]):
-        because = (
-            "no new gradient comes, but the old .grad tensor is still there, even if it holds zeros: momentum "
-            "and weight decay push whatever has one. Set .grad to None"
-        )
-    elif result["zeroed"]:
-        because = (
-            "its gradients are zero, and it moves all the same: momentum and weight decay push whatever has a .grad "
-            "tensor. Only .grad = None, or leaving the groups, keeps a parameter still"
-        )
     rule = "momentum and weight decay" if case["optimizer"] == "sgd" else "AdamW"
     zeros = "" if case["set_to_none"] else ", the loop clearing with zero_grad(set_to_none=False)"
     expect(
@@ -146,11 +135,11 @@ def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=f"{STEPS_AFTER} more steps with {rule}{zeros}",
         got=f"{len(moved)} of the {len(names)} parameters moved",
         expected="bit-identical",
-        because=because,
+        because=_why_it_moved(result),
     )
     # Whether the others forgot their momentum is for another judge; that they train at all is what keeps it from moot.
     _, forgetful = _trained(case, keep=False)
-    paths = [astray(result["after"], path, before, _outside(case), rtol=0.05) for path in (after, forgetful)]
+    paths = [diverged(result["after"], path, before, _outside(case), rtol=0.05) for path in (after, forgetful)]
     expect(
         not all(paths),
         tried=f"following the others in these {STEPS_AFTER} steps",
@@ -158,6 +147,20 @@ def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="they train on, beside a module that stands still",
         because="when nothing trains, it is easy to stand still: stop the module alone",
     )
+
+
+def _why_it_moved(result: dict[str, Any]) -> str:
+    if not any(result["requires_grad"]):
+        return (
+            "no new gradient comes, but the old .grad tensor is still there, even if it holds zeros: momentum "
+            "and weight decay push whatever has one. Set .grad to None"
+        )
+    if result["zeroed"]:
+        return (
+            "its gradients are zero, and it moves all the same: momentum and weight decay push whatever has a .grad "
+            "tensor. Only .grad = None, or leaving the groups, keeps a parameter still"
+        )
+    return "it still gets gradients: nothing was frozen"
 
 
 @exercise.judge(momentum_and_decay, points=2)
@@ -168,7 +171,7 @@ def still_under_momentum(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(gradients_kept_as_zeros, points=1)
 def still_with_zeroed_gradients(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """They stay also where the loop fills gradients with zeros instead of dropping them."""
+    """They don't change even if the loop fills gradients with zeros instead of dropping them."""
     _still(case, result)
 
 
@@ -191,7 +194,7 @@ def no_gradient_is_computed(case: dict[str, Any], result: dict[str, Any]) -> Non
 def the_rest_goes_on(case: dict[str, Any], result: dict[str, Any]) -> None:
     """All other parameters train on as before, momentum included."""
     before, after = _trained(case)
-    for name in astray(result["after"], after, before, _outside(case)):
+    for name in diverged(result["after"], after, before, _outside(case)):
         because = "the steps are other ones than without your call: keep the optimizer's settings and its state"
         if torch.equal(result["after"][name], result["before"][name]):
             because = "the others were stopped too: only the module that was passed in stays"

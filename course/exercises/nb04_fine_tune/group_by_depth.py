@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from course.exercises import small_models
-from course.exercises.tensor_comparison import astray
+from course.exercises.tensor_comparison import diverged
 from course.judging import Exercise, Unusable, expect, expect_close, need
 
 exercise = Exercise(
@@ -123,7 +123,7 @@ def _expect_the_step(case: dict[str, Any], result: dict[str, Any]) -> None:
     start, after = case["state"], result["after"]
     expected = {**start, **{name: start[name] - rates.get(name, 0.0) * slope for name, slope in trained.items()}}
     tried = "one step of SGD with your groups"
-    other = astray(after, expected, start, expected) if after else list(expected)
+    other = diverged(after, expected, start, expected) if after else list(expected)
     expect(
         not other,
         tried=tried,
@@ -137,7 +137,7 @@ def _expect_the_step(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=tried,
         got=f"{len(moved)} of {len(trained.keys() & rates)} trainable parameters in your groups moved",
         expected="all of them move",
-        because="a rate of 0 is no rate: what is in a group learns",
+        because="a rate of 0 doesn't freeze anything: what is in a group learns",
     )
 
 

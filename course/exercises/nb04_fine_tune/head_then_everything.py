@@ -179,7 +179,7 @@ def _why_elsewhere(
         "in the second step the model was in eval mode: there BatchNorm learns along": _tuned(
             case, handover, train=False
         ),
-        "the second step went on with the rate of the first, ten times too high": _tuned(case, handover, lr=PROBE_LR),
+        "the second step kept the rate of the first, ten times too high": _tuned(case, handover, lr=PROBE_LR),
     }.items():
         if all(_near(got, other, handover, name) for name in parameters):
             return because

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from course.exercises import small_models
-from course.exercises.tensor_comparison import astray
+from course.exercises.tensor_comparison import diverged
 from course.judging import Exercise, expect, expect_close
 
 exercise = Exercise(
@@ -187,7 +187,7 @@ def the_head_keeps_its_momentum(case: dict[str, Any], result: dict[str, Any]) ->
         because="what the optimizer holds already must not be added again",
     )
     _step(model, optimizer, case)
-    other = astray(result["after"], model.state_dict(), start, names)
+    other = diverged(result["after"], model.state_dict(), start, names)
     expect(
         not other,
         tried="a step after your call",

@@ -54,7 +54,7 @@ def probe_wilson(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         try:
             bounds.append([float(value) for value in returned])
         except (TypeError, ValueError) as error:
-            raise Unusable("your answer returned two things that are no numbers; return low, high") from error
+            raise Unusable("your answer returned two values that are not numbers; return low, high") from error
     return {"bounds": torch.tensor(bounds, dtype=torch.float64)}
 
 
@@ -113,7 +113,7 @@ def mistaken_formulas() -> dict[str, Callable[[float, int], Any]]:
     """Misconception -> the bounds that it gives for a number of right answers and of pictures."""
     return {
         SYMMETRIC: _wald,
-        f"{SYMMETRIC}; cutting it off at 0 and 1 does not mend that": _clipped,
+        f"{SYMMETRIC}; cutting it off at 0 and 1 does not fix that": _clipped,
         "this is one standard error to each side, about 68 %: z is 1.96 for 95 %": lambda k, n: reference(k, n, 1.0),
         "one standard error to each side of p; the interval is Wilson's, and z is 1.96": lambda k, n: _wald(k, n, 1.0),
         "z is 1.96 for 95 %, not 2": lambda k, n: reference(k, n, 2.0),

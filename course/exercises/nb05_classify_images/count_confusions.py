@@ -39,7 +39,7 @@ def classes_that_never_occur(rng: torch.Generator) -> dict[str, Any]:
 
 
 def drawn_labels(rng: torch.Generator, n: int, classes: Any) -> dict[str, Any]:
-    """Predicted and true labels among these classes; whoever transposes, or counts a pair once, is found out."""
+    """Predicted and true labels among these classes; transposing, or counting a pair once, is found out."""
     chosen = torch.tensor(list(classes))
     while True:
         count = int(torch.randint(30, 60, (), generator=rng))

@@ -67,7 +67,7 @@ def probe_predict(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     what = "labels and probabilities: `return labels, probabilities`"
     returned = need(answer(model, case["x"].clone()), (tuple, list), what)
     if len(returned) != 2 or any(part is None for part in returned):
-        raise Unusable(f"your answer returned {len(returned)} things; return {what}")
+        raise Unusable(f"your answer returned {len(returned)} values; return {what}")
     labels, probabilities = map(_as_tensor, returned)
     graph = probabilities.requires_grad
     # What carries a graph is left out of the second: a flag alone could be set by whoever knows that it is looked at.
@@ -232,12 +232,12 @@ def no_graph_is_kept(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="False, of the model's probabilities",
         because="labels carry no graph in any case: they come first, then the probabilities"
         if got.ndim == 1
-        else "only what the model computed could carry a graph: mend the probabilities first",
+        else "only what the model computed could carry a graph: fix the probabilities first",
     )
 
 
 def _made_of_logits(case: dict[str, Any], result: dict[str, Any]) -> Iterator[torch.Tensor]:
-    """(pictures, classes) each: what right and mistaken answers make of the logits, in eval mode and in train mode."""
+    """(pictures, classes) each: right and mistaken answers computed from the logits, in eval mode and in train mode."""
     for batches in (_eval_logits(case["state"], case["x"]).split(MOST), _train_logits(case, result)):
         if batches:
             logits = torch.cat(batches)

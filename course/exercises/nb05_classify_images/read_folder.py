@@ -17,7 +17,7 @@ exercise = Exercise(
     "05-read-folder",
     answer="folder_dataset",
     call="folder_dataset(path)",
-    title="Read a folder, and drop nothing in silence",
+    title="Read a folder, and drop nothing silently",
     withholds=("course.data.pictures.PictureFolder",),
     hints=(
         "Three lists: the sorted names of the folders in `path`, the samples, and what you had to skip.",
@@ -73,7 +73,7 @@ def probe_folder_dataset(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         (root / case["beside"]).write_text("taken in spring")
         returned = need(answer(root), (tuple, list), "three lists: `return classes, samples, skipped`")
         if len(returned) != 3:
-            raise Unusable(f"your answer returned {len(returned)} things; return classes, samples, skipped")
+            raise Unusable(f"your answer returned {len(returned)} values; return classes, samples, skipped")
         classes, samples, skipped = ([*part] if part is not None else [] for part in returned)
         if not all(isinstance(sample, (tuple, list)) and len(sample) == 2 for sample in samples):
             raise Unusable("a sample is a pair (path, label)")
@@ -123,7 +123,7 @@ def classes_are_the_sorted_folder_names(case: dict[str, Any], result: dict[str, 
     if sorted(got) != expected:
         because = "the classes are the names of the folders, not their paths, each once"
     if case["beside"] in got:
-        because = "a file beside the class folders is no class: take folders alone, `is_dir()`"
+        because = "a file beside the class folders is not a class: take folders alone, `is_dir()`"
     expect(got == expected, tried="the classes of a folder", got=got, expected=expected, because=because)
     judge_labels(case, result)
 
@@ -197,7 +197,7 @@ def every_whole_picture_is_a_sample(case: dict[str, Any], result: dict[str, Any]
 
 @exercise.judge(mixed_folder, points=2)
 def what_is_no_picture_is_named(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Files that are cut off or no picture at all are no samples; they are listed in `skipped`."""
+    """Files that are truncated or not pictures at all are not samples; they are listed in `skipped`."""
     judge_skipped(case, result)
 
 
@@ -216,9 +216,7 @@ def judge_skipped(case: dict[str, Any], result: dict[str, Any]) -> None:
         because=because,
     )
     listed = sorted(name for name in result["skipped"] if "/" in name)  # the file beside the folders may be named too
-    because = (
-        "a silent drop: whoever prepared the folder never learns that pictures are missing. List them in `skipped`"
-    )
+    because = "a silent drop: nobody would ever notice that pictures are missing. List them in `skipped`"
     if listed and not set(listed) <= set(bad):
         because = "whole pictures were skipped"
     expect(

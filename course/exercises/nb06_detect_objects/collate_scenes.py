@@ -1,4 +1,4 @@
-"""A batch of pictures of different sizes with different numbers of things."""
+"""A batch of pictures of different sizes with different numbers of objects."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def nothing_on_one(rng: torch.Generator) -> dict[str, Any]:
 
 
 def batch_case(rng: torch.Generator, sizes: list[tuple[int, int]], things: list[int]) -> dict[str, Any]:
-    """Pictures of these sizes with so many things, in drawn order, and weights that tell one picture from another."""
+    """Pictures of these sizes with so many objects, in drawn order, and weights that tell one picture from another."""
     order = torch.randperm(len(sizes), generator=rng).tolist()
     samples = []
     for i in order:
@@ -74,7 +74,7 @@ def probe_collate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         raise Unusable(f"your answer returned something else than {form}")
     images, targets = returned[0]["images"], returned[0]["targets"]
     if not isinstance(targets, (list, tuple)) or not all(isinstance(target, dict) for target in targets):
-        raise Unusable('your answer\'s "targets" are no list of dicts, one a picture')
+        raise Unusable('your answer\'s "targets" are not a list of dicts, one per picture')
     if not all({"boxes", "labels"} <= set(target) for target in targets):
         raise Unusable('a target in your answer lacks "boxes" or "labels": torchvision looks for these two names')
     return {
@@ -100,7 +100,7 @@ def _described(target: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
     """Kinds and shapes of a target, and one number for each of its boxes and its labels."""
     boxes, labels = target["boxes"], target["labels"]
     if not isinstance(boxes, torch.Tensor) or not isinstance(labels, torch.Tensor):
-        raise Unusable("the boxes or labels of a target are no tensor; torchvision wants tensors in every target")
+        raise Unusable("the boxes or labels of a target are not a tensor; torchvision wants tensors in every target")
     fits = boxes.ndim == 2 and boxes.shape[1] == 4
     numbers = labels.long().flatten().clamp(0, 8)
     return {
@@ -138,10 +138,10 @@ def targets_as_torchvision_wants_them(case: dict[str, Any], result: dict[str, An
 
 @exercise.judge(nothing_on_one, points=1)
 def a_picture_without_things_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A picture without things stays in the batch, with boxes of shape (0, 4)."""
+    """A picture without objects stays in the batch, with boxes of shape (0, 4)."""
     expect(
         len(result["sizes"]) == len(case["samples"]),
-        tried=f"{len(case['samples'])} pictures, one of them without things",
+        tried=f"{len(case['samples'])} pictures, one of them without objects",
         got=f"{len(result['sizes'])} pictures",
         expected=f"{len(case['samples'])}",
         because="a picture with nothing on it teaches what background looks like: keep it",
@@ -180,27 +180,14 @@ def judge_targets(case: dict[str, Any], result: dict[str, Any]) -> None:
         len(result["targets"]) == result["again"] == len(samples),
         tried=f"{len(samples)} pictures",
         got=f"{len(result['targets'])} targets among the inputs, {result['again']} beside them",
-        expected=f"{len(samples)} both times, one a picture",
+        expected=f"{len(samples)} both times, one per picture",
         because="the network reads the targets among its inputs, and `fit` counts those beside them",
     )
     for one, got in zip(samples, result["targets"], strict=True):
         n = len(one["labels"])
-        tried = f"the target of a picture with {n} thing{'' if n == 1 else 's'}"
-        for part, kind, shape in (("boxes", "torch.float32", [n, 4]), ("labels", "torch.int64", [n])):
-            because = f"torchvision wants {part} in {kind.removeprefix('torch.')}" if got[part][0] != kind else ""
-            if got[part][1] != shape:
-                because = (
-                    "torch.tensor([]) has the shape (0,): reshape(-1, 4) makes it no boxes of four numbers"
-                    if not n
-                    else "each picture keeps its own boxes and labels"
-                )
-            expect(
-                got[part] == [kind, shape],
-                tried=tried,
-                got=f"{part}: {got[part]}",
-                expected=f"{part}: {[kind, shape]}",
-                because=because,
-            )
+        tried = f"the target of a picture with {n} object{'' if n == 1 else 's'}"
+        for part, dtype, shape in (("boxes", "torch.float32", [n, 4]), ("labels", "torch.int64", [n])):
+            _judge_type_and_shape(part, got[part], [dtype, shape], tried)
         expected = _described(
             {
                 "boxes": torch.tensor(one["boxes"]).reshape(-1, 4),
@@ -215,3 +202,13 @@ def judge_targets(case: dict[str, Any], result: dict[str, Any]) -> None:
                 tried=f"{tried}: comparing its {part} with the sample's",
                 rtol=1e-4,
             )
+
+
+def _judge_type_and_shape(part: str, got: list[Any], expected: list[Any], tried: str) -> None:
+    """Raise Wrong unless [dtype, shape] of the "boxes" or "labels" of a target are as expected."""
+    because = f"torchvision wants {part} in {expected[0].removeprefix('torch.')}" if got[0] != expected[0] else ""
+    if got[1] != expected[1]:
+        because = "each picture keeps its own boxes and labels"
+        if expected[1][0] == 0:
+            because = "torch.tensor([]) has the shape (0,): reshape(-1, 4) makes it no boxes of four numbers"
+    expect(got == expected, tried=tried, got=f"{part}: {got}", expected=f"{part}: {expected}", because=because)

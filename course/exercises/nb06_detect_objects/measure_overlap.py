@@ -83,7 +83,7 @@ def judge_overlaps(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="comparing the boxes before and after the call",
         got="changed",
         expected="as they were",
-        because="write into new tensors: whoever calls you goes on with these boxes",
+        because="write into new tensors: the caller still uses these boxes",
     )
 
 

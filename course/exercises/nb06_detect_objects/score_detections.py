@@ -17,11 +17,11 @@ exercise = Exercise(
     withholds=("course.applications.detection.average_precision", "torchmetrics.detection.MeanAveragePrecision"),
     hints=(
         "Put the boxes of all pictures into one list and sort it by score, highest first: who is asked first matters. "
-        "A box may only take a thing on its own picture.",
-        "A box is right if its overlap with the thing that it overlaps most reaches the threshold and no surer box has "
-        "taken that thing. A thing is taken once; the next box on it is a false alarm.",
-        "After k boxes: precision = right so far / k, recall = right so far / all things. Make precision fall: at each "
-        "k the largest one from k on. Then sum up precision times the step in recall.",
+        "A box may only take an object on its own picture.",
+        "A box is right if its overlap with the object that it overlaps most reaches the threshold and no box with a "
+        "higher score has taken that object. An object is taken once; the next box on it is a false alarm.",
+        "After k boxes: precision = right so far / k, recall = right so far / all objects. Make precision decrease: at "
+        "each k the largest one from k on. Then sum up precision times the step in recall.",
     ),
     idea="hits in order of score -> right = cumsum(hits); precision = right / arange(1, n + 1); recall = right / "
     "things; precision = its running maximum from the right; AP = sum of precision * (recall - recall before).",
@@ -90,13 +90,13 @@ def area_under_the_curve(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(found_twice, points=2)
 def a_thing_is_found_once(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A second box on a thing that a surer box has taken is a false alarm."""
+    """A second box on an object that a box with a higher score has taken is a false alarm."""
     judge_values(case, result)
 
 
 @exercise.judge(with_missed_things, points=1)
 def what_was_missed_counts(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Things that no box found lower the recall, and boxes on a picture without things are false alarms."""
+    """Things that no box found lower the recall, and boxes on a picture without objects are false alarms."""
     judge_values(case, result)
 
 
@@ -111,12 +111,12 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
         expect_close(
             got,
             expected,
-            tried=f"{boxes} boxes on {len(one['found'])} pictures with {things} things; by falling score "
+            tried=f"{boxes} boxes on {len(one['found'])} pictures with {things} objects; by falling score "
             f"{''.join('✓' if hit else '✗' for hit in curve)}",
             atol=1e-4,
             rtol=0,
             mistakes={because: value for because, value in mistakes.items() if abs(value - expected) > 1e-4},
-            because="follow the ticks from left to right: at each ✓ recall grows by one thing, and counts with the "
+            because="follow the ticks from left to right: at each ✓ recall grows by one object, and counts with the "
             "largest precision from there on",
         )
         expect(0 <= got <= 1.0001, tried="reading your value", got=got, expected="a number from 0 to 1")
@@ -183,7 +183,7 @@ def _of_what_was_found(one: dict[str, Any], threshold: float) -> float:
 
 
 MISTAKES = {
-    "a thing was matched twice: once a surer box has taken it, the next box on it is a false alarm": (
+    "an object was matched twice: once a box with a higher score has taken it, the next box on it is a false alarm": (
         lambda one, threshold: area(hits(one, threshold, once=False), _things(one))
     ),
     "the boxes are not in order of their scores over all pictures: sort them, highest first": (
@@ -193,12 +193,12 @@ MISTAKES = {
         lambda one, threshold: area(hits(one, threshold), _things(one), falling=False)
     ),
     "this is the mean over pictures: average precision ranks the boxes of all pictures together": _mean_over_pictures,
-    "recall is counted among the things that were found; divide by all things that are there": _of_what_was_found,
+    "recall is counted among the objects that were found; divide by all objects that are there": _of_what_was_found,
     "this is the precision of all boxes: average precision follows it from the surest box on": _precision,
     "this is the recall of all boxes: average precision weighs it by precision": (
         lambda one, threshold: sum(hits(one, threshold)) / max(1, _things(one))
     ),
-    "a box was matched with a thing on another picture": (
+    "a box was matched with an object on another picture": (
         lambda one, threshold: area(hits(one, threshold, own_picture=False), _things(one))
     ),
     "any overlap counted as a match: compare it with the threshold": (

@@ -13,7 +13,7 @@ exercise = Exercise(
     "06-suppress-duplicates",
     answer="nms",
     call="nms(boxes, scores, threshold)",
-    title="Keep one box a thing",
+    title="Keep one box per object",
     withholds=("torchvision.ops.boxes.nms", "torchvision.ops.boxes.batched_nms"),
     hints=(
         "Go through the boxes from the highest score down. Which boxes decide whether the next one stays?",
@@ -33,7 +33,7 @@ def clusters(rng: torch.Generator) -> dict[str, Any]:
 
 
 def clusters_of_boxes(rng: torch.Generator, things: int = 4, copies: int = 3) -> dict[str, torch.Tensor]:
-    """Each thing found several times, at about the same place, in an order that has nothing to do with scores."""
+    """Each object found several times, at about the same place, in an order that has nothing to do with scores."""
     seeds = drawn_boxes(rng, things, size=100.0, least=20.0)
     boxes = torch.cat([nudged(seeds, rng, 0.04 * (1 + turn)) for turn in range(copies)])
     return shuffled(boxes, rng)
@@ -93,7 +93,7 @@ def one_box_a_thing_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(clusters, points=1)
 def by_falling_score(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The indices that stay come by falling score, as whoever takes the first ten expects."""
+    """The indices that stay come by falling score, as anyone who takes the first ten expects."""
     for picture, got in zip(case["pictures"], result["kept"], strict=True):
         expected = suppressed(picture, case["threshold"])
         because = _recognised(picture, case["threshold"], got)
@@ -166,7 +166,7 @@ def _in_order_of_score(picture: dict[str, torch.Tensor], threshold: float) -> li
 
 
 MISTAKES = {
-    "the box with the lowest score of each thing stays: argsort is ascending unless told otherwise": (
+    "the box with the lowest score of each object stays: argsort is ascending unless told otherwise": (
         lambda picture, threshold: suppressed(picture, threshold, descending=False)
     ),
     "boxes that have gone go on suppressing others: compare with the boxes that stay, not with all of higher score": (
@@ -177,10 +177,10 @@ MISTAKES = {
     ),
     "these are places in the sorted list: translate them back, order[place]": _in_order_of_score,
     "nothing was suppressed": lambda picture, threshold: list(range(len(picture["scores"]))),
-    "only the box with the highest score stays: other things are on the picture as well": (
+    "only the box with the highest score stays: other objects are on the picture as well": (
         lambda picture, threshold: picture["scores"].argsort(descending=True)[:1].tolist()
     ),
-    "the scores are not looked at: the first box of each thing stays": (
+    "the scores are not looked at: the first box of each object stays": (
         lambda picture, threshold: suppressed(
             {**picture, "scores": -torch.arange(len(picture["scores"])).float()}, threshold
         )

@@ -1,4 +1,4 @@
-"""A pretrained detector with new last layers, for other kinds of things."""
+"""A pretrained detector with new last layers, for other classes of objects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course.exercises.tensor_comparison import astray, follows
+from course.exercises.tensor_comparison import diverged, follows
 from course.judging import Exercise, Wrong, expect, need
 
 OLD_CLASSES = 6  # scores of the detector before the swap, background among them
@@ -19,11 +19,11 @@ exercise = Exercise(
     "06-swap-predictor",
     answer="swap_predictor",
     call="swap_predictor(model, n)",
-    title="Teach a detector other things",
+    title="Teach a detector other classes",
     withholds=("course.applications.detection.replace_predictor", "course.applications.detection.load_detector"),
     hints=(
         "`model.roi_heads.box_predictor` holds two Linear layers, `cls_score` for scores and `bbox_pred` for boxes.",
-        "Every proposal that is no thing at all must get a class as well: how many classes are n kinds of things then?",
+        "Every proposal without an object must get a class as well: how many classes does that make, for n classes?",
         "`in_features = model.roi_heads.box_predictor.cls_score.in_features`, then a new "
         "`FastRCNNPredictor(in_features, ...)` from torchvision.models.detection.faster_rcnn in its place.",
     ),
@@ -136,7 +136,7 @@ def _loss(scores: torch.Tensor, boxes: torch.Tensor, case: dict[str, Any]) -> to
 
 @exercise.judge(four_kinds, points=2)
 def one_score_a_class_and_one_for_background(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Each proposal gets a score for every kind of thing and one for background, from a layer that trains."""
+    """Each proposal gets a score for every class of objects and one for background, from a layer that trains."""
     judge_layer(case, result, 0)
 
 
@@ -150,7 +150,7 @@ def judge_layer(case: dict[str, Any], result: dict[str, Any], which: int) -> Non
     """Raise Wrong unless the scores (0) or boxes (1) are those of a new linear layer that follows its gradient."""
     kinds, name = case["kinds"], ("scores", "numbers for boxes")[which]
     x = head_inputs(case)
-    tried = f"{len(x)} proposals through your predictor for {kinds} kinds of things"
+    tried = f"{len(x)} proposals through your predictor for {kinds} classes"
     expected_width = (kinds + 1) * (4 if which else 1)
     _expect_outputs(case, result, which, tried, expected_width, name)
     before, after = result["outputs"][which], result["outputs_after"][which]
@@ -196,8 +196,8 @@ def _expect_outputs(
         OLD_CLASSES * factor: "this is the old layer, in its old place: scores and boxes both need a new one there",
         kinds
         * factor: "background is a class too: a proposal on nothing must get a score, so n kinds are n + 1 classes",
-        (kinds - 1) * factor: "background is one class more, not one less: n kinds of things are n + 1 classes",
-        (kinds + 2) * factor: "background is counted twice: n kinds of things are n + 1 classes",
+        (kinds - 1) * factor: "background is one class more, not one less: n classes of objects are n + 1 classes",
+        (kinds + 2) * factor: "background is counted twice: n classes of objects are n + 1 classes",
     }.get(got[-1], "")
     expect(
         got == [len(case["y"]), width],
@@ -218,19 +218,19 @@ def all_else_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="looking for every pretrained tensor outside the predictor",
         got=f"{len(lost)} gone or changed, {', '.join(lost[:2])} among them",
         expected="all as they were",
-        because="what the detector knows of finding things is in there: exchange its last layers alone",
+        because="what the detector knows about finding objects is in there: exchange its last layers alone",
     )
     new = [name for name in state if "box_predictor" in name and not _equal(state[name], case["state"].get(name))]
     works = all(_is_linear(output, head_inputs(case)) for output in result["outputs"])
     expect(
         new and works and [len(output) for output in result["outputs"]] == [len(case["y"])] * 2,
-        tried="looking for a new predictor on what the trunk and the box head make of some pictures",
+        tried="looking for a new predictor on the outputs of backbone and box head for some pictures",
         got="none that gives scores and boxes",
         expected="a new one, with the pretrained layers before it",
         because="all else stays, and the predictor does not",
     )
     awake = [name for name in old if result["requires_grad"].get(name)]
-    moved = astray(result["state_after"], case["state"], case["state"], old)
+    moved = diverged(result["state_after"], case["state"], case["state"], old)
     expect(
         not awake and not moved,
         tried="one step of SGD over what asks for a gradient, in a detector that came frozen from end to end",

@@ -167,7 +167,7 @@ def _expect_channels(case: dict[str, Any], result: dict[str, Any], name: str, go
 
 
 def _unexplained(got: torch.Tensor, seen: torch.Tensor) -> float:
-    """The part of an output (B, n, H, W) that is no affine function of (B, C, H, W), pixel by pixel; from 0 to 1."""
+    """The fraction of an output (B, n, H, W) that is not affine in (B, C, H, W), pixel by pixel; from 0 to 1."""
     target = got.double().movedim(1, -1).flatten(0, 2)  # (pixels, n)
     features = seen.double().movedim(1, -1).flatten(0, 2)
     features = torch.cat([features, torch.ones(len(features), 1, dtype=torch.float64)], 1)  # (pixels, C + 1)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from course.exercises.nb07_segment_scenes import places
+from course.exercises.nb07_segment_scenes import pixel_positions as positions
 from course.judging import Exercise, Unusable, expect, need
 
 SEEDS = 16
@@ -147,7 +147,7 @@ def judge_labels(case: dict[str, Any], result: dict[str, Any]) -> None:
     invented, lost = sorted(found - known), sorted(known - found)
     because = "a blend of two labels is a third class that nobody drew: resize a mask with the nearest pixel"
     if invented and set(invented) <= {0, 1}:
-        because = "the mask was scaled like a picture (divided by 255): labels are no brightness"
+        because = "the mask was scaled like a picture (divided by 255): labels are not brightness values"
     elif invented == [0]:
         because = "what was turned or moved in from outside became class 0"
     got = f"the labels {invented[:8]} as well" if invented else "only these"
@@ -179,11 +179,11 @@ def _expect_shapes(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def _expect_work(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong if nothing was transformed, or if the pictures are no parts of this case's."""
+    """Raise Wrong if nothing was transformed, or if the pictures are not parts of this case's."""
     kept = sum(torch.equal(image, case["image"]) for image in result["images"])
     expect(kept < SEEDS, tried=f"{SEEDS} seeds", got="the picture as it was, every time", expected="crops and flips",
            because="nothing was transformed")  # fmt: skip
-    shares = [places.coloured(case, image) for image in result["images"]]
+    shares = [positions.coloured(case, image) for image in result["images"]]
     expect(
         sum(shares) / SEEDS > 0.6,
         tried=f"{SEEDS} seeds: the colours of the new picture",
@@ -199,7 +199,7 @@ def _seed_is_ignored(result: dict[str, Any]) -> bool:
 
 
 def _expect_upright(case: dict[str, Any], result: dict[str, Any]) -> None:
-    windows = [places.window(case, image) for image in result["images"]]
+    windows = [positions.window(case, image) for image in result["images"]]
     turned = sum(bottom < top for top, bottom, _, _ in windows)
     expect(
         not turned,
@@ -217,7 +217,7 @@ def _expect_windows_and_flips(case: dict[str, Any], result: dict[str, Any]) -> N
     Where the seed is ignored there is but one window; that the others are missing is for another judge to say.
     """
     tried = f"{SEEDS} seeds"
-    windows = [places.window(case, image) for image in result["images"]]
+    windows = [positions.window(case, image) for image in result["images"]]
     one_window = _seed_is_ignored(result)
     flips = sum(right < left for _, _, left, right in windows)
     expect(
@@ -250,7 +250,7 @@ def _expect_windows_and_flips(case: dict[str, Any], result: dict[str, Any]) -> N
 def judge_alignment(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless each mask is the old one at the places that its picture's colours name."""
     pairs = list(zip(result["images"], result["masks"], strict=True))
-    shares = [places.labelled(case, x, m) for x, m in pairs]
+    shares = [positions.labelled(case, x, m) for x, m in pairs]
     worst = min(range(SEEDS), key=shares.__getitem__)
     expect(
         shares[worst] > ALIKE,
@@ -275,14 +275,15 @@ def _why_apart(case: dict[str, Any], result: dict[str, Any], shares: list[float]
     if not set(case["mask"].unique().tolist()) <= set(torch.stack([m.long() for _, m in pairs]).unique().tolist()):
         return "the mask has lost labels, so they stand nowhere: it is cut and resized, its numbers stay what they are"
     if all(
-        max(share, places.labelled(case, x, m.flip(-2))) > ALIKE for share, (x, m) in zip(shares, pairs, strict=True)
+        max(share, positions.labelled(case, x, m.flip(-2))) > ALIKE for share, (x, m) in zip(shares, pairs, strict=True)
     ):
         return "the mask was turned upside down and the picture was not: flip both, left to right"
     if any(
-        max(share, places.labelled(case, x, m.flip(-1))) <= ALIKE for share, (x, m) in zip(shares, pairs, strict=True)
+        max(share, positions.labelled(case, x, m.flip(-1))) <= ALIKE
+        for share, (x, m) in zip(shares, pairs, strict=True)
     ):
         return "picture and mask were cut at different places: draw once, and use the same numbers for both"
-    pictures = [right < left for _, _, left, right in (places.window(case, x) for x, _ in pairs)]
+    pictures = [right < left for _, _, left, right in (positions.window(case, x) for x, _ in pairs)]
     masks = [flipped != (share <= ALIKE) for flipped, share in zip(pictures, shares, strict=True)]
     if not any(masks):
         return "the picture was flipped and the mask never: what is done to one is done to the other"

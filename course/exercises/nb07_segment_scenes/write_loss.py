@@ -116,7 +116,7 @@ def void_sends_no_gradient(case: dict[str, Any], result: dict[str, Any]) -> None
             expected,
             tried="backward() on what you return: the gradient of the logits",
             atol=1e-6,
-            because="the gradient is as wrong as the loss that it comes from: mend the loss first",
+            because="the gradient is as wrong as the loss that it comes from: fix the loss first",
         )
 
 

@@ -1,4 +1,4 @@
-"""Chapter 08: one vector a text, tags of words onto tokens, F1 over whole entities, a rate that warms up and decays."""
+"""Chapter 08: one vector per text, tags of words on tokens, F1 over whole entities, a rate that warms up and decays."""
 
 # ruff: noqa: I001, RUF022 (the order is the notebook's, and `exercises_of` keeps it)
 

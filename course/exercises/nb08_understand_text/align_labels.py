@@ -58,10 +58,10 @@ def probe_align_labels(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     rows = []
     for sentence in case["sentences"]:
         returned = answer(list(sentence["word_ids"]), list(sentence["tags"]))
-        returned = need(returned, (list, tuple, torch.Tensor), "a list with one label a token")
+        returned = need(returned, (list, tuple, torch.Tensor), "a list with one label per token")
         labels = returned.tolist() if isinstance(returned, torch.Tensor) else list(returned)
         if not all(isinstance(label, (int, torch.Tensor)) or hasattr(label, "__index__") for label in labels):
-            raise Unusable("your answer returned labels that are no whole numbers; a label is a tag's number, or -100")
+            raise Unusable("your answer returned labels that are not whole numbers; a label is a tag's number, or -100")
         rows.append(torch.tensor([int(label) for label in labels], dtype=torch.int64))
     return {"labels": rows}
 
@@ -121,13 +121,13 @@ MISTAKES: dict[str, Callable[[Sequence[int | None], Sequence[int]], list[int]]] 
     "one tag after the other, as if every token were a word: look up tags[word_ids[i]]": _one_after_the_other,
     "the last token of each word has the tag; it belongs on the first": _last,
     "word 0 was taken for no word at all: `not word` is true for 0; ask `word is None`": _without_word_0,
-    "a new word was told by its tag: two neighbours with the same tag are still two words": _by_tag,
+    "a new word was recognised by its tag: two neighbours with the same tag are still two words": _by_tag,
 }
 
 
 @exercise.judge(split_words, points=2)
 def first_tokens_have_the_tags(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """There is one label a token, and the first token of each word has the word's tag."""
+    """There is one label per token, and the first token of each word has the word's tag."""
     for sentence, got in _pairs(case, result):
         first = _kinds(sentence["word_ids"]) == 1
         expected = torch.tensor(_reference(**sentence))
@@ -160,7 +160,7 @@ def special_tokens_are_ignored(case: dict[str, Any], result: dict[str, Any]) -> 
         result,
         0,
         "special tokens and padding",
-        '0 is a class ("O"): a model would learn that padding is no name. -100 is what the loss leaves out',
+        '0 is a class ("O"): a model would learn that padding is not a name. -100 is what the loss leaves out',
     )
 
 
@@ -179,7 +179,7 @@ def _judge_ignored(case: dict[str, Any], result: dict[str, Any], kind: int, what
 
 
 def _expect_some_tags(sentence: dict[str, Any], got: torch.Tensor) -> None:
-    """Raise Wrong unless most first tokens have their tag: else nothing was told apart."""
+    """Raise Wrong unless most first tokens have their tag: otherwise there is nothing to distinguish."""
     first = _kinds(sentence["word_ids"]) == 1
     expected = torch.tensor(_reference(**sentence))
     right = int((got[first] == expected[first]).sum())
@@ -206,7 +206,7 @@ def _pairs(case: dict[str, Any], result: dict[str, Any]) -> list[tuple[dict[str,
             tried=_tried(sentence),
             got=f"{len(got)} labels",
             expected=f"{len(sentence['word_ids'])} labels",
-            because="one label a token, special tokens and padding included: the model scores every token",
+            because="one label per token, special tokens and padding included: the model scores every token",
         )
     return pairs
 

@@ -1,4 +1,4 @@
-"""One vector a text: the mean over its tokens, padding left out."""
+"""One vector per text: the mean over its tokens, padding left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ exercise = Exercise(
     "08-pool-tokens",
     answer="mean_pool",
     call="mean_pool(hidden, mask)",
-    title="One vector a text",
+    title="One vector per text",
     withholds=("course.applications.text_models.mean_pool",),
     hints=(
         "Padding has vectors too, and they are not zero. Make them zero: multiply with the mask.",
@@ -111,7 +111,7 @@ MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 def _expect_the_mean(case: dict[str, Any], got: torch.Tensor, tried: str, columns: int) -> None:
     hidden, mask = case["hidden"][:, :columns].double(), case["mask"][:, :columns]
     expected = _mean(hidden, mask)
-    because = "average over the tokens of each text (axis 1), and give one vector a text: (B, L, D) -> (B, D)"
+    because = "average over the tokens of each text (axis 1), and give one vector per text: (B, L, D) -> (B, D)"
     expect(
         got.shape == expected.shape,
         tried=tried,

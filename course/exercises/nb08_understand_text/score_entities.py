@@ -184,7 +184,7 @@ def _by_kind(pred: Tags, gold: Tags) -> float:
 
 
 MISTAKES: dict[str, Callable[[Tags, Tags], float]] = {
-    "this counts tokens: an entity with one wrong word is no entity, so compare whole spans": (
+    "this counts tokens: an entity with one wrong word is not an entity, so compare whole spans": (
         lambda p, g: _f1(_tokens(p), _tokens(g))
     ),
     "this counts tokens, and B and I alike: compare whole spans": (

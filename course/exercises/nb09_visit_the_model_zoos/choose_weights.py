@@ -54,7 +54,7 @@ def nothing_fits(rng: torch.Generator) -> dict[str, Any]:
 
 
 def zoo_case(rng: torch.Generator, licences: Any, *, questions: int = 8) -> dict[str, Any]:
-    """Zoos with a question each, `licences(rng)` allowed: whoever ignores task, size or licence chooses another entry.
+    """Zoos with a question each, `licences(rng)` allowed: ignoring task, size or licence chooses another entry.
 
     In every second one the right entry is exactly as large as the budget.
     """

@@ -104,11 +104,8 @@ def onnx_file(state: dict[str, torch.Tensor], name: str, *, channels_last: bool)
     norm("head_1")
     add("Relu", [])
     add("Gemm", ["head_4_weight", "head_4_bias"], transB=1)
-    shape: list[Any] = (
-        ["batch", small_models.SIZE, small_models.SIZE, 3]
-        if channels_last
-        else ["batch", 3, small_models.SIZE, small_models.SIZE]
-    )
+    side = small_models.SIZE
+    shape: list[Any] = ["batch", side, side, 3] if channels_last else ["batch", 3, side, side]
     graph = helper.make_graph(
         nodes,
         "cnn",
@@ -133,7 +130,7 @@ def probe_same_output(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         what = "whether they agree, and the largest difference: `return same, difference`"
         returned = need(answer(model, session, case["x"].clone()), (tuple, list), what)
         if len(returned) != 2 or any(part is None for part in returned):
-            raise Unusable(f"your answer returned {len(returned)} things; return {what}")
+            raise Unusable(f"your answer returned {len(returned)} values; return {what}")
         same.append(_number(returned[0], "the first is True or False"))
         differences.append(_number(returned[1], "the second is one number"))
     return {"same": torch.tensor(same), "differences": torch.tensor(differences), "train_mode": any(modes)}
@@ -144,7 +141,7 @@ def _number(value: Any, what: str) -> float:
     try:
         return float(np.asarray(value).item())
     except (ValueError, TypeError) as error:
-        raise Unusable(f"your answer returned a {type(value).__name__} that is no single number; {what}") from error
+        raise Unusable(f"your answer returned a {type(value).__name__} that is not a single number; {what}") from error
 
 
 def expected_differences(case: dict[str, Any]) -> list[float]:

@@ -190,14 +190,14 @@ def old_gradients_are_gone(case: dict[str, Any], result: dict[str, Any]) -> None
         if _matches(result["grads"], {name: value + case["stale"][name] for name, value in grads.items()}):
             because = "`backward()` adds to what is there: clear the gradients once, before the first batch"
             raise Wrong(tried=tried, got="old and new gradients, added", expected="the new ones", because=because)
-    _expect_known(result["grads"], case, tried, "this follows no formula known here: mend the gradients first")
+    _expect_known(result["grads"], case, tried, "this follows no formula known here: fix the gradients first")
 
 
 @exercise.judge(ragged_last_batch, points=1)
 def one_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Each batch goes forward and backward before the next, so that memory holds one batch alone; no weight moves."""
     tried = "watching what goes through the model"
-    _expect_known(result["grads"], case, tried, "this follows no formula known here: mend the gradients first")
+    _expect_known(result["grads"], case, tried, "this follows no formula known here: fix the gradients first")
     _expect_known(
         result["in_parts"],
         case,

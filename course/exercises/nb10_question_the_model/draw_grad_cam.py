@@ -220,7 +220,7 @@ def judge_second(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=tried,
         got=result["second"],
         expected=own["right"],
-        because="this follows no formula known here: mend the maps first",
+        because="this follows no formula known here: fix the maps first",
     )
     expect(
         isinstance(result["without_hooks"], torch.Tensor) and torch.equal(result["without_hooks"], result["second"]),

@@ -21,7 +21,7 @@ exercise = Exercise(
         "Go through the names: `{name: ... for name in a}`. A tensor in between is (1 - alpha) * a + alpha * b.",
         "`num_batches_tracked` counts batches: an int64 tensor. Between 120 and 341 there is no meaningful count, and "
         "a float in its place does not fit the model. Ask `a[name].is_floating_point()`.",
-        "Copy what is not averaged with `.clone()`: a tensor handed on as it is *is* the one of the model, and who "
+        "Copy what is not averaged with `.clone()`: a tensor returned as it is *is* the one of the model, and who "
         "writes to the result changes the model.",
     ),
     idea="{name: (1 - alpha) * a[name] + alpha * b[name] if a[name].is_floating_point() else "
@@ -207,7 +207,7 @@ def judge_untouched(case: dict[str, Any], result: dict[str, Any]) -> None:
             tried=f"the state at alpha {alpha:g}",
             got="no mixture known here",
             expected="a state between the two",
-            because="who hands on a model as it is leaves it as it is: mend the average first",
+            because="a model that is returned as it is hasn't changed: fix the average first",
         )
     for when, because in {
         "kept": "the models were changed: `+=`, `mul_` and the like write into the tensors that you were given",

@@ -50,7 +50,7 @@ def with_silence(rng: torch.Generator) -> dict[str, Any]:
 
 
 def sounds_case(rng: torch.Generator, count: int, window: int = 64) -> dict[str, Any]:
-    """Tones that glide, under faint noise; their length is no multiple of the hop."""
+    """Tones that glide, under faint noise; their length is not a multiple of the hop."""
     hop = window // 4 + int(torch.randint(4, (), generator=rng))
     time = torch.arange(window * 8 + int(torch.randint(3, 11, (), generator=rng)))
     start, end = (torch.rand(2, count, 1, generator=rng) * 0.3 + 0.06).sort(0).values  # cycles a sample
@@ -114,7 +114,7 @@ def compare_pictures(case: dict[str, Any], got: torch.Tensor, tried: str) -> Non
     if got.isnan().any():
         raise Wrong(
             tried=tried,
-            got=f"{int(got.isnan().sum())} numbers that are no numbers (NaN)",
+            got=f"{int(got.isnan().sum())} values that are not numbers (NaN)",
             expected="0 for silence",
             because="0 / 0 is not a number, and one NaN in a batch spoils every weight that learns from it",
         )

@@ -171,10 +171,7 @@ def test_the_process_that_hands_out_work_loads_no_torch():
         (["export", "x.csv", "--format", "csv", "--out", "{empty}"], "holds no submission"),
         (["export", "nowhere/x.csv", "--format", "csv", "--out", "{one}"], "nowhere; make it first"),
         (["release", "--out", "x.zip", "--gradescope", "77"], "there is no notebook 77"),
-        (
-            ["release", "--out", "x.zip", "--gradescope", "02", "--hidden", "nowhere"],
-            "--hidden nowhere is not a folder",
-        ),
+        (["release", "--out", "x", "--gradescope", "02", "--hidden", "nowhere"], "--hidden nowhere is not a folder"),
     ],
     ids=lambda value: " ".join(value[:1] + value[-2:]) if isinstance(value, list) else None,
 )
