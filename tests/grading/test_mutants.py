@@ -51,7 +51,7 @@ def test_spaces_before_an_assignment_are_read_at_once():
 
 @pytest.mark.parametrize("sources", [["x = 1"] * 3_000, ["x = '" + "y" * 999_990 + "'"] * 6])
 def test_a_notebook_with_more_code_than_anyone_writes_is_refused(sources):
-    with pytest.raises(ExerciseError, match="take out what is no answer"):
+    with pytest.raises(ExerciseError, match="remove what is not an answer"):
         cells_of(of(sources), "x.ipynb")
 
 

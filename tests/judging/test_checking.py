@@ -75,7 +75,7 @@ def test_a_mistake_of_ours_is_owned_and_does_not_raise(monkeypatch, capfd):
     def broken(*args):
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(checking, "judge", broken)
+    monkeypatch.setattr(checking, "judge_exercise", broken)
     assert checked(RIGHT) is None
     out, err = capfd.readouterr()
     assert "the course's fault, not yours" in out and "ZeroDivisionError: ours" in out and err == ""
