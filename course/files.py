@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all.
+"""Atomic writes: files and folders that are written whole or not at all.
 
 What is not finished lies beside its place, under a hidden name that ends in `.part`. It goes when an error stops the
 writing. Only a process that is killed leaves it; where there is but one writer, the next one removes it, and elsewhere

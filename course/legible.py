@@ -1,4 +1,4 @@
-"""Untrusted text made legible: what a terminal or a browser would obey is dropped, or shown as a sign.
+"""Untrusted text made legible (sanitised): what a terminal or a browser would obey is dropped, or shown as a sign.
 
 Cards, reports, exports and the command line all use these functions and no others, so the same text reads the same in
 each of them. Make a text legible first and shorten it afterwards: half an escape sequence is no longer recognised.

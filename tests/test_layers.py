@@ -1,10 +1,10 @@
-"""Imports run one way: each folder imports only from folders above it in this table.
+"""Imports run one way: each folder imports only from folders below it in this table.
 
-The table is read from top to bottom, like a building from the foundation up. Within a folder, modules may import one
-another but never in a circle. `grading`, which is the largest, has a table of its own.
+Within a folder, modules may import one another, but never in a circle. `grading`, the largest, has its own table.
 """
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -12,38 +12,38 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = """
-errors        every exception of the course
-legible       untrusted text, made legible
-files         files written whole or not at all
-runtime       where am I, which device
-notebook      what a learner sees
-data          pictures, scenes, texts, sounds; downloads
-models        backbones, heads, freezing, weights
-zoo           what others publish
-training      the loop
-inspection    questions to a trained model
-applications  pretrained models put to use
-capstone      the hand-in
-judging       exercises judged away from the answer
-exercises     the exercises themselves
-authoring     solutions/ to notebooks/
-grading       submissions to grades
 cli           the command `course`
+grading       submissions to grades
+authoring     solutions/ to notebooks/
+exercises     the exercises themselves
+judging       exercises judged away from the answer
+capstone      the hand-in
+applications  pretrained models put to use
+inspection    questions to a trained model
+training      the loop
+zoo           what others publish
+models        backbones, heads, freezing, weights
+data          pictures, scenes, texts, sounds; downloads
+notebook      what a learner sees
+runtime       where am I, which device
+files         files written whole or not at all
+legible       untrusted text, made legible
+errors        every exception of the course
 """
 
 GRADING_LAYERS = """
-grades        a submission, and the grade of one exercise
-work          what is handed to workers, as plain data
-closure       the files that a module needs
-digests       what decides a grade, as a hash
-capstone      weights and a model card, graded
-submissions   files to submissions; whose is which
-gradebook     where grades are kept
-exports       the formats of other systems
-reports       pages for the instructor and for each learner
-sandbox       an answer, run where it can reach nothing
-run           from submissions to grades
-release       what leaves the repository
+release         what leaves the repository
+run             from submissions to grades
+sandbox         an answer, run where it can reach nothing
+reports         pages for the instructor and for each learner
+exports         the formats of other systems
+gradebook       where grades are kept
+submissions     files to submissions; whose is which
+capstone        weights and a model card, graded
+digests         what decides a grade, as a hash
+import_closure  the files that a module needs
+work            what is handed to workers, as plain data
+grades          a submission, and the grade of one exercise
 """
 
 # judging finds exercises by name, so that others can bring their own; nothing of it imports one.
@@ -51,7 +51,8 @@ BY_NAME = {"judging.exercise": "course.exercises"}
 
 
 def table(text):
-    return [line.split()[0] for line in text.strip().splitlines()]
+    """The names in a table, the lowest first."""
+    return [line.split()[0] for line in reversed(text.strip().splitlines())]
 
 
 FOLDERS, GRADING = table(LAYERS), table(GRADING_LAYERS)
@@ -85,7 +86,7 @@ IMPORTS = {module: set(imported(path)) for module, path in MODULES.items()}
 
 
 def forbidden(module, others):
-    """Those of the imports that stand on the module's own floor's ceiling or above it."""
+    """The imports that come from a folder above the module's own."""
     floor = FOLDERS.index(module.split(".")[0])
     found = [other for other in others if FOLDERS.index(other.split(".")[0]) > floor]
     if module.startswith("grading.") and (own := module.split(".")[1]) in GRADING:
@@ -99,9 +100,21 @@ def test_each_folder_has_a_place_in_the_table():
     assert {module.split(".")[1] for module in MODULES if module.startswith("grading.")} == set(GRADING)
 
 
-def test_each_folder_imports_only_from_those_above_it_in_the_table():
+def test_each_folder_imports_only_from_those_below_it_in_the_table():
     wrong = {module: forbidden(module, others) for module, others in IMPORTS.items()}
     assert {module: others for module, others in wrong.items() if others} == {}
+
+
+LISTS = {path.parent: path.read_text(encoding="utf-8") for path in (ROOT / "course").rglob("__init__.py")}
+LISTS = {folder: text for folder, text in LISTS.items() if re.search(r"^\w+  +\S", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("folder", LISTS, ids=lambda folder: folder.relative_to(ROOT).as_posix())
+def test_a_folder_that_lists_its_modules_lists_each_of_them(folder):
+    listed = set(re.findall(r"^(\w+)  +\S", LISTS[folder].split('"""')[1], re.MULTILINE))
+    there = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    chapters = {name for name in there if re.match(r"nb\d\d_", name)}
+    assert listed == there - chapters - {"__init__", "__main__"}
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -24,8 +24,6 @@ from course.legible import one_line
 
 if TYPE_CHECKING:  # not at run time: `course --help` loads neither torch nor a database
     from course.grading.gradebook.book import Gradebook
-
-if TYPE_CHECKING:
     from course.grading.run.queue import Summary
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d %H:%M"]

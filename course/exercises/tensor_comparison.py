@@ -1,4 +1,4 @@
-"""Whether tensors went where a reference goes: what judges compare after a step."""
+"""Whether tensors moved as a reference did: what judges compare after a step."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What decides a grade, identified by a hash of everything that decides it. Without torch.
 
-What decides is found by following imports through the sources (see `closure`), so no list of files has to be kept:
+What decides is found by following imports through the sources (see `import_closure`); no list of files has to be kept:
 
 a notebook  its probes and judges, the hidden ones too; what finds an answer in a notebook, executes and judges it; the
             sandbox, its limits and the process behind it; and whatever all of these import
@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 
 import course
-from course.grading.closure import Files, Sources, digest_of
+from course.grading.import_closure import Files, Sources, digest_of
 
 _COURSE = Path(course.__file__).resolve().parent
 # The second is named where a process is started, not imported.

@@ -1,4 +1,4 @@
-"""Where the answer lives. `LocalRunner` runs the probe in this process; the grader has a runner behind a sandbox."""
+"""Run an exercise's probe beside the answer in this process, and withhold the library's own answers meanwhile."""
 
 from __future__ import annotations
 

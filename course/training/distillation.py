@@ -1,4 +1,4 @@
-"""Learning from another network instead of from labels: a teacher's soft targets, or a moving average of oneself."""
+"""Learning from another network instead of labels: a teacher's soft targets, or a moving average of own weights."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from course.grading.capstone.work import OURS, Capstones
 from course.grading.gradebook.book import Gradebook
 from course.grading.grades import GRADED, MACHINERY, CapstoneSubmission, Grade, Submission
 from course.grading.release.leaks import leaks
-from course.grading.reports.words import WRONG, standing_of
+from course.grading.reports.status_texts import WRONG, standing_of
 from course.grading.reports.write import write_reports
 from course.grading.submissions.collect import collect
 from course.grading.work import Settings

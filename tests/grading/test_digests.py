@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from course.errors import GradingError
-from course.grading.closure import Sources, digest_of
 from course.grading.digests import Digests, capstone_digest, graded_notebooks, judges_digest, reader_digest
+from course.grading.import_closure import Sources, digest_of
 from course.grading.sandbox import zygote
 from tests.conftest import ROOT
 

@@ -28,11 +28,11 @@ from course.grading.grades import (
     Submission,
     digest,
 )
+from course.grading.reports.charts import histogram
 from course.grading.reports.files import file_name, write_if_changed
 from course.grading.reports.markup import prose
-from course.grading.reports.pictures import histogram
-from course.grading.reports.places import without_places
-from course.grading.reports.words import STATUS, standing_of
+from course.grading.reports.path_redaction import without_places
+from course.grading.reports.status_texts import STATUS, standing_of
 from course.grading.reports.write import write_reports
 from course.judging.exercise import find_exercise
 from course.judging.runner import Failure, LocalRunner

@@ -5,7 +5,7 @@ submitted  weights in what was handed in, each with its model card
 work       the hidden pictures, drawn once, and what is to be done for one hand-in
 pictures   what is drawn of a folder of hidden pictures, the same for everybody
 damage     the same pictures as a bad camera or a bad line would give them
-judge      one hand-in: does it load, how often is it right, what does its card say
+scoring    one hand-in: does it load, how often is it right, what does its card say
 
 Why in a worker and not in the sandbox: nothing of a hand-in is code. The architecture is built by its name from a list
 of ours, the file's header is checked before a tensor is made, and what runs are our layers on our pictures. So time and

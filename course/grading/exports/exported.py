@@ -1,4 +1,4 @@
-"""What an export says when it is done."""
+"""The outcome of an export: how many grades were written, and whose could not be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read from a gradebook, and how it is written: whatever a learner's text holds, a database can keep it."""
+"""Converts submissions and grades to database rows and back: whatever a learner's text holds can be stored."""
 
 from __future__ import annotations
 

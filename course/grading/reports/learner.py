@@ -16,8 +16,8 @@ from course.grading.gradebook.standings import Policy, Standing
 from course.grading.grades import MACHINERY, NOT_ATTEMPTED, Grade
 from course.grading.reports.classroom import Attempt, Learner, exercise_or_none, exercise_title, title_of
 from course.grading.reports.pages import render
-from course.grading.reports.places import without_places
-from course.grading.reports.words import ISOLATION, SOLVED, STATUS, STOPPED_UNSEEN, Words, standing_of
+from course.grading.reports.path_redaction import without_places
+from course.grading.reports.status_texts import ISOLATION, SOLVED, STATUS, STOPPED_UNSEEN, Words, standing_of
 from course.judging.results import Outcome
 
 

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from course.grading.capstone.rules import EXERCISE, NOTEBOOK
 from course.grading.grades import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
+from course.grading.reports.charts import WITHOUT, Histogram, histogram
 from course.grading.reports.classroom import Classroom, Learner, exercise_title, title_of
 from course.grading.reports.leaderboard import leaderboards
 from course.grading.reports.pages import number, render
-from course.grading.reports.pictures import WITHOUT, Histogram, histogram
 from course.grading.reports.similarity import Similar, similar_answers
-from course.grading.reports.words import SOLVED, STATUS, WAITING, standing_of
+from course.grading.reports.status_texts import SOLVED, STATUS, WAITING, standing_of
 from course.judging.results import Outcome
 from course.legible import legible, shortened
 

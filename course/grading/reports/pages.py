@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from course.grading.reports.markup import MAX_MESSAGE, MAX_TEXT, login, prose
-from course.grading.reports.words import STATUS
+from course.grading.reports.status_texts import STATUS
 from course.legible import legible, one_line, shortened
 
 

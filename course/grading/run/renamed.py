@@ -1,4 +1,4 @@
-"""Learners that go by another name than in the gradebook, because of a roster say: their submissions move."""
+"""Learners who go by another name than in the gradebook, for example after a roster was added: their work moves."""
 
 from __future__ import annotations
 

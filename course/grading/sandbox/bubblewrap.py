@@ -1,4 +1,4 @@
-"""The command that puts the warm process behind bubblewrap, and why that is impossible where it is."""
+"""The command that puts the warm process behind bubblewrap, or the reason why it cannot run here."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from typing import Any
 from course.errors import SubmissionError
 from course.grading.capstone.submitted import in_group
 from course.grading.grades import CapstoneSubmission, Submission
-from course.grading.submissions.absent import nothing_at, refuse_without_notebooks
 from course.grading.submissions.found import Found, Source, common_folder, in_folder, in_zip
 from course.grading.submissions.naming import Owner, is_receipt, may_be_somebody
+from course.grading.submissions.no_notebooks import nothing_at, refuse_without_notebooks
 from course.grading.submissions.owners import Owned, by_label, names_at_top, owned, owned_by_one
 from course.grading.submissions.roster import Learner, Roster, read_roster
 from course.legible import presentable

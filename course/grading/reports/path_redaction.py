@@ -1,4 +1,4 @@
-"""Text that an answer brought out of the machine that ran it, without where Python and the course lie there."""
+"""Removes this machine's absolute paths from what an answer printed or raised."""
 
 from __future__ import annotations
 

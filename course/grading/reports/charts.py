@@ -1,4 +1,4 @@
-"""The geometry of the pictures; a template draws them, so that they follow the page's colours."""
+"""Geometry of the reports' charts; a template draws them, so that they follow the page's colours."""
 
 from __future__ import annotations
 

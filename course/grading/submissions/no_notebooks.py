@@ -1,4 +1,4 @@
-"""What to say of a place where notebooks were looked for and none is: what there is instead, and what to name."""
+"""Error messages for sources that contain no notebook: what there is instead, and what to name."""
 
 from __future__ import annotations
 
