@@ -16,7 +16,6 @@ from course.grading.gradebook import schema
 from course.grading.gradebook.engines import connect, explained
 from course.grading.gradebook.queries import (
     ALL_GRADED,
-    GRADED,
     OF_LEARNER,
     grades_where,
     submissions_where,
@@ -151,11 +150,6 @@ class Gradebook:
         values = grade_values(grade)
         with explained(self.name), self._writing() as connection:
             return connection.execute(write_grade(connection.dialect.name, values)).first() is not None
-
-    def graded(self, submission: str) -> set[tuple[str, str, str]]:
-        """(exercise, judges, seed) of every grade of this content that has a score."""
-        with explained(self.name), self._reading() as connection:
-            return {tuple(row)[1:] for row in connection.execute(GRADED, {"submission": submission})}
 
     def all_graded(self) -> set[tuple[str, str, str, str]]:
         """(submission, exercise, judges, seed) of every grade that has a score, in one query."""

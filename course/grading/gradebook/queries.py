@@ -16,7 +16,6 @@ _GRADE = ["submission", "exercise", "judges", "seed"]
 # Made once: a run that has nothing to do asks both of them for every submission.
 OF_LEARNER = select(submissions).where(submissions.c.learner == bindparam("learner")).order_by(submissions.c.id)
 ALL_GRADED = select(*(grades.c[name] for name in _GRADE)).where(grades.c.status != MACHINERY)
-GRADED = ALL_GRADED.where(grades.c.submission == bindparam("submission"))
 
 
 def submissions_where(

@@ -40,11 +40,6 @@ class Summary:
     failures: list[str] = field(default_factory=list)  # of the machinery: these exercises have no score
     seconds: float = 0.0
 
-    @property
-    def graded(self) -> int:
-        """Exercises that this run gave a score."""
-        return sum(count for status, count in self.statuses.items() if status != MACHINERY)
-
 
 OnProgress = Callable[[int, Summary], None]  # how many submissions are done
 

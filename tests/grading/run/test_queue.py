@@ -106,7 +106,7 @@ def test_right_answers_get_every_point_and_a_wrong_one_leaves_the_others_alone(p
     summary = grade_submissions(
         [hand_in(), hand_in("ben", {**RIGHT, LIST: WRONG[LIST]})], book, pool, gather_settings(book)
     )
-    assert summary.statuses == {"graded": 8} and summary.graded == 8 and not summary.problems + summary.failures
+    assert summary.statuses == {"graded": 8} and not summary.problems + summary.failures
     assert scores(book, learner="ada") == POINTS
     ben = scores(book, learner="ben")
     assert ben.pop(LIST) < POINTS[LIST]
@@ -120,7 +120,7 @@ def test_what_is_graded_is_not_asked_for_again(pool, book, hand_in):
     grade_submissions([submission], book, pool, gather_settings(book))
     before = list(book.grades())
     summary = grade_submissions([submission], book, Untouched(), gather_settings(book))
-    assert (summary.already, summary.graded) == (4, 0)
+    assert (summary.already, summary.statuses.total()) == (4, 0)
     assert list(book.grades()) == before
 
 
@@ -151,7 +151,7 @@ def test_what_is_new_what_was_graded_before_and_what_is_a_copy_add_up(book, hand
     handed_in = [ada := hand_in(), replace(ada, learner="ben"), hand_in("cy", mark="cy")]
     settings = gather_settings(book)
     counts = [
-        (summary.graded, summary.already, summary.copies)
+        (summary.statuses.total(), summary.already, summary.copies)
         for some in (handed_in[:2], handed_in, handed_in)
         for summary in [grade_submissions(some, book, FullMarks(), settings)]
     ]
@@ -264,7 +264,7 @@ def test_a_failure_of_ours_is_tried_again_and_has_no_score(pool, book, hand_in):
     broken = Troubled(pool, lambda number, attempt: OSError("no room") if attempt.exercise == LIST else None)
     summary = grade_submissions([submission], book, broken, gather_settings(book))
     assert broken.asked.count(LIST) == TRIES
-    assert summary.statuses == {"graded": 3, MACHINERY: 1} and summary.graded == 3
+    assert summary.statuses == {"graded": 3, MACHINERY: 1}
     assert "no room" in summary.failures[0] and LIST in summary.failures[0]
     assert scores(book)[LIST] is None
     assert book.standings()[0].score is None or LIST in book.standings()[0].missing
@@ -303,7 +303,7 @@ def test_a_canary_that_fails_stops_the_run_and_what_was_graded_is_kept(pool, boo
     kept = list(book.grades())
     assert 1 <= len(kept) <= 3 and MACHINERY not in {one.status for one in kept}
     summary = grade_submissions(pair, book, pool, gather_settings(book))
-    assert summary.graded == 8 - len(kept)
+    assert summary.statuses["graded"] == 8 - len(kept)
     assert list(book.grades())[: len(kept)] == kept
     assert [standing.score for standing in book.standings()] == [FULL, FULL]
 
