@@ -4,7 +4,8 @@ errors        every error, drawn as a tree
 runtime       where am I, which device, which precision, and why
 legible       untrusted text made legible, the same wherever it is shown
 files         files written whole or not at all
-notebook      what a learner sees: questions, plots, claims, progress; the learner's own record and copies
+questions     what learners are asked, and what is explained, as data
+notebook      what a learner sees: forms, plots, claims, progress; the learner's own record and copies
 data          pictures, scenes, sentences, sounds; your own folders and tables; downloads
 models        backbones, heads, freezing, parameter groups; weights, LoRA, interpolation, compression, pretraining
 zoo           what others publish: sizes, licences, cost, Keras, and files that nobody should trust

@@ -25,6 +25,7 @@ zoo           what others publish
 models        backbones, heads, freezing, weights
 data          pictures, scenes, texts, sounds; downloads
 notebook      what a learner sees
+questions     what learners are asked, and what is explained, as data
 runtime       where am I, which device
 files         files written whole or not at all
 legible       untrusted text, made legible

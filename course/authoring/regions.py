@@ -12,7 +12,7 @@ from course.errors import AuthoringError, MarkerError
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
-STUB = "raise NotImplementedError"
+STUB = "raise NotImplementedError  # replace this line with your code"
 
 # Looks meant as a marker; unless it is exactly one, the answer below it would reach the learner.
 _ALMOST = re.compile(r"#\s*(begin|end)[\W_]*solution", re.IGNORECASE)

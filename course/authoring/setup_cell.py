@@ -46,6 +46,7 @@ if importlib.util.find_spec("course") is None:
     importlib.invalidate_caches()
 
 import course
+from course import check, claim, hint, predict, progress, quiz, reveal
 
 runtime = course.setup(PROFILE, SEED)"""
 

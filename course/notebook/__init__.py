@@ -1,6 +1,8 @@
 """What a learner sees in a notebook, and the learner's own record.
 
-questions          predict, reveal, quiz
+questions          predict, reveal, quiz: asked, answered, remembered
+question_pages     a question as text and as HTML
+bridge             forms in an output that reach the kernel
 plots              charts and pictures with alt text, in colour-blind-safe colours
 claims             claim(): a sentence that is printed with "holds" or "does not hold"
 progress_bars      progress bars, if somebody watches

@@ -7,6 +7,7 @@ is neither read nor changed, so a learner's own figures look as usual.
 from __future__ import annotations
 
 import base64
+import html
 import io
 import math
 import sys
@@ -62,6 +63,8 @@ STYLE: Any = {
 # A larger picture is saved with 256 colours, so that a notebook with many pictures stays under 1 MB.
 PALETTE_FROM_BYTES = 60_000
 
+PICTURE = "Picture: "  # how a picture's plain text begins: what it states was measured, and differs between machines
+
 _MEASURES = ("loss", "accuracy")
 _SPLITS = {"train": "training", "val": "validation"}
 
@@ -74,8 +77,8 @@ class Chart(Figure):
         FigureCanvasAgg(self)
         self.alt = alt
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        return _mime_bundle(self, self.alt)
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return as_image(self, self.alt)
 
 
 def show(figure: Figure, *, alt: str | None = None) -> None:
@@ -94,8 +97,7 @@ def show(figure: Figure, *, alt: str | None = None) -> None:
         return
     from IPython.display import display
 
-    data, metadata = _mime_bundle(figure, alt)
-    display(data, metadata=metadata, raw=True)
+    display(as_image(figure, alt), raw=True)
 
 
 def plot_history(history: Any) -> Chart:
@@ -262,10 +264,15 @@ def to_pixels(image: Any) -> np.ndarray:
     return array.repeat(3, axis=2) if array.shape[2] == 1 else array
 
 
-def _mime_bundle(figure: Figure, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(data, metadata) of a display. The plain text is the alt text, the same on every machine."""
+def as_image(figure: Figure, alt: str) -> dict[str, str]:
+    """The figure for `display(..., raw=True)`: an <img> with its alt text; the plain text is "Picture: ..." in one line.
+
+    JupyterLab drops alt text that is given as the metadata of an image/png; that of an <img> reaches the page.
+    """
+    alt = " ".join(alt.split())
     encoded = base64.b64encode(to_png(figure)).decode()
-    return {"image/png": encoded, "text/plain": alt}, {"image/png": {"alt": alt}}
+    page = f'<img alt="{html.escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{encoded}">'
+    return {"text/html": page, "text/plain": f"{PICTURE}{alt}"}
 
 
 def to_png(figure: Figure) -> bytes:
