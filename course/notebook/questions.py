@@ -118,7 +118,8 @@ def quiz(id: str, answer: str | None = None) -> None:
 
 def _ask(form: str, text: str, choose: Callable[[int], tuple[str, str]], name: str) -> None:
     """Show the form; once it is answered, what `choose` returns for the index stands in its place."""
-    bridge.show_form(form, text, lambda values: choose(int(values[name])), move_on=True)
+    page = bridge.Page(form, text, is_form=True)
+    bridge.show_form(page, lambda values: bridge.Page(*choose(int(values[name]))), move_on=True)
 
 
 def _show(page: str, text: str) -> None:
