@@ -1,5 +1,5 @@
 from .judging.checking import check as check
-from .judging.checking import hint as hint
+from .judging.hints import hint as hint
 from .judging.overview import progress as progress
 from .models.backbones import load_backbone as load_backbone
 from .models.freezing import freeze as freeze

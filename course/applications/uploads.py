@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-from typing import Any
 
 from PIL import Image
 
@@ -13,11 +12,13 @@ from course.applications.predictor import Predictor
 from course.data.picture_files import open_picture
 from course.errors import CourseError
 from course.legible import one_line
-from course.notebook.questions import NEUTRAL, WRONG, callout, show_widget
+from course.notebook import bridge
+from course.notebook.question_pages import NEUTRAL, WRONG, callout
 from course.runtime import can_answer, environment
 
 SHOWN_CLASSES = 5  # the most likely ones, with a bar each
 THUMBNAIL_SIZE = 224  # pixels
+_PLAIN = "border: 0; margin: 0; padding: 4px 0"
 STATIC = "Run this cell in Jupyter or Colab to upload a picture, or to take one with the camera."
 PHONES = "On a phone or a tablet the button offers the camera too. With a laptop's, take a picture and upload its file."
 COLAB = "For the camera, run <code>try_out(predictor, camera=True)</code> in a cell of its own."
@@ -56,25 +57,26 @@ def try_out(predictor: Predictor, *, camera: bool = False) -> None:
     elif camera and environment() == "Colab":
         _show_html(describe_camera(predictor))
     else:
-        show_widget(upload_box(predictor), STATIC)
+        bridge.show_form(upload_page(), lambda values: answer_upload(predictor, values))
 
 
-def upload_box(predictor: Predictor) -> Any:
-    """The button, with the prediction below."""
-    import ipywidgets
-
-    upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Upload a picture")
-    upload.layout.width = "auto"
-    answer = ipywidgets.HTML()
-
-    def uploaded(_: Any) -> None:
-        pictures = read_uploads(upload.value)
-        if pictures:
-            answer.value = describe(predictor, *pictures[-1])
-
-    upload.observe(uploaded, names="value")
+def upload_page(answer: str = "") -> bridge.Page:
+    """The form that takes a picture, with the answer to the last one below it."""
     note = COLAB if environment() == "Colab" else PHONES
-    return ipywidgets.VBox([ipywidgets.HBox([upload]), ipywidgets.HTML(f"<small>{note}</small>"), answer])
+    form = (
+        f'<form data-course-submit="change"><fieldset disabled style="{_PLAIN}"><label>Upload a picture: '
+        '<input type="file" name="picture" accept="image/*"></label></fieldset>'
+        f'<p class="offline">To upload a picture, run this cell again.</p></form><small>{note}</small>'
+    )
+    return bridge.Page(form + answer, STATIC, is_form=True)
+
+
+def answer_upload(predictor: Predictor, values: bridge.Values) -> bridge.Page:
+    """The form again, with the prediction for the picture that was chosen."""
+    file = values.get("picture") or {}
+    if not isinstance(file, dict) or not file.get("name"):  # the choice of a file was cancelled
+        return upload_page()
+    return upload_page(describe(predictor, file["name"], base64.b64decode(file["data"])))
 
 
 def describe_camera(predictor: Predictor) -> str:
@@ -93,17 +95,6 @@ def take_picture() -> bytes:
     if not address.startswith("data:image/jpeg;base64,"):
         raise CourseError(f"the camera gave no picture ({address[:200]}); allow it in the browser, or upload a picture")
     return base64.b64decode(address.partition(",")[2])
-
-
-def read_uploads(value: Any) -> list[tuple[str, bytes]]:
-    """(name, content) of each uploaded file, from the `.value` of an ipywidgets FileUpload.
-
-    ipywidgets 7 has a dict, name -> {"metadata": {...}, "content": bytes}; ipywidgets 8 a tuple of dicts with "name"
-    and "content", which is a memoryview.
-    """
-    if isinstance(value, dict):
-        return [(name, bytes(file["content"])) for name, file in value.items()]
-    return [(file["name"], bytes(file["content"])) for file in value]
 
 
 def describe(predictor: Predictor, name: str, content: bytes) -> str:

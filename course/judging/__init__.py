@@ -14,7 +14,8 @@ answers          the answers in a notebook, read as data
 translation      old imports translated, so that an answer in a file runs with them
 definitions      a notebook's definitions, executed without its experiments
 card             a result as HTML
-checking         `check`, `hint`, `check_notebook`
+hints            `hint`, and the button for it on a card
+checking         `check`, `check_notebook`
 overview         `progress`
 """
 

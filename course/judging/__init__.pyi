@@ -1,6 +1,5 @@
 from .checking import check as check
 from .checking import check_notebook as check_notebook
-from .checking import hint as hint
 from .exercise import Exercise as Exercise
 from .exercise import exercises_of as exercises_of
 from .exercise import find_exercise as find_exercise
@@ -10,6 +9,7 @@ from .expectations import expect as expect
 from .expectations import expect_close as expect_close
 from .expectations import expect_equal as expect_equal
 from .expectations import need as need
+from .hints import hint as hint
 from .overview import progress as progress
 from .runner import LocalRunner as LocalRunner
 from .verdict import judge_exercise as judge_exercise

@@ -35,7 +35,15 @@ _STYLE = """<style>
 .course-card tr {background: transparent !important}
 .course-card td {padding: .15em 1.2em .15em 0 !important; text-align: left !important; border: 0}
 .course-card .why {margin: .2em 0 .3em 0; font-weight: 600} .course-card p, .course-card details {margin: .4em 0}
+.course-card .hints {border-top: 1px solid rgba(128, 128, 128, .5); margin-top: .6em}
+.course-card .hints code {user-select: all}
+.course-card button {font: inherit; padding: 3px 12px; margin: .4em 0 0 0; border-radius: 3px; cursor: pointer;
+  border: 1px solid #0072b2; background: #0072b2; color: #fff}
+.course-card :focus-visible {outline: 3px solid #e69f00; outline-offset: 2px}
 </style>"""
+
+# Below a wrong answer; the button is shown while a kernel is there to answer (see `notebook.bridge`).
+HINT_FORM = "<form><button hidden>Show a hint</button></form>"
 
 
 def show(html: str, text: str) -> None:
@@ -49,8 +57,8 @@ def show(html: str, text: str) -> None:
     display({"text/html": html, "text/plain": text}, raw=True)
 
 
-def as_html(result: Result) -> str:
-    """The same as an HTML fragment; everything that comes from the answer is escaped."""
+def as_html(result: Result, below: str = "") -> str:
+    """The same as an HTML fragment, with `below` at its end; everything that comes from the answer is escaped."""
     look = "right" if result.passed else "wrong" if result.is_wrong else "open"
     body = [f'{_STYLE}<div class="course-card {look}" role="status"><h4>{_safe(result.headline)}</h4>']
     if result.status != "not attempted":
@@ -62,19 +70,22 @@ def as_html(result: Result) -> str:
         body.append(_folded("Where it happened", result.failure.traceback, open_=True))
     if result.printed:
         body.append(_folded("What your code printed", result.printed))
-    if result.is_wrong:
-        body.append(f"<div>Stuck? Run <code>{_safe(result.ask)}</code> in a cell of its own.</div>")
-    return "".join(body) + "</div>"
+    return "".join(body) + below + "</div>"
 
 
 def hints_as_html(title: str, steps: Sequence[tuple[str, str]]) -> str:
-    """Hints, each a name and a text, the newest first; those before it are folded away below it."""
+    """A card with hints, each a name and a text, the newest first; those before it are folded away below it."""
+    return f'{_STYLE}<div class="course-card open" role="status"><h4>{_safe(title)}</h4>{hints_in_card(steps)}</div>'
+
+
+def hints_in_card(steps: Sequence[tuple[str, str]]) -> str:
+    """The hints alone, as a part of a card."""
     (name, newest), *earlier = steps
-    body = f"<h4>{_safe(f'{title}: {name}')}</h4><p>{_prose(newest)}</p>"
+    body = f"<p><b>{_safe(name.capitalize())}.</b> {_prose(newest)}</p>"
     if earlier:
-        rest = "".join(f"<p><b>{_safe(name)}</b>: {_prose(text)}</p>" for name, text in earlier)
+        rest = "".join(f"<p><b>{_safe(name.capitalize())}.</b> {_prose(text)}</p>" for name, text in earlier)
         body += f"<details><summary>The hints before it</summary>{rest}</details>"
-    return f'{_STYLE}<div class="course-card open" role="status">{body}</div>'
+    return f'<div class="hints">{body}</div>'
 
 
 def progress_as_html(rows: Sequence[Sequence[str]], notes: Sequence[str], parts: Mapping[str, Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""`check` and `hint`, what a learner calls in the notebook, and `check_notebook`, the same from a shell."""
+"""`check`, which a learner calls in the notebook, and `check_notebook`, the same from a shell."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from course.judging.answers import (
     source_of,
     syntax_error,
 )
-from course.judging.card import as_html, hints_as_html, show
 from course.judging.definitions import moved_imports, namespace_of, needed_statements
 from course.judging.exercise import Exercise, find_exercise
+from course.judging.hints import show_result
 from course.judging.isolation import captured
 from course.judging.results import Result
 from course.judging.runner import LocalRunner
@@ -45,7 +45,7 @@ def check(exercise_id: str) -> float | None:
             exercise = find_exercise(exercise_id)
             result = _judge_in(namespace, exercise)
         _remember(result, _latest_source(namespace, exercise) or source_of(namespace.get(exercise.answer)))
-        show(as_html(result), str(result))
+        show_result(result, exercise)
     except CourseError as error:
         _refuse(error, str(error))
         return None
@@ -139,24 +139,6 @@ def _strict(result: Result) -> float | None:
     if result.score and _is_autograded():
         return float(result.score)
     raise CheckFailed(str(result))
-
-
-def hint(exercise_id: str) -> None:
-    """Show the next hint, up to three and then the worked idea, above those that you had. Asking costs nothing."""
-    try:
-        exercise = find_exercise(exercise_id)
-    except CourseError as error:
-        print(error)
-        return
-    steps = [(f"hint {number} of {len(exercise.hints)}", text) for number, text in enumerate(exercise.hints, 1)]
-    if exercise.idea:
-        steps.append(("the idea", exercise.idea))
-    asked = sum(event.get("kind") == "hint" and event.get("id") == exercise.id for event in record.read())
-    step = min(asked, len(steps) - 1)
-    if asked < len(steps):
-        record.append("hint", id=exercise.id, step=step + 1)
-    shown = steps[step::-1]
-    show(hints_as_html(exercise.id, shown), "\n".join(f"{name}: {text}" for name, text in shown))
 
 
 def check_notebook(path: str | Path) -> list[Result]:

@@ -101,11 +101,6 @@ class Result:
         """Why nothing came back to be judged, if that is so; said once for all judges."""
         return self.failure.message if self.failure else ""
 
-    @property
-    def ask(self) -> str:
-        """The call that asks for a hint."""
-        return f'hint("{self.id}")'
-
     def details(self, outcome: Outcome) -> list[tuple[str, str]]:
         """What to say below a judge that failed; a reason that stands above already is not said again."""
         if outcome.passed:
@@ -130,8 +125,6 @@ class Result:
             lines += ["  where it happened:", *_indented(self.failure.traceback.rstrip(), "  ")]
         if self.printed:
             lines += ["  your code printed:", *_indented(self.printed, "    ")]
-        if self.is_wrong:
-            lines.append(f"  stuck? Run {self.ask} in a cell of its own")
         return "\n".join(lines)
 
 

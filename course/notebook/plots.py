@@ -265,7 +265,7 @@ def to_pixels(image: Any) -> np.ndarray:
 
 
 def as_image(figure: Figure, alt: str) -> dict[str, str]:
-    """The figure for `display(..., raw=True)`: an <img> with its alt text; the plain text is "Picture: ..." in one line.
+    """The figure for `display(..., raw=True)`: an <img> with alt text; as plain text the line "Picture: ...".
 
     JupyterLab drops alt text that is given as the metadata of an image/png; that of an <img> reaches the page.
     """

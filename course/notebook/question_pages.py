@@ -57,10 +57,10 @@ def form(heading: str, question: str, choices: Sequence[str], *, call: str, butt
     )
 
 
-def recorded(prediction: Prediction, question: str, chosen: int) -> str:
-    """The question with the learner's prediction."""
-    note = f"To change it before the experiment has run, write <code>{_retyped('predict', prediction.id)}</code>."
-    answer = f"<b>Your prediction: {LETTERS[chosen]}.</b> {prose(prediction.choices[chosen])}<br>{note}"
+def recorded(prediction: Prediction, question: str, chosen: int, note: str = "") -> str:
+    """The question with the learner's prediction, and a note below it."""
+    answer = f"<b>Your prediction: {LETTERS[chosen]}.</b> {prose(prediction.choices[chosen])}"
+    answer += f"<br>{prose(note)}" if note else ""
     return _answered(PREDICT, question, prediction.choices, callout(NEUTRAL, answer), chosen)
 
 
@@ -112,7 +112,3 @@ def _answered(heading: str, question: str, choices: Sequence[str], below: str, c
         f"<div>{'●' if i == chosen else '○'} {LETTERS[i]}. {prose(choice)}</div>" for i, choice in enumerate(choices)
     )
     return f'{STYLE}<div class="course-question"><b>{heading}</b><br>{prose(question)}{options}{below}</div>'
-
-
-def _retyped(function: str, id: str) -> str:
-    return html.escape(f'{function}("{id}", "A")')

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from course.notebook import bridge, question_pages, record, spaced_repetition
 from course.notebook.question_pages import PREDICT, RECALL
@@ -36,12 +35,14 @@ def predict(id: str, answer: str | None = None, **values: object) -> None:
 
     def choose(chosen: int) -> tuple[str, str]:
         choice = prediction.choices[chosen]
-        record.append(PREDICTION, id=id, letter=LETTERS[chosen], choice=choice)
-        return shown(chosen)
+        is_saved = record.append(PREDICTION, id=id, letter=LETTERS[chosen], choice=choice)
+        return shown(chosen, "" if is_saved else "It could not be saved on this disk.")
 
-    def shown(chosen: int) -> tuple[str, str]:
+    def shown(chosen: int, note: str = "") -> tuple[str, str]:
         line = f"Your prediction: {LETTERS[chosen]}. {prediction.choices[chosen]}"
-        return question_pages.recorded(prediction, question, chosen), f"{text}\n{line}"
+        if not note and record.latest(OUTCOME, id) is None:
+            note = f'To change it before you have seen the result, write `predict("{id}", "A")` with another letter.'
+        return question_pages.recorded(prediction, question, chosen, note), f"{text}\n{line}"
 
     chosen = _remembered(PREDICTION, id, prediction.choices)
     if answer is not None:
@@ -68,7 +69,9 @@ def reveal(id: str, measured: object = None, /, **values: object) -> None:
     try:
         i, line = prediction.outcome(result), prediction.measured_text(result)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ValueError(f"reveal({id!r}) cannot decide on {result!r} ({error}); see {prediction.measured!r}") from error
+        raise ValueError(
+            f"reveal({id!r}) cannot decide on {result!r} ({error}); see {prediction.measured!r}"
+        ) from error
     came_out = "none of the options" if i is None else f"{LETTERS[i]}. {prediction.choices[i]}"
     because = prediction.otherwise if i is None else prediction.options[i].because
     text = "\n".join(filter(None, [f"What came out: {came_out}", f"{MEASURED}{line}", because]))

@@ -1,7 +1,7 @@
-"""What a question is: a `Prediction` before an experiment, decided by what is measured, or a `Quiz` with one right answer.
+"""What a question is: a `Prediction`, decided by what an experiment measures, or a `Quiz` with one right answer.
 
-Texts mark `code` by backticks and *emphasis* by asterisks. A question's text may hold {names}, whose values the notebook
-passes to `predict`.
+Texts mark `code` by backticks and *emphasis* by asterisks. The text of a question may hold {names}, whose values the
+notebook passes to `predict`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Option:
 class Prediction:
     """What is asked before an experiment. `measured` is a line about the result, such as "{value:.0%} were named".
 
-    `measured` holds {value}, or the names of the values if there are several. `otherwise` is said if no option came out.
+    `measured` holds {value}, or the names of several values. `otherwise` is said if no option came out.
     """
 
     id: str

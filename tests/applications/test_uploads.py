@@ -1,13 +1,11 @@
-"""An uploaded picture and the predictor's answer to it, in both versions of ipywidgets."""
+"""An uploaded picture and the predictor's answer to it."""
 
 import base64
-import datetime
 import io
 import re
 import sys
 import types
 
-import ipywidgets
 import pytest
 
 from course.applications import uploads
@@ -22,40 +20,14 @@ def content(**options):
     return buffer.getvalue()
 
 
-def value_of_version_7(name, data):
-    metadata = {"name": name, "type": "image/png", "size": len(data), "lastModified": 1}
-    return {name: {"metadata": metadata, "content": data}}
-
-
-def value_of_version_8(name, data):
-    when = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    file = {"name": name, "type": "image/png", "size": len(data), "content": memoryview(data), "last_modified": when}
-    return (file,)
-
-
-@pytest.mark.parametrize("shape", [value_of_version_7, value_of_version_8])
-def test_both_shapes_of_an_uploads_value_are_read(shape):
-    assert uploads.read_uploads(shape("a.png", b"123")) == [("a.png", b"123")]
-
-
-@pytest.mark.parametrize("empty", [{}, ()])
-def test_an_empty_upload_is_nothing(empty):
-    assert uploads.read_uploads(empty) == []
-
-
-def upload(box, name, data):
-    """What the browser does when a file was chosen, in the version of ipywidgets that is installed."""
-    button = box.children[0].children[0]
-    if int(ipywidgets.__version__.split(".")[0]) >= 8:
-        button.value = value_of_version_8(name, data)
-    else:
-        button.metadata, button.data = [value_of_version_7(name, data)[name]["metadata"]], [data]
-        button._counter += 1
-    return box.children[-1].value
+def upload(name, data):
+    """The page after a file was chosen in the browser."""
+    file = {"name": name, "data": base64.b64encode(data).decode()}
+    return uploads.answer_upload(a_predictor(), {"picture": file}).html
 
 
 def test_a_chosen_file_is_answered_with_its_picture_and_a_bar_a_class():
-    page = upload(uploads.upload_box(a_predictor()), "cat.png", content())
+    page = upload("cat.png", content())
     assert re.findall(r'aria-label="(\w+): \d+ percent"', page)
     assert {"ant", "bee", "wasp"} == set(re.findall(r'aria-label="(\w+):', page))
     picture = base64.b64decode(re.search(r"data:image/jpeg;base64,([^\"]+)", page)[1])
@@ -63,14 +35,14 @@ def test_a_chosen_file_is_answered_with_its_picture_and_a_bar_a_class():
     assert sum(map(int, re.findall(r": (\d+) percent", page))) == pytest.approx(100, abs=2)
 
 
-def test_a_second_file_replaces_the_first_answer():
-    box = uploads.upload_box(a_predictor())
-    upload(box, "a.txt", b"words")
-    assert "percent" in upload(box, "b.png", content())
+def test_the_form_stays_for_another_picture_and_a_cancelled_choice_is_no_error():
+    page = uploads.answer_upload(a_predictor(), {"picture": {"name": "a.txt", "data": ""}})
+    assert page.is_form and '<input type="file"' in page.html
+    assert uploads.answer_upload(a_predictor(), {"picture": {"name": "", "data": ""}}) == uploads.upload_page()
 
 
 def test_a_file_that_is_no_picture_is_told_by_name_and_escaped():
-    page = upload(uploads.upload_box(a_predictor()), "<b>notes</b>.txt", b"words")
+    page = upload("<b>notes</b>.txt", b"words")
     assert "&lt;b&gt;notes&lt;/b&gt;.txt is not a picture" in page
     assert "<b>notes" not in page
 
@@ -117,6 +89,6 @@ def test_a_camera_that_may_not_be_used_is_told(colab):
 
 
 def test_the_camera_is_offered_in_colab_and_phones_are_named_elsewhere(colab, monkeypatch):
-    assert "camera=True" in uploads.upload_box(a_predictor()).children[1].value
+    assert "camera=True" in uploads.upload_page().html
     monkeypatch.delitem(sys.modules, "google.colab")
-    assert "phone" in uploads.upload_box(a_predictor()).children[1].value
+    assert "phone" in uploads.upload_page().html

@@ -65,7 +65,6 @@ def test_the_text_has_a_line_for_each_judge_and_its_reasons():
         "  your code printed:",
         "    one",
         "    two",
-        '  stuck? Run hint("02-x") in a cell of its own',
     ]
 
 
@@ -91,7 +90,7 @@ def test_an_open_one_says_so_and_why():
 def test_the_newest_hint_stands_first_and_those_before_it_are_folded():
     page = Tags(hints_as_html("02-x", [("hint 2 of 3", f"call `f`, {EVIL}"), ("hint 1 of 3", EVIL)]))
     assert page.tags <= {"style", "div", "h4", "p", "b", "code", "details", "summary"} and page.open == []
-    assert page.text.index("02-x: hint 2 of 3") < page.text.index("The hints before it") < page.text.index("1 of 3")
+    assert page.text.index("Hint 2 of 3") < page.text.index("The hints before it") < page.text.index("Hint 1 of 3")
     assert "details" not in Tags(hints_as_html("02-x", [("hint 1 of 3", "a")])).tags
 
 

@@ -10,8 +10,9 @@ from nbclient import NotebookClient
 from course.cli.learning import check as check_command
 from course.errors import CheckFailed, ExerciseError, UnknownName
 from course.judging import checking
-from course.judging.checking import check, check_notebook, hint
+from course.judging.checking import check, check_notebook
 from course.judging.exercise import find_exercise
+from course.judging.hints import hint
 from course.notebook import record
 
 ID = "02-freeze-backbone"
