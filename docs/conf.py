@@ -92,7 +92,7 @@ def sidebar() -> str:
 
 
 def as_page(notebook: dict[str, Any]) -> dict[str, Any]:
-    """A notebook in which MyST-NB finds alt texts, folded cells, and nothing that answers a question beforehand."""
+    """A notebook in which MyST-NB finds folded cells, and nothing that answers a question beforehand."""
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             tags, options = shown_as(cell)
@@ -110,9 +110,7 @@ def shown_as(cell: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
                 ("code_prompt_show", "code_prompt_hide"), OUTCOME
             )
         return ["remove-input", "question"], {}
-    alts = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in cell["outputs"]]
-    options = {"image": {"alt": " ".join(filter(None, alts))}} if any(alts) else {}
-    return ["hide-input"] if cell["metadata"].get("jupyter", {}).get("source_hidden") else [], options
+    return ["hide-input"] if cell["metadata"].get("jupyter", {}).get("source_hidden") else [], {}
 
 
 class LinksToSource(SphinxTransform):
