@@ -67,7 +67,7 @@ This page shows the chapter as it ran, with its exercises still open. To work th
 ```
 """
 OUTCOME = "What came out"
-_QUESTION = re.compile(r"(?:if [^\n]*:\n\s+)?(?:course\.)?(predict|quiz|reveal)\(")  # a cell that only asks or tells
+_QUESTION = re.compile(r"(predict|quiz)\(|(?s:.*?)^(reveal)\(", re.MULTILINE)  # a cell that only asks, or reveals
 
 
 def on_source_read(app: Sphinx, name: str, content: list[str]) -> None:
@@ -105,7 +105,7 @@ def as_page(notebook: dict[str, Any]) -> dict[str, Any]:
 def shown_as(cell: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """The tags and the options with which MyST-NB shows a code cell."""
     if question := _QUESTION.match("".join(cell["source"])):
-        if question[1] == "reveal":
+        if question[2]:
             return ["remove-input", "question", "hide-output"], dict.fromkeys(
                 ("code_prompt_show", "code_prompt_hide"), OUTCOME
             )

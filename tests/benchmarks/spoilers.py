@@ -10,7 +10,7 @@ from tests.notebook_rules import REPOSITORY, asked, spoilers
 
 
 def measure() -> Figure:
-    """How many questions of notebooks/ and solutions/ are given away by a cell of code, or asked without the library."""
+    """Questions of notebooks/ and solutions/ that a code cell gives away, or that the library doesn't know."""
     found, tried = [], 0
     for path in sorted(REPOSITORY.glob("[ns]o*s/*.ipynb")):
         nb = nbformat.read(path, as_version=4)

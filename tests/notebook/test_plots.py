@@ -1,7 +1,7 @@
 import base64
-import re
 import io
 import math
+import re
 from types import SimpleNamespace
 
 import matplotlib
@@ -176,6 +176,8 @@ plots.plot_curves([1, 2], {"a": ([1, 2], None)}, "x", "y")
     outputs = notebook.cells[0].outputs
     alts = ["A line.", "A curve.", "Line chart: y by x for a."]
     assert [output.data["text/plain"] for output in outputs] == [f"Picture: {alt}" for alt in alts]
-    found = [re.match('<img alt="([^"]*)" .*src="data:image/png;base64,([^"]*)">', o.data["text/html"]) for o in outputs]
+    found = [
+        re.match('<img alt="([^"]*)" .*src="data:image/png;base64,([^"]*)">', o.data["text/html"]) for o in outputs
+    ]
     assert [image[1] for image in found] == alts
     assert all(base64.b64decode(image[2]).startswith(b"\x89PNG") for image in found)
