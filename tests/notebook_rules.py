@@ -165,7 +165,7 @@ def calls_of_questions(cell: nbformat.NotebookNode) -> list[tuple[str, str, ast.
     if cell.cell_type != "code" or not re.search(r"\b(predict|reveal|quiz)\(", cell.source):
         return []
     calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call) and node.args]
-    named = [(ast.unparse(call.func), getattr(call.args[0], "value", None), call) for call in calls]
+    named = [(ast.unparse(call.func).rpartition(".")[2], getattr(call.args[0], "value", None), call) for call in calls]
     found = [(name, id, call) for name, id, call in named if name in ASKING and isinstance(id, str)]
     return sorted(found, key=lambda one: one[2].lineno)
 

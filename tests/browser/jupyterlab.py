@@ -97,6 +97,9 @@ class Notebook:
         return str(self.driver.execute_script("return arguments[0].innerText", self.output_area(index)))
 
     def output_area(self, index: int) -> Any:
+        """The outputs of a cell, scrolled into view: JupyterLab doesn't draw what lies outside it."""
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", self.cells[index])
+        time.sleep(0.3)
         return self.cells[index].find_element(By.CSS_SELECTOR, ".jp-Cell-outputWrapper")
 
     def find(self, selector: str) -> list[Any]:
