@@ -1,32 +1,34 @@
-"""The learner's own copies of the notebooks: created once, without saved outputs, and never overwritten.
+"""The learner's own copies of the notebooks: created without outputs, and updated without losing work.
 
-Work in a copy survives an update of the course and `course build`, and there is no output yet below a prediction.
+Work in a copy survives an update of the course and `course build`: see `course.notebook.updating`.
 The glossary and the map are copied too, with links to the copies; these two are replaced every time.
 """
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import json
 import os
 import tomllib
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
-from nbformat import NotebookNode
+from nbformat import NotebookNode, ValidationError
 
 import course
-from course.errors import CannotWrite, SetupError
+from course.errors import AuthoringError, CannotWrite, SetupError
 from course.files import replacing
-from course.notebook import notebook_files
+from course.notebook import notebook_files, updating
 from course.runtime import home
 
 NAME = "my-notebooks"
 SHIPPED = "learner_files"  # inside the installed package: notebooks/ and docs/, put there when the wheel is built
+EARLIER = "earlier versions"  # beside the copies
 REMEMBERED = "workspace.json"  # in COURSE_HOME
 PAGES = ("glossary.md", "map.md")  # of docs/: those that a learner reads beside a notebook
 REPLACED = "<!-- Replaced by every `course lab`: keep notes in another file. -->\n\n"
-_KEY = "pretrained-course"  # in a copy's metadata, which Jupyter preserves
+_TO_GET_ANEW = "to get the course's notebook, rename it and run this command again"
 
 
 def find_originals() -> Path:
@@ -63,24 +65,71 @@ def default_folder() -> Path:
 def prepare(originals: Path, folder: Path) -> list[str]:
     """Create or update the learner's copies in `folder`; the lines to print, of which most days there are none.
 
+    A copy that the learner never edited is renewed without a word. One that was edited gets a line, and the file as it
+    was stays in `earlier versions`. A copy that cannot be read or replaced is left as it is, which is a line too.
     Raises SetupError if the folder cannot be written.
     """
     lines = []
-    for original in sorted(originals.glob("*.ipynb")):
-        nb, copy = notebook_files.read(original), folder / original.name
-        digest = _digest(nb)
-        if not copy.exists():
-            try:
-                _copy(nb, copy, digest)
-            except CannotWrite as error:
-                raise SetupError(
-                    f"{folder} cannot be written ({error.strerror}); choose another folder: course lab --to FOLDER"
-                ) from error
-        elif _copied_from(copy) not in (None, digest):
-            lines.append(f"{original.name} has changed since you began it")
+    for path in sorted(originals.glob("*.ipynb")):
+        original, copy = notebook_files.read(path), folder / path.name
+        if copy.exists():
+            lines += _update(original, copy)
+            continue
+        try:
+            notebook_files.write(updating.fresh_copy(original), copy)
+        except CannotWrite as error:
+            raise SetupError(
+                f"{folder} cannot be written ({error.strerror}); choose another folder: course lab --to FOLDER"
+            ) from error
     _replace_pages(originals, folder)
     _remember(folder)
     return lines
+
+
+def _update(original: NotebookNode, path: Path) -> list[str]:
+    """Bring a copy up to date if its original has changed; at most one line about it."""
+    try:
+        copy = notebook_files.read(path)
+        if updating.is_current(original, copy):
+            return []
+        if not updating.is_copy(original, copy):
+            return [f"{path.name} is not the course's notebook of this name, and was left as it is; {_TO_GET_ANEW}"]
+        today = date.today()
+        update = updating.update(original, copy, today)
+        if not update.keeps_work:
+            notebook_files.write(update.notebook, path)
+            return []
+        backup = _back_up(path, today)
+        update.announce(f"{EARLIER}/{backup.name}", today)
+        notebook_files.write(update.notebook, path)
+    except (AuthoringError, AttributeError, TypeError, ValidationError) as error:
+        return [
+            f"{path.name} cannot be read as a notebook ({_first_line(error)}), and was left as it is; {_TO_GET_ANEW}"
+        ]
+    except CannotWrite as error:
+        return [
+            f"{path.name} has changed in the course and was not updated: {error}. If it is open, close it; try again"
+        ]
+    return [" ".join([f"{path.name} was updated.", *update.sentences(), f"As it was: {backup}"])]
+
+
+def _back_up(path: Path, today: date) -> Path:
+    """Copy the file as it is to `earlier versions` and return the copy; no earlier copy is ever replaced."""
+    content = path.read_bytes()
+    for number in itertools.count(1):
+        which = f"before {today.isoformat()}" + (f", {number}" if number > 1 else "")
+        backup = path.parent / EARLIER / f"{path.stem} ({which}){path.suffix}"
+        if not backup.exists():
+            with replacing(backup, parents=True) as unfinished:
+                unfinished.write_bytes(content)
+            break
+        if backup.read_bytes() == content:  # of an update that failed after it
+            break
+    return backup
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]
 
 
 def _clone() -> Path | None:
@@ -113,25 +162,3 @@ def _replace_pages(notebooks: Path, folder: Path) -> None:
         text = REPLACED + page.read_text(encoding="utf-8").replace(f"../{notebooks.name}/", "")
         with suppress(CannotWrite), replacing(folder / page.name, durable=False) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
-
-
-def _copy(nb: NotebookNode, copy: Path, digest: str) -> None:
-    for cell in nb.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    nb.metadata[_KEY] = {"copied_from": digest}
-    notebook_files.write(nb, copy)
-
-
-def _digest(nb: NotebookNode) -> str:
-    """A hash of what a learner reads and runs in a notebook: its outputs don't matter."""
-    content = notebook_files.content(nb)
-    return hashlib.sha256(repr(content["cells"]).encode()).hexdigest()[:16]
-
-
-def _copied_from(copy: Path) -> str | None:
-    """The digest of the original that this copy was made from; None if the file doesn't contain it."""
-    try:
-        return notebook_files.read(copy).metadata.get(_KEY, {}).get("copied_from")
-    except (notebook_files.AuthoringError, AttributeError):  # damaged: JupyterLab will report it
-        return None
