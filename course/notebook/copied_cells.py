@@ -91,8 +91,9 @@ class Course:
             return ""
         nbgrader = cell.metadata.get("nbgrader")
         graded = nbgrader.get("grade_id") if isinstance(nbgrader, dict) and nbgrader.get("solution") else None
-        found = [id for id in (graded, cell.id, exercise_of(cell)) if isinstance(id, str)]
-        return next((id for id in found if id in self.exercises or re.fullmatch(r"\d\d(-[a-z0-9]+)+", id)), "")
+        own = cell.id if cell.id in self.exercises else None
+        found = (id for id in (graded, own, exercise_of(cell)) if isinstance(id, str))
+        return next((id for id in found if re.fullmatch(r"\d\d(-[a-z0-9]+)+", id)), "")
 
     def _known_id(self, cell: NotebookNode) -> str:
         tags = cell.metadata.get("tags")
