@@ -67,7 +67,7 @@ class Update:
         mine = [f"{_count(len(self.answers), 'answer')}"] if self.answers else []
         mine += [f"{_count(self.added, 'cell')} that you added"] if self.added else []
         mine += [f"{_count(self.edited, 'cell')} that you edited"] if self.edited else []
-        said = [f"Kept: {', '.join(mine)}."] if mine else []
+        said = [f"Moved into it: {', '.join(mine)}."] if mine else []
         if self.quoted:
             what = "that you edited and the course has changed or removed"
             said.append(f"Kept as text that is not run: {_count(self.quoted, 'cell')} {what}.")

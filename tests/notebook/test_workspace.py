@@ -99,7 +99,7 @@ def test_work_is_moved_into_the_new_notebook_and_the_old_file_is_kept(notebooks,
     before = (mine / NAME).read_bytes()
     write(notebooks / NAME, "1 + 1 + 1")
     (line,) = workspace.prepare(notebooks, mine)
-    assert line.startswith(f"{NAME} was updated. Kept: 1 cell that you added.")
+    assert line.startswith(f"{NAME} was updated. Moved into it: 1 cell that you added.")
     assert sources(mine / NAME) == ["1 + 1 + 1", "mine"]
     backup = mine / workspace.EARLIER / f"00_a (before {TODAY}).ipynb"
     assert backup.read_bytes() == before and str(backup) in line
