@@ -24,8 +24,8 @@ JupyterLab opens with your own copies of the notebooks, in the folder `my-notebo
 takes a few minutes and about 6 GB, because of torch. Something doesn't work? `course doctor` looks at your machine and
 names the command that fixes it.
 
-In Colab: upload a notebook of `notebooks/` and `{wheel}`, and run the setup cell. None of these notebooks has been run,
-so no result is seen before you predict it.
+In Colab: upload a notebook of `notebooks/` and the wheel, `{wheel}`,
+and run the setup cell. None of these notebooks has been run, so you see no result before you predict it.
 
 Predict, run, write, check: `check("02-freeze-backbone")` says what your function did, `hint("02-freeze-backbone")`
 helps in steps, `progress()` shows what is open. None of this is graded, and nothing leaves your machine. When you are
