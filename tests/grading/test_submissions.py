@@ -19,8 +19,8 @@ from course.grading.grades import MAX_NOTEBOOK
 from course.grading.submissions.collect import collect
 from course.grading.submissions.naming import by_export, by_file_name
 from course.grading.submissions.roster import read_roster
-from course.notebook.workspace import EARLIER
 from course.legible import presentable
+from course.notebook.workspace import EARLIER
 from tests.conftest import ROOT
 
 NOTEBOOK = json.dumps(
