@@ -14,13 +14,11 @@ from nbformat.v4 import new_code_cell
 
 from course.authoring.setup_cell import PARAMETERS, setup_source
 from course.errors import AuthoringError
-from course.notebook.notebook_files import METADATA
+from course.notebook.notebook_files import METADATA, exercise_of, is_made_up
 
 _NAME = re.compile(r"(\d\d)_[a-z0-9]+(_[a-z0-9]+)*")
 _EXERCISE = re.compile(r"(\d\d)-[a-z0-9]+(-[a-z0-9]+)*")
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-# nbformat makes up eight hexadecimal digits, JupyterLab a UUID.
-_MADE_UP = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}")
 _KEPT_METADATA = ("tags", "jupyter")
 
 
@@ -55,14 +53,6 @@ def registered_points(exercise: str) -> float:
     from course import judging
 
     return judging.find_exercise(exercise).points
-
-
-def exercise_of(cell: NotebookNode) -> str | None:
-    """The id in the first line of an exercise cell, as written; None for every other cell."""
-    if cell.cell_type != "code":
-        return None
-    match = re.match(r"#\s*exercise\s*:[ \t]*(.*?)[ \t]*(\n|$)", cell.source)
-    return match[1] if match else None
 
 
 def checked_by(cell: NotebookNode) -> tuple[list[str], bool]:
@@ -106,7 +96,7 @@ def slug(cell: NotebookNode) -> str:
 def _keep_what_the_author_gave(cell: NotebookNode) -> None:
     """Keep tags and the author's own id, in the cell or (from jupytext) in its metadata; a made-up id becomes ""."""
     cell.source = cell.source.strip("\n")
-    cell.id = cell.metadata.get("id") or ("" if _MADE_UP.fullmatch(cell.id) else cell.id)
+    cell.id = cell.metadata.get("id") or ("" if is_made_up(cell.id) else cell.id)
     cell.metadata = NotebookNode({key: cell.metadata[key] for key in _KEPT_METADATA if cell.metadata.get(key)})
 
 

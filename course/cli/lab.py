@@ -37,10 +37,9 @@ def own_notebooks() -> Path:
     """The folder with the learner's copies of the notebooks, printed in one line; missing copies are created."""
     from course.notebook import workspace
 
-    folder, outdated = workspace.prepare(find_notebooks())
-    print(f"your notebooks are in {folder}")
-    for name in outdated:
-        print(f"{name} has changed since you began it; to get the new one, rename yours and run this command again")
+    folder = workspace.default_folder()
+    lines = workspace.prepare(workspace.find_originals(), folder)
+    print("\n".join([f"your notebooks are in {folder}", *lines]))
     return folder
 
 

@@ -9,5 +9,7 @@ progress_bars      progress bars, if somebody watches
 record             what the learner did: one JSON line per event, on this machine only
 spaced_repetition  what to repeat, and when: Leitner's boxes over the record
 notebook_files     notebooks on disk: the same notebook always gives the same bytes
-workspace          the learner's own copies of the notebooks
+copied_cells       whose each cell of a learner's copy is
+updating           a learner's copy brought up to date
+workspace          the learner's own copies of the notebooks: made, updated, kept
 """

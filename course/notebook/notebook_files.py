@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ def read(path: Path) -> NotebookNode:
         nb = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
     except FileNotFoundError:
         raise AuthoringError(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
         raise AuthoringError(f"{path} is not a valid notebook ({error}); save or convert it again") from error
     if (nb.nbformat, nb.nbformat_minor) < (4, 5):
         nb.nbformat_minor = 5
@@ -44,6 +46,28 @@ def write(nb: NotebookNode, path: Path) -> None:
     """Replace the file in one step: a reader sees the old notebook or the new one, never a part. Raises CannotWrite."""
     with replacing(path, parents=True) as unfinished:
         unfinished.write_text(text(nb), encoding="utf-8", newline="\n")
+
+
+def exercise_of(cell: NotebookNode) -> str | None:
+    """The id in the first line of an exercise cell, as written; None for every other cell."""
+    if cell.cell_type != "code":
+        return None
+    match = re.match(r"#\s*exercise\s*:[ \t]*(.*?)[ \t]*(\n|$)", cell.source)
+    return match[1] if match else None
+
+
+def is_made_up(cell_id: str) -> bool:
+    """True for an id as editors make them up: eight hexadecimal digits by nbformat, a UUID by JupyterLab."""
+    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}", cell_id) is not None
+
+
+def without_outputs(nb: NotebookNode) -> NotebookNode:
+    """A copy of the notebook that has not been run."""
+    bare = copy.deepcopy(nb)
+    for cell in bare.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return bare
 
 
 def content(nb: NotebookNode) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from course.grading.release.class_folder import release_class
 from course.grading.release.leaks import leaks
 from course.grading.release.manifest import verify, write_manifest
 from course.grading.work import Reading
+from course.notebook import notebook_files
 from tests.conftest import ROOT, needs_a_container
 
 pytest.importorskip("hatchling", reason="a release builds a wheel: python -m pip install hatchling")
@@ -83,6 +84,20 @@ def test_a_class_gets_notebooks_a_wheel_and_a_readme(released):
     assert stat.S_IMODE(released.folder.stat().st_mode) == stat.S_IMODE((released.folder / "notebooks").stat().st_mode)
     assert leaks(released.folder, ROOT) == [] and verify(released.folder) == []
     assert not list(released.folder.parent.glob(".release*"))
+
+
+def test_no_notebook_of_a_release_shows_a_result(released):
+    for path in (released.folder / "notebooks").glob("*.ipynb"):
+        nb = notebook_files.read(path)
+        assert not any(cell.get("outputs") or cell.get("execution_count") for cell in nb.cells)
+        assert notebook_files.content(nb) == notebook_files.content(notebook_files.read(ROOT / "notebooks" / path.name))
+
+
+def test_the_wheel_of_a_release_holds_the_same_notebooks(released):
+    (wheel,) = (released.folder / "notebooks").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        for path in (released.folder / "notebooks").glob("*.ipynb"):
+            assert archive.read(f"course/learner_files/notebooks/{path.name}") == path.read_bytes()
 
 
 def test_the_wheel_holds_the_library_and_its_data_and_nothing_else(released):
@@ -173,9 +188,9 @@ def test_a_file_that_stays_in_the_repository_is_found_by_its_place(part, name):
 
 def clone(folder):
     """As much of the repository as a release needs."""
-    for name in ("course", "solutions", "notebooks"):
+    for name in ("course", "docs", "solutions", "notebooks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
         shutil.copyfile(ROOT / name, folder / name)
     return folder
 

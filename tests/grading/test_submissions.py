@@ -20,6 +20,7 @@ from course.grading.submissions.collect import collect
 from course.grading.submissions.naming import by_export, by_file_name
 from course.grading.submissions.roster import read_roster
 from course.legible import presentable
+from course.notebook.workspace import EARLIER
 from tests.conftest import ROOT
 
 NOTEBOOK = json.dumps(
@@ -161,6 +162,11 @@ def test_one_learners_folder_or_zip_with_released_names_is_called_as_the_folder_
 def test_hidden_files_checkpoints_and_what_macs_add_are_ignored(tmp_path):
     tree(tmp_path / "class", "anna/02.ipynb", "anna/.ipynb_checkpoints/02-checkpoint.ipynb", "anna/.hidden.ipynb")
     tree(tmp_path / "class", "__MACOSX/anna/._02.ipynb", ".Trash/ben/02.ipynb")
+    assert learners(tmp_path / "class") == ["anna"]
+
+
+def test_what_an_update_kept_of_an_earlier_notebook_is_not_graded(tmp_path):
+    tree(tmp_path / "class", "anna/02.ipynb", f"anna/{EARLIER}/02 (before 2026-12-01).ipynb")
     assert learners(tmp_path / "class") == ["anna"]
 
 

@@ -12,6 +12,7 @@ from course.files import replacing_folder
 from course.grading.release.leaks import leaks
 from course.grading.release.manifest import NAME, is_release, make_parent, verify, write_manifest
 from course.grading.release.wheel import build_wheel
+from course.notebook import notebook_files
 
 _README = """\
 # Pretrained models, learned by doing
@@ -19,15 +20,18 @@ _README = """\
     python -m pip install {wheel}
     course lab
 
-JupyterLab opens on the first chapter. Python 3.11 to 3.13; installing takes a few minutes and about 6 GB, because of
-torch. Something doesn't work? `course doctor` looks at your machine and names the command that fixes it.
+JupyterLab opens with your own copies of the notebooks, in the folder `my-notebooks`. Python 3.11 to 3.13; installing
+takes a few minutes and about 6 GB, because of torch. Something doesn't work? `course doctor` looks at your machine and
+names the command that fixes it.
 
-In Colab: upload a notebook and `{wheel}`, and run the setup cell.
+In Colab: upload a notebook of `notebooks/` and the wheel, `{wheel}`,
+and run the setup cell. None of these notebooks has been run, so you see no result before you predict it.
 
 Predict, run, write, check: `check("02-freeze-backbone")` says what your function did, `hint("02-freeze-backbone")`
 helps in steps, `progress()` shows what is open. None of this is graded, and nothing leaves your machine. When you are
-done, hand in the notebook itself, the `.ipynb` file. Helper functions, imports and extra cells of your own are fine;
-keep the first line of each exercise's cell, `# exercise: ...`, by which it is found.
+done, hand in your notebook: the `.ipynb` file in `my-notebooks`, or the one that you download from Colab. Helper
+functions, imports and extra cells of your own are fine; keep the first line of each exercise's cell,
+`# exercise: ...`, by which it is found.
 
 The capstone is handed in as the two files that its notebook writes, `capstone.safetensors` and `capstone.md`, and
 `course check capstone.safetensors` reads them as the grader will. The pictures that it is graded on are not in here.
@@ -45,7 +49,7 @@ class Release:
 
 
 def release_class(out: str | Path, *, root: Path | None = None) -> Release:
-    """Write what a class gets to a folder: notebooks as they were built, a wheel, a README, a manifest of hashes.
+    """Write what a class gets to a folder: notebooks without outputs, a wheel, a README, a manifest of hashes.
 
     The folder appears whole or not at all; an earlier release in it is replaced if nobody changed it. Raises
     GradingError where notebooks/ is not what solutions/ gives, where an answer or a hidden judge would be given
@@ -82,8 +86,9 @@ def _fill(folder: Path, root: Path) -> tuple[str, ...]:
     """Write a release into an empty folder and look for leaks in it; the names of its files."""
     (folder / "notebooks").mkdir()
     for path in sorted((root / "notebooks").glob("*.ipynb")):
-        shutil.copyfile(path, folder / "notebooks" / path.name)
-    # Beside the notebooks, where their setup cell looks for it.
+        bare = notebook_files.without_outputs(notebook_files.read(path))
+        notebook_files.write(bare, folder / "notebooks" / path.name)
+    # Beside the notebooks, where their setup cell looks for it. It holds the same notebooks, for `course lab`.
     wheel = build_wheel(root, folder / "notebooks")
     shutil.copyfile(root / "LICENSE", folder / "LICENSE")
     text = _README.format(wheel=wheel.relative_to(folder).as_posix())

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from course.grading.grades import MAX_NOTEBOOK
+from course.notebook.workspace import EARLIER
 
 WEIGHTS_ENDING = ".safetensors"
 NOTEBOOK_ENDINGS = (".ipynb", ".ipynb.txt", ".ipynb.json")  # the last two: as some browsers save it
 MAX_DIRECTORY = 10 * 2**20  # bytes of a zip's table of contents: a class of 1,000 with 100 files each
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-_IGNORED = ("__macosx", "__pycache__")
+_IGNORED = ("__macosx", "__pycache__", EARLIER)
 _EXTENDED_TIME = 0x5455  # a field of a zip's member with the time in UTC
 
 
@@ -62,7 +63,7 @@ class Source:
 
 
 def is_ignored(name: str) -> bool:
-    """True for hidden files and what computers leave behind, of a file's or a folder's name."""
+    """True for hidden files, what computers leave behind and a learner's earlier versions, of a file's or a folder's name."""
     return name.startswith(".") or name.lower() in _IGNORED
 
 
