@@ -26,6 +26,7 @@ CourseError
 │   ├── CheckFailed       an answer is wrong and COURSE_STRICT=1 requires an exception
 │   ├── WriteItYourself   an answer called the library function that it should replace
 │   ├── TimeLimitReached  an answer did not return in time
+│   ├── NobodyTypes       an answer waits for input, which nobody can type during a check
 │   └── WireError         a value cannot be transferred between the answer and its judge
 ├── GradingError          submissions cannot be graded
 │   ├── SubmissionError   a submission cannot be read
@@ -35,12 +36,17 @@ CourseError
 │   └── ExportError       grades cannot be written in the requested format
 └── AuthoringError        a notebook in solutions/ breaks a rule
     └── MarkerError       a solution marker is unpaired, nested or in the wrong cell
+
+KeyboardInterrupt         not an error: you stopped what was running
+└── Stopped               a long computation was stopped; a notebook shows one line
+    └── TrainingStopped   training was stopped; `history` has the epochs so far
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class CourseError(Exception):
@@ -165,6 +171,10 @@ class TimeLimitReached(ExerciseError):
     """An answer did not return in time."""
 
 
+class NobodyTypes(ExerciseError):
+    """An answer waits for input, which nobody can type during a check."""
+
+
 class WireError(ExerciseError):
     """A value cannot be transferred between the answer and its judge."""
 
@@ -199,3 +209,18 @@ class AuthoringError(CourseError):
 
 class MarkerError(AuthoringError):
     """A solution marker is unpaired, nested or in the wrong cell."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A long computation was stopped by Ctrl-C or "Interrupt Kernel". IPython shows its message and no traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+class TrainingStopped(Stopped):
+    """Training was stopped. `history` has the epochs so far; in the next cell it is `sys.last_value.history`."""
+
+    def __init__(self, message: str, history: Any) -> None:
+        super().__init__(message)
+        self.history = history

@@ -51,9 +51,20 @@ def setup(profile: str = "auto", seed: int = 0, *, device: str = "auto") -> Runt
     device, device_reason = choose_device(device)
     precision, precision_reason = choose_precision(device)
     profile, profile_reason = choose_profile(profile, device)
+    hide_widget_bars()
     runtime = Runtime(environment(), device, device_reason, precision, precision_reason, profile, profile_reason, seed)
     print(runtime)
     return runtime
+
+
+def hide_widget_bars() -> None:
+    """In a notebook, turn off the progress bars of Hugging Face's libraries: they are widgets, and break when saved.
+
+    For libraries that are imported from now on. A variable that is set already decides.
+    """
+    if kernel() is not None:
+        for variable in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
+            os.environ.setdefault(variable, "1")
 
 
 def environment() -> str:

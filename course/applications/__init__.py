@@ -6,6 +6,7 @@ onnx_export    an ONNX file, compared with the model before it is shared
 uploads        the classifier on an uploaded picture, or on one from the camera
 detection      object detection: a Faster R-CNN on a pretrained backbone, and its average precision
 box_viewer     boxes on their pictures, with a slider for the threshold
+viewer_pages   HTML with controls that needs no kernel
 segmentation   semantic segmentation: scenes as tensors, joint transforms, the loss without void
 segmenter      models for it: feature maps, a head on them, torchvision's models with new classifiers
 iou            intersection over union, counted over a data set

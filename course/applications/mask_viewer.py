@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.patches import Patch
-from PIL import Image
 
+from course.applications import viewer_pages
 from course.applications.iou import VOID
 from course.errors import DataError, EmptyData
-from course.notebook.plots import COLOURS, STYLE, Chart, show
-from course.notebook.questions import show_widget
+from course.notebook.plots import COLOURS, PICTURE, STYLE, Chart, as_image, show
 from course.runtime import can_answer
 
 OPACITY = 0.7
@@ -22,6 +21,22 @@ OUTLINE_OPACITY = 0.85  # of outlines, unless the rest is stronger
 VOID_COLOUR = (255, 255, 255)
 PALE = 120  # the grey that black fades to
 SIDE = 384  # pixels, of the picture with a slider
+
+# The layers are blended as `overlay` does.
+SCRIPT = f"""
+const form = root.querySelector("form"), slider = root.querySelector("[type=range]");
+const masks = [...root.querySelectorAll(".layers > div")];
+const draw = () => {{
+  const opacity = Number(slider.value), outline = Math.max(opacity, Math.min(3 * opacity, {OUTLINE_OPACITY}));
+  for (const image of root.querySelectorAll("[data-layer]"))
+    image.style.opacity = image.dataset.layer == "fill" ? opacity : outline;
+  masks.forEach((mask, i) => {{ mask.hidden = i != Number(form.elements.mask.value); }});
+  root.querySelector("output").textContent = opacity.toFixed(2);
+}};
+form.addEventListener("input", draw);
+form.addEventListener("submit", event => event.preventDefault());
+draw();
+"""
 
 
 def overlay(picture: Any, mask: Any, *, opacity: float = OPACITY) -> np.ndarray:
@@ -35,9 +50,14 @@ def overlay(picture: Any, mask: Any, *, opacity: float = OPACITY) -> np.ndarray:
         raise DataError(f"a mask of {labels.shape} pixels does not fit a picture of {pixels.shape[:2]}")
     outline = max(opacity, min(3 * opacity, OUTLINE_OPACITY))
     strength = np.where(labels == 0, 0.0, np.where(_is_outline(labels), outline, opacity))[..., None]
-    pale = PALE + (1 - PALE / 255) * np.asarray(picture.convert("L"), dtype=float)[..., None]
-    ground = pixels * (1 - opacity) + pale * opacity  # colours stand out from grey, whatever the picture
+    ground = pixels * (1 - opacity) + _pale(picture) * opacity  # colours stand out from grey, whatever the picture
     return (ground * (1 - strength) + _colours()[labels] * strength).round().astype(np.uint8)
+
+
+def _pale(picture: Any) -> np.ndarray:
+    """(H, W, 3): the picture in pale greys."""
+    grey = PALE + (1 - PALE / 255) * np.asarray(picture.convert("L"), dtype=float)
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
 def _colours() -> np.ndarray:
@@ -114,29 +134,45 @@ def explore_overlay(picture: Any, masks: Mapping[str, Any], classes: Sequence[st
     """
     chart = show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes)
     if can_answer():
-        show_widget(overlay_box(picture, masks, classes), chart.alt)
+        page = overlay_page(picture, masks, classes, chart.alt)
+        viewer_pages.show_page(page, f"{PICTURE}{chart.alt}")
     else:
         show(chart)
 
 
-def overlay_box(picture: Any, masks: Mapping[str, Any], classes: Sequence[str]) -> Any:
-    """The slider, the choice and the picture, as ipywidgets (7.7 or 8). Raises EmptyData if there is no mask."""
-    import ipywidgets
+def overlay_page(picture: Any, masks: Mapping[str, Any], classes: Sequence[str], alt: str) -> str:
+    """HTML: the picture below its masks, with a slider for the opacity and a choice of masks; a sheet without scripts.
 
-    _require_masks(masks)
+    Raises EmptyData if there is no mask, DataError if one does not have the picture's size.
+    """
+    static = as_image(show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes), alt)
+    slider = f'<input type="range" min="0" max="1" step="0.05" value="{OPACITY}">'
+    # The form is what makes the radio buttons a group of their own.
+    choices = "".join(
+        f'<label><input type="radio" name="mask" value="{i}"{" checked" if i == 0 else ""}>{html.escape(name)}</label>'
+        for i, name in enumerate(masks)
+    )
+    pale = viewer_pages.png_address(_pale(picture).round().astype(np.uint8))
+    layers = "".join(f"<div>{_mask_layers(np.asarray(mask))}</div>" for mask in masks.values())
+    legend = "".join(f"<span>{_legend_entry(k, name)}</span>" for k, name in enumerate(classes[1:]))
+    live = (
+        f'<form role="group" aria-label="masks on the picture"><label>opacity {slider}</label><output></output>'
+        f'{choices}</form><div class="layers" style="width: {SIDE}px; max-width: 100%; image-rendering: pixelated">'
+        f'<img alt="{html.escape(alt)}" src="{viewer_pages.png_address(np.asarray(picture.convert("RGB")))}">'
+        f'<img alt="" src="{pale}" data-layer="fill">{layers}</div><p>{legend}</p>'
+    )
+    return viewer_pages.page(static["text/html"], live, SCRIPT)
 
-    slider = ipywidgets.FloatSlider(value=OPACITY, min=0.0, max=1.0, step=0.05, description="opacity")
-    choice = ipywidgets.Dropdown(options=list(masks), description="mask")
-    image = ipywidgets.Image(format="png", width=SIDE)
-    names = ipywidgets.HTML(" ".join(_legend_entry(k, name) for k, name in enumerate(classes[1:])))
 
-    def draw(_: Any = None) -> None:
-        image.value = _png(overlay(picture, masks[choice.value], opacity=slider.value))
-
-    slider.observe(draw, names="value")
-    choice.observe(draw, names="value")
-    draw()
-    return ipywidgets.VBox([ipywidgets.HBox([slider, choice]), image, names])
+def _mask_layers(labels: np.ndarray) -> str:
+    """The colours of a mask and its outlines, which are stronger, as two pictures that are clear elsewhere."""
+    colours, outline = _colours()[labels].astype(np.uint8), _is_outline(labels)
+    parts = {"fill": (labels != 0) & ~outline, "outline": (labels != 0) & outline}
+    return "".join(
+        f'<img alt="" data-layer="{name}" '
+        f'src="{viewer_pages.png_address(np.dstack([colours, np.uint8(255) * part.astype(np.uint8)]))}">'
+        for name, part in parts.items()
+    )
 
 
 def _require_masks(masks: Mapping[str, Any]) -> None:
@@ -147,15 +183,7 @@ def _require_masks(masks: Mapping[str, Any]) -> None:
 
 
 def _legend_entry(k: int, name: str) -> str:
-    import html
-
     colour = COLOURS[k % len(COLOURS)]
     edge = "1px solid #808080"  # so that black is visible on a dark page
     look = f"display: inline-block; width: 0.8em; height: 0.8em; border: {edge}; background: {colour}"
     return f'<span style="{look}"></span> {html.escape(name)}'
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.NEAREST).save(buffer, format="PNG")
-    return buffer.getvalue()

@@ -13,7 +13,8 @@ from pathlib import Path
 from course.data import downloads
 from course.errors import DownloadFailed, NoNetwork
 from course.files import DISK_FULL_ERRORS
-from course.notebook.progress_bars import is_watched
+from course.notebook.progress_bars import NotebookBar, is_watched
+from course.runtime import can_answer
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,13 @@ def fetch_snapshot(repository: Repository) -> Path:
         )
     print(f"fetching {name} from {endpoint} into {cache}")
     patterns = [*repository.needed, *repository.optional]
+    bar = NotebookBar if can_answer() else None  # None: their own, in a terminal
     try:
         for _ in range(2):
-            with quiet_unless_watched():
-                found = snapshot_download(name, repo_type=repository.kind, cache_dir=cache, allow_patterns=patterns)
+            with own_bars_hidden():
+                found = snapshot_download(
+                    name, repo_type=repository.kind, cache_dir=cache, allow_patterns=patterns, tqdm_class=bar
+                )
             path = Path(found)
             damaged = [file for file in files_of(repository, path) if not is_intact(file)]
             if not damaged and path in complete_snapshots(repository, cache):
@@ -134,11 +138,11 @@ def fetch_snapshot(repository: Repository) -> Path:
 
 
 @contextmanager
-def quiet_unless_watched() -> Iterator[None]:
-    """Hides Hugging Face's progress bars if nobody watches, as in a log."""
+def own_bars_hidden() -> Iterator[None]:
+    """Hides Hugging Face's own progress bars in a notebook, where they are widgets, and where nobody watches."""
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    hide = not is_watched() and not are_progress_bars_disabled()
+    hide = (can_answer() or not is_watched()) and not are_progress_bars_disabled()
     if hide:
         disable_progress_bars()
     try:

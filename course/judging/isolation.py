@@ -1,17 +1,22 @@
-"""What a learner's code runs in: seeded, with gradients, its printing kept. Outside, everything stays as it was."""
+"""What a learner's code runs in: seeded, with gradients, printing kept, no input. Outside, everything is as it was."""
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import getpass
 import io
 import random
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+
+from course.errors import NobodyTypes
+from course.runtime import kernel
 
 MAX_PRINTED = 2_000  # characters kept of what an answer prints
 
@@ -77,7 +82,8 @@ class Screen(io.TextIOBase):
 def captured() -> Iterator[Screen]:
     """What is printed inside, warnings too, goes to the `Screen`. A warning never raises in here.
 
-    The streams themselves are diverted as well: a logging handler made in an earlier cell still holds them.
+    Asking for input does (see `nobody_types`). The streams themselves are diverted as well: a logging handler made in
+    an earlier cell still holds them.
     """
     screen = Screen()
     with contextlib.ExitStack() as stack:
@@ -85,6 +91,7 @@ def captured() -> Iterator[Screen]:
             stack.enter_context(_diverted(stream, screen))
         stack.enter_context(contextlib.redirect_stdout(screen))
         stack.enter_context(contextlib.redirect_stderr(screen))
+        stack.enter_context(nobody_types())
         stack.enter_context(warnings.catch_warnings())
         warnings.showwarning = screen.show_warning
         # A notebook may have turned warnings into errors; the judges would meet them too.
@@ -92,6 +99,38 @@ def captured() -> Iterator[Screen]:
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)
         yield screen
+
+
+@contextlib.contextmanager
+def nobody_types() -> Iterator[None]:
+    """Whatever asks for input inside raises NobodyTypes: JupyterLab would wait for it, and run no other cell."""
+    before, shell = (builtins.input, getpass.getpass, sys.stdin), kernel()
+    builtins.input, getpass.getpass, sys.stdin = _refusal("input"), _refusal("getpass"), _NoKeyboard()
+    with contextlib.ExitStack() as stack:
+        if shell is not None:  # an earlier cell may have given the kernel's own input() another name
+            asked = vars(shell).get("_input_request")
+            shell._input_request = _refusal("input")
+            stack.callback(_restore, shell, "_input_request", asked)
+        try:
+            yield
+        finally:
+            builtins.input, getpass.getpass, sys.stdin = before
+
+
+def _refusal(name: str) -> Callable[..., Any]:
+    def refuse(*args: Any, **options: Any) -> None:
+        raise NobodyTypes(
+            f"your code called {name}(), which waits for somebody to type; take the value as an argument, or write it "
+            "into the code"
+        )
+
+    return refuse
+
+
+class _NoKeyboard(io.TextIOBase):
+    """A standard input that refuses to be read."""
+
+    read = readline = _refusal("sys.stdin.read")
 
 
 @contextlib.contextmanager
@@ -106,7 +145,12 @@ def _diverted(stream: Any, screen: Screen) -> Iterator[None]:
     try:
         yield
     finally:
-        if before is None:
-            del stream.write
-        else:
-            stream.write = before
+        _restore(stream, "write", before)
+
+
+def _restore(owner: Any, attribute: str, before: Any) -> None:
+    """Set the attribute to what the owner itself had, or leave it to its class again if that was None."""
+    if before is None:
+        delattr(owner, attribute)
+    else:
+        setattr(owner, attribute, before)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch._dynamo  # noqa: F401  the first optimizer imports it: seconds that would count against a time limit
 
 import course
-from course.errors import TimeLimitReached, WireError, WriteItYourself
+from course.errors import NobodyTypes, TimeLimitReached, WireError, WriteItYourself
 from course.judging import wire
 from course.judging.exercise import Exercise
 from course.judging.expectations import Unusable
@@ -91,6 +91,8 @@ def _failure(error: BaseException, exercise: Exercise) -> Failure:
         return Failure("unusable", text)
     if isinstance(error, WriteItYourself):
         return Failure("withheld", text, _trace(error))
+    if isinstance(error, NobodyTypes):
+        return Failure("error", text, _trace(error))
     if isinstance(error, TimeLimitReached):
         return Failure("timeout", f"{name} did not return within {exercise.time_limit_s:g} s; {text}")
     if isinstance(error, KeyboardInterrupt):

@@ -33,7 +33,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         with alarm(seconds, stop):
             yield
     except stop:
-        raise TimeLimitReached("is there an endless loop, or an input() that waits?") from None
+        raise TimeLimitReached("is there an endless loop?") from None
     finally:
         stop.owner = None
         if sys.gettrace() is not tracing:

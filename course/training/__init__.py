@@ -9,6 +9,7 @@ memory        running out of memory, and answering with smaller micro-batches
 schedules     learning rates by step
 history       what was measured, epoch by epoch
 checkpoints   save, and resume to the bit
+stopping      one line if you interrupt a training
 features      features of a frozen backbone, computed once, kept on disk
 experiments   compare(): settings x seeds, with intervals; stored tables
 distillation  learning from another network: soft targets, or a slow copy of the student

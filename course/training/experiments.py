@@ -19,6 +19,7 @@ from course.errors import EmptyData, UnknownName
 from course.files import replacing
 from course.notebook.progress_bars import progress_bar
 from course.runtime import seed_everything
+from course.training.stopping import stoppable
 
 TABLES = Path(course.__file__).parent / "data" / "assets" / "tables"
 
@@ -108,6 +109,7 @@ class Comparison:
         return _html_table(self._cells())
 
 
+@stoppable("the comparison was stopped; its runs so far are not kept: run the cell again to begin anew")
 def compare(
     run: Callable[[Any, int], float | dict[str, float]],
     settings: Mapping[str, Any] | Iterable[Any],

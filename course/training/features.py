@@ -25,6 +25,7 @@ from course.notebook.progress_bars import progress_bar
 from course.runtime import home
 from course.training.batches import prefetch, to_device
 from course.training.memory import empty_cache, is_out_of_memory
+from course.training.stopping import stoppable
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,6 +51,7 @@ class Features:
         return f"Features({self.x.shape[0]} samples x {self.x.shape[1]} features)"
 
 
+@stoppable("computing the features was stopped; nothing is kept: run the cell again to begin anew")
 def extract_features(
     model: nn.Module, dataset: Any, *, batch_size: int = 64, cache: bool = True, head: str | None = None
 ) -> Features:

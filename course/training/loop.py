@@ -22,6 +22,7 @@ from course.training.engine import Engine
 from course.training.history import History
 from course.training.metrics import BatchMetrics, RunningMeans, compute_loss, ignore_index_of
 from course.training.schedules import cosine, make_schedule, step_schedule
+from course.training.stopping import stoppable_training
 
 __all__ = ["History", "cosine", "evaluate", "fit", "train_one_epoch"]
 
@@ -54,7 +55,8 @@ def fit(
     After `patience` epochs without a lower validation loss the best weights come back and training ends.
     With `checkpoint`, each finished epoch is saved in that file; the same call repeated resumes after the last one.
     `compile` runs the model through torch.compile first: a minute or more, for faster steps from then on.
-    Raises EmptyData, BadLabels, NonFiniteLoss, OutOfMemory, BadCheckpoint, or TrainingError for impossible settings.
+    Raises EmptyData, BadLabels, NonFiniteLoss, OutOfMemory, BadCheckpoint, or TrainingError for impossible settings;
+    if you interrupt it, TrainingStopped (a KeyboardInterrupt) with the `history` so far.
 
     Several processes, one per GPU, share each step if `torchrun --nproc-per-node 2 script.py` or `accelerate launch
     script.py` started them, on one machine or more. In a notebook, restart the kernel, set up without touching a GPU,
@@ -84,30 +86,31 @@ def fit(
     show = _Display(verbose and engine.is_main)
     memory.take_peak_memory(engine.device)  # forget the peak of what ran before
 
-    remaining = range(len(history), epochs)
-    # Without the table, a single epoch may be too short for a bar, and all of them together long enough for one.
-    for _ in remaining if verbose or not engine.is_main else progress_bar(remaining, "epochs"):
-        if _should_stop(history, patience):
-            break
-        started, epoch = time.perf_counter(), len(history) + 1
-        row: dict[str, Any] = {"epoch": epoch, "lr": optimizer.param_groups[-1]["lr"]}
-        means = train_one_epoch(
-            model,
-            train_loader,
-            optimizer,
-            loss_fn=loss_fn,
-            schedule=run.schedule,
-            device=engine,
-            epoch=epoch,
-            **settings,
-        )
-        row |= _prefixed("train", means)
-        if val_loader is not None:
-            row |= _prefixed("val", evaluate(model, val_loader, loss_fn=loss_fn, device=engine))
-        row |= memory.take_peak_memory(engine.device)
-        history.rows.append({**row, "seconds": time.perf_counter() - started})
-        show(history)
-        run.end_epoch(checkpoint, engine)
+    with stoppable_training(model, history, epochs, checkpoint):
+        remaining = range(len(history), epochs)
+        # Without the table, a single epoch may be too short for a bar, and all of them together long enough for one.
+        for _ in remaining if verbose or not engine.is_main else progress_bar(remaining, "epochs"):
+            if _should_stop(history, patience):
+                break
+            started, epoch = time.perf_counter(), len(history) + 1
+            row: dict[str, Any] = {"epoch": epoch, "lr": optimizer.param_groups[-1]["lr"]}
+            means = train_one_epoch(
+                model,
+                train_loader,
+                optimizer,
+                loss_fn=loss_fn,
+                schedule=run.schedule,
+                device=engine,
+                epoch=epoch,
+                **settings,
+            )
+            row |= _prefixed("train", means)
+            if val_loader is not None:
+                row |= _prefixed("val", evaluate(model, val_loader, loss_fn=loss_fn, device=engine))
+            row |= memory.take_peak_memory(engine.device)
+            history.rows.append({**row, "seconds": time.perf_counter() - started})
+            show(history)
+            run.end_epoch(checkpoint, engine)
 
     if _should_stop(history, patience):
         history.note = f"no lower val_loss for {patience} epochs: restored the weights of epoch {history.best['epoch']}"

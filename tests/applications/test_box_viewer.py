@@ -1,12 +1,16 @@
 """Boxes on pictures: those above the threshold, with their names; a slider where somebody watches."""
 
 import itertools
+import json
+import re
 
 import pytest
 import torch
 
 from course.applications import box_viewer
 from course.applications.box_viewer import explore_threshold, show_boxes
+from course.notebook.plots import COLOURS
+from tests.live_notebook import run_live
 
 CLASSES = ("cat", "dog")
 PICTURES = [torch.rand(3, 32, 32), torch.rand(3, 32, 32)]
@@ -68,13 +72,46 @@ def test_when_nobody_watches_there_is_one_row_a_threshold(monkeypatch):
     assert chart.axes[0].get_title(loc="left") == "score at least 0.2"
 
 
-def test_the_slider_draws_the_picture_anew_and_counts():
-    box = box_viewer._slider(PICTURES, FOUND, CLASSES, 0.5)
-    row, image = box.children
-    slider, count = row.children
-    before = bytes(image.value)
-    assert before.startswith(b"\x89PNG")
-    assert count.value == "1 of 2 boxes"
-    slider.value = 0.2
-    assert bytes(image.value) != before
-    assert count.value == "2 of 2 boxes"
+def page_of_boxes():
+    """(what is shown without scripts, what the script shows)."""
+    page = box_viewer.threshold_page(PICTURES, FOUND, ("<cat>", "dog"), threshold=0.5, alt="a & b")
+    static, script = page.split("<script>")
+    return static, json.loads(re.search(r"root.innerHTML = (.*);", script)[1])
+
+
+def test_without_scripts_the_page_is_the_picture_at_the_default_threshold_with_its_count():
+    static, _ = page_of_boxes()
+    assert re.findall("<img alt=[^ ]* [^ ]*", static) == ['<img alt="a &amp;']
+    assert "score at least 0.5: 1 of 2 boxes" in static
+    assert "<script" not in static and "<input" not in static
+
+
+def test_the_page_has_every_box_with_its_score_and_its_escaped_name_on_a_picture_with_alt_text():
+    _, live = page_of_boxes()
+    boxes = re.findall(r'<g data-score="([^"]+)"><rect x="([^"]+)" y="([^"]+)".*?>([^<]*)</text></g>', live)
+    assert [(round(float(score), 3), x, y, name) for score, x, y, name in boxes] == [
+        (0.3, "10.00", "10.00", "dog 30"),
+        (0.9, "2.00", "2.00", "&lt;cat&gt; 90"),
+    ]
+    assert re.findall('<img alt="([^"]*)" src="data:image/png;base64,', live) == ["picture 1 of 2", "picture 2 of 2"]
+    assert re.search("<label>score at least <input type=.range.", live) and "<output>" in live
+
+
+def test_names_have_enough_contrast_with_every_colour_of_a_class():
+    for colour in COLOURS:
+        page = box_viewer._svg_box([0, 0, 9, 9], "cat", (0, 9, False), colour, 32)
+        back = box_viewer._luminance(colour)
+        contrast = (1.05 / (back + 0.05)) if 'fill="#fff"' in page else (back + 0.05) / 0.05
+        assert contrast >= 4.5, colour
+
+
+def test_what_is_stored_of_a_live_viewer_needs_no_kernel_and_two_of_them_share_no_id():
+    source = """
+import torch
+from course.applications.box_viewer import explore_threshold
+found = {"boxes": torch.tensor([[2.0, 2, 20, 20]]), "labels": torch.tensor([1]), "scores": torch.tensor([0.9])}
+for _ in range(2): explore_threshold([torch.rand(3, 32, 32)], [found], ["cat"], alt="one cat")"""
+    ((first, second),) = run_live(source)
+    assert first.data["text/plain"] == "Picture: one cat"
+    assert set(first.data) == {"text/html", "text/plain"}
+    assert " id=" not in first.data["text/html"] + second.data["text/html"]

@@ -1,11 +1,22 @@
-"""Masks over pictures: colours, outlines, a sheet, and the box with the slider."""
+"""Masks over pictures: colours, outlines, a sheet, and the page with the slider."""
+
+import base64
+import io
+import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from course.applications.iou import VOID
-from course.applications.mask_viewer import explore_overlay, overlay, overlay_box, show_overlays
+from course.applications.mask_viewer import (
+    OUTLINE_OPACITY,
+    explore_overlay,
+    overlay,
+    overlay_page,
+    show_overlays,
+)
 from course.errors import DataError, EmptyData
 from course.notebook.plots import COLOURS
 
@@ -75,7 +86,7 @@ def test_no_masks_at_all_are_refused(picture, monkeypatch, live):
     for refused in (
         lambda: show_overlays([picture], {}, CLASSES),
         lambda: explore_overlay(picture, {}, CLASSES),
-        lambda: overlay_box(picture, {}, CLASSES),
+        lambda: overlay_page(picture, {}, CLASSES, "none"),
     ):
         with pytest.raises(EmptyData, match="no masks to show on the picture; pass at least one"):
             refused()
@@ -94,16 +105,38 @@ def test_one_picture_alone_stands_beside_its_masks(picture, mask):
     assert chart.get_figwidth() > chart.get_figheight()
 
 
-def test_the_slider_and_the_choice_draw_the_picture_anew(picture, mask):
-    box = overlay_box(picture, {"truth": mask, "empty": np.zeros_like(mask)}, CLASSES)
-    (slider, choice), image, names = box.children[0].children, box.children[1], box.children[2]
-    first = image.value
-    slider.value = 0.1
-    second = image.value
-    choice.value = "empty"
-    assert len({first, second, image.value}) == 3
-    assert first[1:4] == b"PNG"
-    assert "cat" in names.value and COLOURS[1] in names.value
+def pixels_of(address):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition("base64,")[2])))).astype(float)
+
+
+@pytest.mark.parametrize("opacity", [0.0, 0.1, 0.7, 1.0])
+def test_layers_blended_by_their_opacity_are_the_overlay(picture, mask, opacity):
+    page = overlay_page(picture, {"truth": mask, "empty": np.zeros_like(mask)}, CLASSES, "a scene")
+    live = json.loads(re.search(r"root.innerHTML = (.*);", page)[1])
+    pictures = re.findall(r'<img alt="([^"]*)"(?: data-layer="(\w+)")? src="([^"]+)"(?: data-layer="(\w+)")?', live)
+    assert [(alt, first or last) for alt, first, _, last in pictures[:4]] == [
+        ("a scene", ""),
+        ("", "fill"),
+        ("", "fill"),
+        ("", "outline"),
+    ]
+    blended = pixels_of(pictures[0][2])
+    for _, first, address, last in pictures[1:4]:
+        layer = pixels_of(address)
+        strength = opacity if "fill" in (first, last) else max(opacity, min(3 * opacity, OUTLINE_OPACITY))
+        alpha = strength * (layer[..., 3:] / 255 if layer.shape[2] == 4 else 1)
+        blended = blended * (1 - alpha) + layer[..., :3] * alpha
+    assert np.abs(blended - overlay(picture, mask, opacity=opacity)).max() <= 1
+
+
+def test_the_page_has_a_slider_a_choice_of_masks_and_a_legend_and_a_sheet_without_scripts(picture, mask):
+    page = overlay_page(picture, {"truth": mask, "<b>": mask}, CLASSES, "a scene")
+    static, script = page.split("<script>")
+    assert re.findall("<img alt=.a scene.", static) and "<input" not in static
+    live = json.loads(re.search(r"root.innerHTML = (.*);", script)[1])
+    assert re.search('<label>opacity <input type="range"[^>]* value="0.7"></label>', live)
+    assert re.findall('<label><input type="radio"[^>]*>([^ ]*)</label>', live) == ["truth", "&lt;b&gt;"]
+    assert "cat" in live and COLOURS[1] in live
 
 
 def test_where_nobody_watches_it_is_a_static_sheet(picture, mask, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """Whatever an answer does, a reply comes back with a message a beginner can read, and nothing of it stays."""
 
+import getpass
 import random
 import sys
 import types
@@ -57,6 +58,18 @@ def returns_megabytes(x):
     return torch.zeros(1).expand(10**9)
 
 
+def asks(x):
+    return input("a number? ")
+
+
+def asks_for_a_secret(x):
+    return getpass.getpass()
+
+
+def reads_what_is_typed(x):
+    return list(sys.stdin)
+
+
 def not_written(x):
     raise NotImplementedError
 
@@ -77,6 +90,9 @@ FAILURES = {
     recurses: ("error", "`solve` raised RecursionError: maximum recursion depth"),
     returns_megabytes: ("unusable", "return less"),
     not_written: ("error", "`solve` still raises NotImplementedError; replace that line"),
+    asks: ("error", "your code called input(), which waits for somebody to type; take the value as an argument"),
+    asks_for_a_secret: ("error", "your code called getpass(), which waits for somebody to type"),
+    reads_what_is_typed: ("error", "your code called sys.stdin.read(), which waits for somebody to type"),
     (lambda: 1): ("error", "`solve` is called as `solve(x)`, and that raised TypeError"),
     (lambda x: 1 / 0): ("error", "`solve` raised ZeroDivisionError: division by zero"),
     (lambda x: "a" + 1): ("error", "`solve` raised TypeError: can only concatenate"),
