@@ -14,8 +14,7 @@ export function connectForms(token, send) {
     for (const fieldset of root.querySelectorAll("fieldset")) fieldset.disabled = false;
     for (const button of root.querySelectorAll("form button")) button.hidden = false;
     for (const note of root.querySelectorAll(".offline")) note.hidden = true;
-    // The notebook's shortcuts must not see these keys: the arrows would select another cell.
-    root.addEventListener("keydown", (event) => event.stopPropagation());
+    root.addEventListener("keydown", keepFromNotebook);
     root.addEventListener("submit", submit);
     for (const form of root.querySelectorAll("form[data-course-submit=change]")) {
       form.addEventListener("change", () => form.requestSubmit());
@@ -56,6 +55,13 @@ export function connectForms(token, send) {
       }
     },
   };
+}
+
+// The notebook's shortcuts must not see a key that is meant for the form: an arrow would select another cell. Saving and
+// running the cell stay possible.
+function keepFromNotebook(event) {
+  const isCommand = event.ctrlKey || event.metaKey || (event.shiftKey && event.key === "Enter");
+  if (!isCommand) event.stopPropagation();
 }
 
 // A file as its name and its bytes in base64; anything else as it is.

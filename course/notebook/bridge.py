@@ -90,7 +90,7 @@ class _Forms:
             return page.html
         moves = " data-course-move-on" if move_on else ""
         attributes = f'data-course-token="{self.token}" data-course-form="{key}"{moves}'
-        html = f'<div {attributes} data-lm-suppress-shortcuts="true">{page.html}</div>'
+        html = f"<div {attributes}>{page.html}</div>"
         return html + self._script() if self.in_colab else html
 
     def _script(self) -> str:
