@@ -15,7 +15,10 @@ translation      old imports translated, so that an answer in a file runs with t
 definitions      a notebook's definitions, executed without its experiments
 card             a result as HTML
 checking         `check`, `hint`, `check_notebook`
-overview         `progress`
+outlines         the chapters as their notebooks present them, with links
+overview         how far you are, from the record
+progress_table   `progress`
+home_page        home.md, the page that `course lab` opens first
 """
 
 import lazy_loader
