@@ -1,6 +1,6 @@
 from .judging.checking import check as check
 from .judging.hints import hint as hint
-from .judging.overview import progress as progress
+from .judging.progress_table import progress as progress
 from .models.backbones import load_backbone as load_backbone
 from .models.freezing import freeze as freeze
 from .models.freezing import unfreeze as unfreeze

@@ -15,12 +15,12 @@ from course.cli.building import build
 from course.cli.doctor import doctor
 from course.cli.fetch import fetch
 from course.cli.grading import export, grade, release, report
-from course.cli.lab import PASS_THROUGH, lab
+from course.cli.lab import PASS_THROUGH, home, lab
 from course.cli.learning import check, progress
 from course.errors import CourseError
 from course.legible import legible
 
-COMMANDS = (doctor, check, progress, build, fetch, grade, report, export, release)
+COMMANDS = (home, doctor, check, progress, build, fetch, grade, report, export, release)
 
 app = typer.Typer(
     help="A course on pretrained models, learned by doing.",

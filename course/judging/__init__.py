@@ -16,7 +16,10 @@ definitions      a notebook's definitions, executed without its experiments
 card             a result as HTML
 hints            `hint`, and the button for it on a card
 checking         `check`, `check_notebook`
-overview         `progress`
+outlines         the chapters as their notebooks present them, with links
+overview         how far you are, from the record
+progress_table   `progress`
+home_page        home.md, the page that `course lab` opens first
 """
 
 import lazy_loader

@@ -10,6 +10,6 @@ from .expectations import expect_close as expect_close
 from .expectations import expect_equal as expect_equal
 from .expectations import need as need
 from .hints import hint as hint
-from .overview import progress as progress
+from .progress_table import progress as progress
 from .runner import LocalRunner as LocalRunner
 from .verdict import judge_exercise as judge_exercise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from course import runtime
@@ -31,9 +31,6 @@ _STYLE = """<style>
   padding: 0 !important; white-space: pre-wrap; overflow-wrap: anywhere; background: transparent !important;
   color: inherit}
 .course-card pre {max-height: 20em; overflow-y: auto; padding-left: 1.4em}
-.course-card table {margin: 0; border-collapse: collapse; font-size: inherit; color: inherit}
-.course-card tr {background: transparent !important}
-.course-card td {padding: .15em 1.2em .15em 0 !important; text-align: left !important; border: 0}
 .course-card .why {margin: .2em 0 .3em 0; font-weight: 600} .course-card p, .course-card details {margin: .4em 0}
 .course-card .hints {border-top: 1px solid rgba(128, 128, 128, .5); margin-top: .6em}
 .course-card .hints code {user-select: all}
@@ -86,17 +83,6 @@ def hints_in_card(steps: Sequence[tuple[str, str]]) -> str:
         rest = "".join(f"<p><b>{_safe(name.capitalize())}.</b> {_prose(text)}</p>" for name, text in earlier)
         body += f"<details><summary>The hints before it</summary>{rest}</details>"
     return f'<div class="hints">{body}</div>'
-
-
-def progress_as_html(rows: Sequence[Sequence[str]], notes: Sequence[str], parts: Mapping[str, Sequence[str]]) -> str:
-    """A table with a row for each chapter, notes below it, and lists under their titles; an empty list is left out."""
-    table = "".join("<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    body = f"<table>{table}</table>" + "".join(f"<p>{_safe(note)}</p>" for note in notes)
-    for title, lines in parts.items():
-        if lines:
-            items = "".join(f"<li>{_prose(line)}</li>" for line in lines)
-            body += f"<details open><summary>{_safe(title)}</summary><ul>{items}</ul></details>"
-    return f'{_STYLE}<div class="course-card open" role="status">{body}</div>'
 
 
 def _judge_html(outcome: Outcome, result: Result) -> str:

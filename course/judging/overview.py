@@ -1,17 +1,15 @@
-"""`progress`: how far you are, from the record that this machine keeps for you alone."""
+"""How far you are, and what is due, summarised from the record that this machine keeps for you alone."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from course.judging.card import progress_as_html, show
-from course.judging.exercise import exercises_of, notebook_numbers, notebook_title
-from course.legible import legible
-from course.notebook import record, spaced_repetition
+from course.judging.outlines import Outline, Task
+from course.notebook import spaced_repetition
 
 Event = dict[str, Any]
 
@@ -28,22 +26,22 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Chapter:
-    """How far one notebook is. `open` are the ids of its exercises without full points, in its order."""
+    """How far one notebook is. `open` are its exercises without full points, in its order."""
 
-    number: str
-    exercises: int
-    points: int
+    outline: Outline
     score: int
-    open: tuple[str, ...]
+    open: tuple[Task, ...]
     predictions: tuple[Prediction, ...]
 
-    def as_row(self) -> tuple[str, ...]:
-        """Title, a bar with one field per exercise, points, predictions that were right, what is next."""
-        bar = "█" * (self.exercises - len(self.open)) + "░" * len(self.open)
+    @property
+    def solved(self) -> int:
+        return len(self.outline.exercises) - len(self.open)
+
+    @property
+    def predicted(self) -> str:
+        """How many predictions were right, as "1 of 2"; empty before the first one."""
         right = sum(prediction.right for prediction in self.predictions)
-        predicted = f"{right} of {_count(len(self.predictions), 'prediction')} right" if self.predictions else ""
-        rest = f"next: {self.open[0]}" if self.open else "every exercise right"
-        return notebook_title(self.number), bar, f"{self.score} of {self.points} points", predicted, rest
+        return f"{right} of {len(self.predictions)}" if self.predictions else ""
 
 
 @dataclass(frozen=True)
@@ -65,27 +63,48 @@ class Summary:
         """Those of all chapters."""
         return [prediction for chapter in self.chapters for prediction in chapter.predictions]
 
+    @property
+    def score(self) -> int:
+        return sum(chapter.score for chapter in self.chapters)
 
-def progress() -> None:
-    """Show points per chapter, what is next, how your predictions came out, and what to repeat today."""
-    content = record.content()
-    summary = summarise(content.events, datetime.now(UTC))
-    rows = [chapter.as_row() for chapter in summary.chapters]
-    parts = {"What you had not expected": _surprises(summary), "To repeat today": _repeat(summary)}
-    notes = [_total(summary), *([content.complaint] if content.complaint else [])]
-    show(progress_as_html(rows, notes, parts), _as_text(rows, notes, parts))
+    @property
+    def points(self) -> int:
+        return sum(chapter.outline.points for chapter in self.chapters)
+
+    @property
+    def next_chapter(self) -> Chapter | None:
+        """The chapter to continue with: the first with an open exercise after the last one begun; None at the end."""
+        begun = [index for index, chapter in enumerate(self.chapters) if chapter.score or chapter.predictions]
+        ahead = self.chapters[begun[-1] if begun else 0 :]
+        return next((chapter for chapter in (*ahead, *self.chapters) if chapter.open), None)
+
+    def outline_of(self, id: str) -> Outline:
+        """The chapter that an exercise or a question belongs to."""
+        return next(chapter.outline for chapter in self.chapters if chapter.outline.number == id[:2])
 
 
-def summarise(events: Sequence[Event], now: datetime) -> Summary:
-    """The events as they stand at `now`. Those of exercises that no longer exist count nowhere."""
+def summarise(outlines: Sequence[Outline], events: Sequence[Event], now: datetime) -> Summary:
+    """The events as they stand at `now`. Those of exercises and chapters that no longer exist count nowhere."""
     best, predictions = best_scores(events), predictions_of(events)
-    chapters = tuple(_chapter(number, best, predictions) for number in notebook_numbers())
-    asked = [item for item in spaced_repetition.items(events) if _exists(item)]
+    chapters = tuple(_chapter(outline, best, predictions) for outline in outlines)
+    exercises = {exercise.id for outline in outlines for exercise in outline.exercises}
+    numbers = {outline.number for outline in outlines}
+    asked = [
+        item
+        for item in spaced_repetition.items(events)
+        if (item.id[:2] in numbers if item.kind == "quiz" else item.id in exercises)
+    ]
     waits = [wait for item in asked if (wait := item.wait(now)) is not None and wait > timedelta(0)]
     due = tuple(item for item in spaced_repetition.due(events, now) if item in asked)
     hints = sum(event.get("kind") == "hint" for event in events)
-    recalled = {id: right for id, right in spaced_repetition.last_answers(events).items() if exercises_of(id[:2])}
+    recalled = {id: right for id, right in spaced_repetition.last_answers(events).items() if id[:2] in numbers}
     return Summary(chapters, hints, recalled, due, len(waits), min(waits, default=None))
+
+
+def in_days(wait: timedelta) -> str:
+    """How long that is in whole days, as "tomorrow" or "in 3 days"."""
+    days = math.ceil(wait / timedelta(days=1))
+    return "tomorrow" if days == 1 else f"in {days} days"
 
 
 def best_scores(events: Iterable[Event]) -> dict[str, int]:
@@ -108,68 +127,10 @@ def predictions_of(events: Iterable[Event]) -> list[Prediction]:
     return list(found.values())
 
 
-def _chapter(number: str, best: dict[str, int], predictions: list[Prediction]) -> Chapter:
-    exercises = exercises_of(number)
+def _chapter(outline: Outline, best: dict[str, int], predictions: list[Prediction]) -> Chapter:
     return Chapter(
-        number,
-        exercises=len(exercises),
-        points=sum(exercise.points for exercise in exercises),
-        score=sum(min(best.get(exercise.id, 0), exercise.points) for exercise in exercises),
-        open=tuple(exercise.id for exercise in exercises if best.get(exercise.id, 0) < exercise.points),
-        predictions=tuple(prediction for prediction in predictions if prediction.id[:2] == number),
+        outline,
+        score=sum(min(best.get(exercise.id, 0), exercise.points) for exercise in outline.exercises),
+        open=tuple(exercise for exercise in outline.exercises if best.get(exercise.id, 0) < exercise.points),
+        predictions=tuple(prediction for prediction in predictions if prediction.id[:2] == outline.number),
     )
-
-
-def _exists(item: spaced_repetition.ReviewItem) -> bool:
-    """False for an exercise that the course no longer has, and a question of such a chapter."""
-    exercises = exercises_of(item.id[:2])
-    return bool(exercises) if item.kind == "quiz" else item.id in [exercise.id for exercise in exercises]
-
-
-def _total(summary: Summary) -> str:
-    score, points = (sum(getattr(chapter, name) for chapter in summary.chapters) for name in ("score", "points"))
-    predicted = summary.predictions
-    right = f"{sum(prediction.right for prediction in predicted)} of {_count(len(predicted), 'prediction')} right"
-    recalled = f"{sum(summary.recalled.values())} of {_count(len(summary.recalled), 'recall question')} right"
-    return f"{score} of {points} points; {_count(summary.hints, 'hint')} asked for; {right}; {recalled}"
-
-
-def _surprises(summary: Summary) -> list[str]:
-    return [
-        f"{prediction.id}: you said “{prediction.choice}”; what came out: {prediction.outcome}"
-        for prediction in summary.predictions
-        if not prediction.right
-    ]
-
-
-def _repeat(summary: Summary) -> list[str]:
-    if not summary.due:
-        return [f"nothing; {summary.later} later, the next {_days(summary.next_in)}"] if summary.next_in else []
-    lines = []
-    for item in summary.due:
-        what = f"answer `{item.id}` again" if item.kind == "quiz" else f"empty `{item.id}`, check it, write it again"
-        lines.append(
-            f"{notebook_title(item.id[:2])}: {what} (repetition {item.box + 1} of {len(spaced_repetition.DAYS)})"
-        )
-    if any(item.kind == "check" for item in summary.due):
-        lines.append(
-            "an emptied cell says `raise NotImplementedError`; after a check of that, the same answer counts again"
-        )
-    return lines
-
-
-def _days(wait: timedelta) -> str:
-    days = math.ceil(wait / timedelta(days=1))
-    return "tomorrow" if days == 1 else f"in {days} days"
-
-
-def _as_text(rows: Sequence[Sequence[str]], notes: list[str], parts: dict[str, list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows] + [*map(legible, notes)]
-    for title, items in parts.items():
-        lines += [f"{title}:", *(f"  {legible(item)}" for item in items)] if items else []
-    return "\n".join(lines)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("s" if number != 1 else "")

@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from course.judging.card import as_html, hints_as_html, progress_as_html
+from course.judging.card import as_html, hints_as_html
 from course.judging.runner import Failure
 from course.judging.verdict import Outcome, Result
 
@@ -92,13 +92,6 @@ def test_the_newest_hint_stands_first_and_those_before_it_are_folded():
     assert page.tags <= {"style", "div", "h4", "p", "b", "code", "details", "summary"} and page.open == []
     assert page.text.index("Hint 2 of 3") < page.text.index("The hints before it") < page.text.index("Hint 1 of 3")
     assert "details" not in Tags(hints_as_html("02-x", [("hint 1 of 3", "a")])).tags
-
-
-def test_progress_is_a_table_with_a_line_below_it():
-    page = Tags(progress_as_html([("02", "█░", "3 of 7 points", EVIL)], ["3 of 7 points in all", EVIL], {EVIL: [EVIL]}))
-    assert page.tags <= {"style", "div", "table", "tr", "td", "p", "details", "summary", "ul", "li"} and page.open == []
-    assert "details" not in Tags(progress_as_html([("02",)], [], {"nothing": []})).tags
-    assert page.text.index("█░") < page.text.index("3 of 7 points in all")
 
 
 def test_a_failure_is_said_once():
