@@ -12,7 +12,7 @@ QUESTIONS = (
                 "find at least half of the objects, and name them far more often than by guessing",
                 {"found": Between(0.5), "lift": Between(1.5)},
                 "The maps of the pretrained trunk show where an object is and much of what it is; the new layers only "
-                "have to learn to read them. Where it is turns out to be easier than what it is.",
+                "have to learn to read them.",
             ),
             Option(
                 "find at least half of the objects, but name them hardly more often than by guessing",
