@@ -63,7 +63,7 @@ class Source:
 
 
 def is_ignored(name: str) -> bool:
-    """True for hidden files, what computers leave behind and a learner's earlier versions, of a file's or a folder's name."""
+    """True for the name of a hidden file, of what computers leave behind, and of a learner's earlier versions."""
     return name.startswith(".") or name.lower() in _IGNORED
 
 
