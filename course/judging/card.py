@@ -39,9 +39,6 @@ _STYLE = """<style>
 .course-card :focus-visible {outline: 3px solid #e69f00; outline-offset: 2px}
 </style>"""
 
-# Below a wrong answer; the button is shown while a kernel is there to answer (see `notebook.bridge`).
-HINT_FORM = "<form><button hidden>Show a hint</button></form>"
-
 
 def show(html: str, text: str) -> None:
     """Display the card in a notebook that a person watches; else print the text, the same on every machine."""
@@ -68,6 +65,12 @@ def as_html(result: Result, below: str = "") -> str:
     if result.printed:
         body.append(_folded("What your code printed", result.printed))
     return "".join(body) + below + "</div>"
+
+
+def hint_form(exercise_id: str) -> str:
+    """A button for the next hint, and what to type where no kernel is there to answer it (see `notebook.bridge`)."""
+    typed = f'<p class="offline">For a hint, run <code>hint("{_safe(exercise_id)}")</code> in a cell of its own.</p>'
+    return f'<form><span data-course-button="Show a hint"></span>{typed}</form>'
 
 
 def hints_as_html(title: str, steps: Sequence[tuple[str, str]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course.errors import CourseError
-from course.judging.card import HINT_FORM, as_html, hints_as_html, hints_in_card, show
+from course.judging.card import as_html, hint_form, hints_as_html, hints_in_card, show
 from course.judging.exercise import Exercise, find_exercise
 from course.judging.results import Result
 from course.notebook import bridge, record
@@ -32,10 +32,11 @@ def show_result(result: Result, exercise: Exercise) -> None:
 
     def answered(_: bridge.Values) -> bridge.Page:
         shown = take_hint(exercise)
-        more = HINT_FORM if offer_of(result, exercise) else ""
+        more = hint_form(exercise.id) if offer_of(result, exercise) else ""
         return bridge.Page(as_html(result, hints_in_card(shown) + more), f"{result}\n{_as_text(shown)}", bool(more))
 
-    bridge.show_form(bridge.Page(as_html(result, HINT_FORM), f"{result}\n{offer}", is_form=True), answered)
+    page = bridge.Page(as_html(result, hint_form(exercise.id)), f"{result}\n{offer}", is_form=True)
+    bridge.show_form(page, answered)
 
 
 def take_hint(exercise: Exercise) -> list[Step]:

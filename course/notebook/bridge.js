@@ -12,7 +12,7 @@ export function connectForms(token, send) {
     if (root.classList.contains("course-connected")) return;
     root.classList.add("course-connected");
     for (const fieldset of root.querySelectorAll("fieldset")) fieldset.disabled = false;
-    for (const button of root.querySelectorAll("form button")) button.hidden = false;
+    for (const place of root.querySelectorAll("[data-course-button]")) place.replaceChildren(buttonOf(place));
     for (const note of root.querySelectorAll(".offline")) note.hidden = true;
     root.addEventListener("keydown", keepFromNotebook);
     root.addEventListener("submit", submit);
@@ -50,11 +50,18 @@ export function connectForms(token, send) {
       observer.disconnect();
       for (const root of document.querySelectorAll(selector)) {
         for (const fieldset of root.querySelectorAll("fieldset")) fieldset.disabled = true;
-        for (const button of root.querySelectorAll("form button")) button.hidden = true;
+        for (const place of root.querySelectorAll("[data-course-button]")) place.replaceChildren();
         for (const note of root.querySelectorAll(".offline")) note.hidden = false;
       }
     },
   };
+}
+
+// Made here, because JupyterLab would show a stored one in a notebook that it doesn't trust, even if it is hidden.
+function buttonOf(place) {
+  const button = document.createElement("button");
+  button.textContent = place.dataset.courseButton;
+  return button;
 }
 
 // The notebook's shortcuts must not see a key that is meant for the form: an arrow would select another cell. Saving and

@@ -35,8 +35,9 @@ def show_form(page: Page, on_submit: Callable[[Values], Page], *, move_on: bool 
     """Show a form; the page that `on_submit` returns for its values takes its place.
 
     The values are texts by the names of the form's fields; a file is a dict with its "name" and its "data" in base64.
-    Elements with the class `offline` are shown only while no kernel is connected; a fieldset is disabled and buttons
-    are hidden until one is. With `move_on` the next cell is selected after the answer, as after Shift+Enter.
+    Elements with the class `offline` are shown only while no kernel is connected; a fieldset is disabled until one is,
+    and an empty <span data-course-button="Answer"> gets its button then. With `move_on` the next cell is selected after
+    the answer, as after Shift+Enter.
     """
     from IPython.display import DisplayHandle
 

@@ -52,7 +52,7 @@ def form(heading: str, question: str, choices: Sequence[str], *, call: str, butt
     typed = f"<code>{html.escape(call)}, &quot;A&quot;)</code>"
     return (
         f'{STYLE}<form class="course-question"><fieldset disabled><legend>{legend}</legend>{radios}</fieldset>'
-        f"<button hidden>{button}</button>"
+        f'<span data-course-button="{button}"></span>'
         f'<p class="offline">To answer, run this cell again, or write {typed} with your letter.</p></form>'
     )
 
@@ -68,7 +68,7 @@ def revealed(predicted: str, came_out: str, measured: str, because: str) -> str:
     """The prediction, if there is one, beside what came out."""
     lines = [f"<b>You predicted:</b> {prose(predicted)}"] if predicted else []
     lines.append(f"<b>What came out:</b> {prose(came_out)}")
-    lines += [prose(text) for text in (measured, because) if text]
+    lines += [f"<b>Measured:</b> {prose(measured)}", *([prose(because)] if because else [])]
     return callout(NEUTRAL, "<br>".join(lines))
 
 

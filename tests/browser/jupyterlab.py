@@ -22,6 +22,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from course.cli.jupyter import environment
+
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 TOKEN = "browser"
 START_S = 180  # for a server, a page or a kernel on a busy machine
@@ -39,15 +41,16 @@ def server(folder: Path, home: Path, *, dark: bool = False) -> Iterator[str]:
         port = free.getsockname()[1]
     hidden = ("COURSE_LIVE", "CI", "NBGRADER_EXECUTION")
     variables = {name: value for name, value in os.environ.items() if name not in hidden}
-    variables |= {"HOME": str(home), "COURSE_HOME": str(home / "course"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    variables |= {"HOME": str(home), "COURSE_HOME": str(home / "course")}
     defaults = home / "defaults" / "labconfig" / "default_setting_overrides.json"
     if dark:
         defaults.parent.mkdir(parents=True, exist_ok=True)
         defaults.write_text(DARK)
         variables["JUPYTER_CONFIG_PATH"] = str(defaults.parents[1])
+    variables = environment(variables)  # with the defaults of `course lab`
     options = [f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={TOKEN}", f"--port={port}", "--no-browser"]
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    command = [sys.executable, "-m", "jupyterlab", *options, *root, "--LabApp.news_url=None"]
+    command = [sys.executable, "-m", "jupyterlab", *options, *root]
     with open(home / "jupyterlab.log", "w") as log:
         process = subprocess.Popen(command, env=variables, stdout=log, stderr=subprocess.STDOUT, cwd=home)
     address = f"http://localhost:{port}"
@@ -110,7 +113,10 @@ class Notebook:
         return self.driver.find_elements(By.CSS_SELECTOR, f".jp-Notebook {selector}")
 
     def select(self, index: int) -> None:
-        self.cells[index].find_element(By.CSS_SELECTOR, ".jp-InputPrompt, .jp-MarkdownOutput").click()
+        """Make a cell the active one, in command mode."""
+        part = ".jp-InputPrompt, .jp-MarkdownOutput"
+        # The page may draw the cell again just then.
+        wait(lambda: not self.cells[index].find_element(By.CSS_SELECTOR, part).click(), f"cell {index} is clicked")
 
     def press(self, *keys: str) -> None:
         """These keys at once, wherever the focus is."""

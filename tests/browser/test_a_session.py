@@ -97,6 +97,7 @@ def test_what_is_saved_holds_no_widget(session):
 
 def test_reopened_it_shows_the_same_answers_and_nothing_is_broken(session, tmp_path):
     _, _, folder, _ = session
+    # Another home folder, as on another computer: JupyterLab doesn't trust the notebook there.
     with server(folder, tmp_path) as address, browser() as driver:
         page = Notebook(driver, address, "one.ipynb")
         assert page.broken() == []
