@@ -1,7 +1,7 @@
 """The learner's own copies of the notebooks: created once, without saved outputs, and never overwritten.
 
 Work in a copy survives an update of the course and `course build`, and there is no output yet below a prediction.
-The glossary and the map are copied too, with links to the copies; these two are replaced every time.
+The glossary and the topics are copied too, with links to the copies; these two are replaced every time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from course.files import replacing
 from course.notebook import notebook_files
 
 NAME = "my-notebooks"
-PAGES = ("glossary.md", "map.md")  # of docs/: those that a learner reads beside a notebook
+PAGES = ("glossary.md", "topics.md")  # of docs/: those that a learner reads beside a notebook
 REPLACED = "<!-- Replaced by every `course lab`: keep notes in another file. -->\n\n"
 _KEY = "pretrained-course"  # in a copy's metadata, which Jupyter preserves
 
@@ -47,7 +47,7 @@ def prepare(notebooks: Path) -> tuple[Path, list[str]]:
 
 
 def _replace_pages(notebooks: Path, folder: Path) -> None:
-    """Copy the glossary and the map of a clone, for JupyterLab; if that fails, nothing else does."""
+    """Copy the glossary and the topics of a clone, for JupyterLab; if that fails, nothing else does."""
     for page in (notebooks.parent / "docs" / name for name in PAGES):
         if not page.is_file():
             continue

@@ -56,10 +56,10 @@ def test_work_is_never_overwritten_and_an_original_that_changed_is_named(noteboo
 def test_glossary_and_map_lie_beside_the_copies_and_lead_to_them(notebooks):
     page = notebooks.parent / "docs" / "glossary.md"
     page.parent.mkdir()
-    page.write_text("**logit**: see [A](../notebooks/00_a.ipynb) and the [map](map.md)")
+    page.write_text("**logit**: see [A](../notebooks/00_a.ipynb) and the [topics](topics.md)")
     folder, _ = workspace.prepare(notebooks)
     copy = folder / "glossary.md"
-    assert copy.read_text() == f"{workspace.REPLACED}**logit**: see [A](00_a.ipynb) and the [map](map.md)"
+    assert copy.read_text() == f"{workspace.REPLACED}**logit**: see [A](00_a.ipynb) and the [topics](topics.md)"
     page.write_text("**loss**")
     workspace.prepare(notebooks)
     assert copy.read_text() == f"{workspace.REPLACED}**loss**"
@@ -68,10 +68,10 @@ def test_glossary_and_map_lie_beside_the_copies_and_lead_to_them(notebooks):
 def test_pages_for_instructors_and_maintainers_are_not_copied(notebooks):
     docs = notebooks.parent / "docs"
     docs.mkdir()
-    for name in ("glossary.md", "map.md", "instructors.md", "inside.md"):
+    for name in ("glossary.md", "topics.md", "instructors.md", "inside.md"):
         (docs / name).write_text("a page")
     folder, _ = workspace.prepare(notebooks)
-    assert sorted(path.name for path in folder.glob("*.md")) == ["glossary.md", "map.md"]
+    assert sorted(path.name for path in folder.glob("*.md")) == ["glossary.md", "topics.md"]
 
 
 def test_every_link_of_the_real_pages_leads_to_a_copy(tmp_path):
