@@ -73,7 +73,7 @@ _QUESTION = re.compile(r"(?:if [^\n]*:\n\s+)?(?:course\.)?(predict|quiz|reveal)\
 
 
 def on_source_read(app: Sphinx, name: str, content: list[str]) -> None:
-    """Prepare a page: the sidebar's lists, links to a chapter's headings, or what Jupyter knows of a chapter's cells."""
+    """Prepare a page: the sidebar, links to headings of chapters, or what Jupyter knows of a chapter's cells."""
     if name == root_doc:
         content[0] += sidebar()
     elif name.startswith("docs/"):
