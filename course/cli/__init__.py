@@ -4,6 +4,7 @@ app        the command itself: its subcommands and its error handling
 lab        course lab: open the learner's own notebooks
 doctor     course doctor: print the findings of `diagnosis`
 diagnosis  what this machine has, what is wrong with it, and the command that fixes it
+environments  which Python this is, and how the course got into it
 learning   course check, course progress
 building   course build, for authors
 fetch      course fetch: downloads for the full profile
