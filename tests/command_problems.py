@@ -31,7 +31,7 @@ PLACEHOLDER = re.compile(r"(?<![A-Za-z])(?:nb)?(?:NN|NAME|FOLDER|FILE|PATH|NOTEB
 PYTHONS = {"python", "python3", "py"}
 # What no package of ours brings, but a reader has, or is told to get.
 SYSTEM = {"apt-get", "brew", "cd", "conda", "cp", "deactivate", "docker", "echo", "export", "git", "ls", "mkdir", "mv"}
-SYSTEM |= {"rm", "shellcheck", "source", "sysctl", "unzip", "winget", "wsl", "xargs", "Set-ExecutionPolicy"}
+SYSTEM |= {"rm", "uv", "shellcheck", "source", "sysctl", "unzip", "winget", "wsl", "xargs", "Set-ExecutionPolicy"}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 PIP = {"check", "download", "freeze", "install", "list", "show", "uninstall", "wheel"}
 COMMANDS = get_command(app).commands
