@@ -3,6 +3,7 @@
 errors        every error, drawn as a tree
 runtime       where am I, which device, which precision, and why
 legible       untrusted text made legible, the same wherever it is shown
+extras        optional packages, and the command that installs one
 files         files written whole or not at all
 questions     what learners are asked, and what is explained, as data
 notebook      what a learner sees: forms, plots, claims, progress; the learner's own record and copies

@@ -2,6 +2,7 @@
 
 CourseError
 ├── SetupError            the machine, the profile or the installation is not what was asked for
+│   ├── MissingExtra      an optional package is not installed
 │   ├── NoNetwork         the full profile needs a download and there is no network
 │   └── DownloadFailed    the server refuses, sends another file, or the disk is full
 ├── CannotWrite           a file cannot be written: the disk is full, or you may not write there
@@ -55,6 +56,10 @@ class CourseError(Exception):
 
 class SetupError(CourseError):
     """The machine, the profile or the installation is not what was asked for."""
+
+
+class MissingExtra(SetupError):
+    """A package that only an extra of the course installs is missing."""
 
 
 class NoNetwork(SetupError):

@@ -26,9 +26,9 @@ language = "en-GB"
 extensions = ["myst_nb"]
 root_doc = "README"
 pages = [  # what stands in the sidebar, besides the chapters
-    ("For learners", ["docs/glossary", "docs/map", "Benchmarks <tests/benchmarks/README>"]),
+    ("For learners", ["docs/glossary", "docs/topics", "Benchmarks <tests/benchmarks/README>"]),
     ("For instructors", ["docs/instructors"]),
-    ("For maintainers", ["docs/inside", "CONTRIBUTING", "CHANGELOG"]),
+    ("For maintainers", ["docs/inside", "CONTRIBUTING", "CHANGELOG", "docs/source_audit"]),
     (
         "Licences of pictures",
         ["Emoji <course/data/assets/LICENCES>", "Hidden pictures <solutions/hidden/capstone/LICENCES>"],
@@ -66,14 +66,18 @@ This page shows the chapter as it ran, with its exercises still open. To work th
 [install the course](../README.md#install).
 ```
 """
+# A link to a heading of a chapter: JupyterLab's anchors keep capitals and punctuation, those of the site do not.
+TO_HEADING = re.compile(r"(\.ipynb#)((?:[^\s()]|\([^\s()]*\))+)")
 OUTCOME = "What came out"
 _QUESTION = re.compile(r"(predict|quiz)\(|(?s:.*?)^(reveal)\(", re.MULTILINE)  # a cell that only asks, or reveals
 
 
 def on_source_read(app: Sphinx, name: str, content: list[str]) -> None:
-    """Prepare a page: the home page gets the sidebar's lists, a chapter what Jupyter knows of its cells."""
+    """Prepare a page: the sidebar, links to headings of chapters, or what Jupyter knows of a chapter's cells."""
     if name == root_doc:
         content[0] += sidebar()
+    elif name.startswith("docs/"):
+        content[0] = TO_HEADING.sub(lambda link: link[1] + re.sub(r"[^\w-]", "", link[2].lower()), content[0])
     elif name.startswith("notebooks/"):
         content[0] = json.dumps(as_page(json.loads(content[0])))
 

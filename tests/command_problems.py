@@ -23,7 +23,7 @@ from typer.main import get_command
 
 from course.cli.app import app
 from tests.conftest import ROOT
-from tests.documents import Document, slug
+from tests.documents import Document
 
 FOLDERS = ("course", "docs", "notebooks", "solutions", "scripts", "tests", ".ci", ".github")
 # Words in the place of what a reader is to write, as in notebooks/NN_NAME.ipynb.
@@ -31,7 +31,7 @@ PLACEHOLDER = re.compile(r"(?<![A-Za-z])(?:nb)?(?:NN|NAME|FOLDER|FILE|PATH|NOTEB
 PYTHONS = {"python", "python3", "py"}
 # What no package of ours brings, but a reader has, or is told to get.
 SYSTEM = {"apt-get", "brew", "cd", "conda", "cp", "deactivate", "docker", "echo", "export", "git", "ls", "mkdir", "mv"}
-SYSTEM |= {"rm", "shellcheck", "source", "sysctl", "unzip", "winget", "wsl", "xargs", "Set-ExecutionPolicy"}
+SYSTEM |= {"rm", "uv", "shellcheck", "source", "sysctl", "unzip", "winget", "wsl", "xargs", "Set-ExecutionPolicy"}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 PIP = {"check", "download", "freeze", "install", "list", "show", "uninstall", "wheel"}
 COMMANDS = get_command(app).commands
@@ -170,11 +170,21 @@ def link_problems(document: Document) -> Iterator[str]:
             yield f"line {line}: {link} leads to no heading"
 
 
+@cache
+def notebook_headings(path: Path) -> list[str]:
+    """The headings of a notebook as they are written, without what stands in listings."""
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    return re.findall(r"(?m)^#+ +(.+?) *$", re.sub(r"(?ms)^```.*?^```", "", "\n\n".join(cells)))
+
+
+def jupyter_anchor(heading: str) -> str:
+    """The anchor that JupyterLab gives a heading: its text as shown, with dashes for spaces."""
+    return heading.replace("`", "").replace(" ", "-")
+
+
 def anchors(target: Path, document: Document) -> set[str]:
     if target.suffix == ".ipynb":
-        cells = [cell.source for cell in nbformat.read(target, as_version=4).cells if cell.cell_type == "markdown"]
-        headings = re.findall(r"(?m)^#+ +(.+?) *$", "\n".join(cells))
-        return {heading.replace(" ", "-") for heading in headings} | set(map(slug, headings))
+        return {jupyter_anchor(heading) for heading in notebook_headings(target)}
     return (document if target == document.path else Document(target)).anchors
 
 

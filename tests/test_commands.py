@@ -151,7 +151,7 @@ def test_links_and_anchors_are_found_in_markdown_and_in_html():
     [
         ("docs/no_such.md", "no file"),
         ("#no-such-heading", "no heading"),
-        ("docs/map.md#no-such-heading", "no heading"),
+        ("docs/topics.md#no-such-heading", "no heading"),
         ("notebooks/02_freeze_the_backbone.ipynb#No-such-heading", "no heading"),
         ("notebooks/12_no_such.ipynb", "no file"),
     ],

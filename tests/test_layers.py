@@ -28,6 +28,7 @@ notebook      what a learner sees
 questions     what learners are asked, and what is explained, as data
 runtime       where am I, which device
 files         files written whole or not at all
+extras        optional packages
 legible       untrusted text, made legible
 errors        every exception of the course
 """

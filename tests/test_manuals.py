@@ -71,6 +71,8 @@ def test_the_readme_lists_every_chapter_with_the_minutes_that_it_takes_and_adds_
 def test_the_readme_has_the_two_commands_as_listings_of_their_own():
     listings = re.findall(r"(?ms)^```\w+\n(.*?)^```", README)
     assert "python -m pip install -e . && course lab\n" in listings
+    first = README.index("python -m pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu\n")
+    assert first < README.index("python -m pip install -e . && course lab\n")
     assert 'python -m pip install -e ".[test]" && pytest\n' in listings
 
 

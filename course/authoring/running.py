@@ -11,6 +11,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from course.errors import AuthoringError
+from course.extras import needed_for
 from course.legible import legible
 from course.notebook.notebook_files import METADATA
 
@@ -38,9 +39,10 @@ def run(nb: NotebookNode, folder: Path, *, label: str, variables: Mapping[str, s
 
     Raises AuthoringError with `label`, the failing cell's id, what it printed and the traceback.
     """
-    from jupyter_client.manager import AsyncKernelManager
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    with needed_for("running a notebook"):
+        from jupyter_client.manager import AsyncKernelManager
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     class ThisInterpreter(AsyncKernelManager):
         """A kernel of the running Python, whichever "python3" the user's folders name."""

@@ -6,6 +6,7 @@ jupyter    JupyterLab started with the course's defaults, or found running
 lookup     what a learner names: a chapter, a notebook, a folder
 doctor     course doctor: print the findings of `diagnosis`
 diagnosis  what this machine has, what is wrong with it, and the command that fixes it
+environments  which Python this is, and how the course got into it
 learning   course check, course progress
 building   course build, for authors
 fetch      course fetch: downloads for the full profile

@@ -18,6 +18,7 @@ from course.cli.grading import export, grade, release, report
 from course.cli.lab import PASS_THROUGH, home, lab
 from course.cli.learning import check, progress
 from course.errors import CourseError
+from course.extras import needed_for
 from course.legible import legible
 
 COMMANDS = (home, doctor, check, progress, build, fetch, grade, report, export, release)
@@ -34,12 +35,14 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """The entry point: an error of the course is a message on stderr and exit code 2, not a traceback."""
+    """The entry point: an error of the course, or an extra that is missing, is a message on stderr and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a Windows console may lack ✓
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
-        app(prog_name="course")
+        with needed_for(f"course {command}".strip()):
+            app(prog_name="course")
     except CourseError as error:
         print(f"course: {legible(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None

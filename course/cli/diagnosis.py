@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import io
 import json
-import shlex
 import shutil
 import subprocess
 import sys
@@ -18,14 +18,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-import course
-from course.data import downloads
+from course.cli import environments
 from course.errors import CourseError
-from course.runtime import choose_device, choose_precision, home
+from course.extras import DISTRIBUTION, python_command
+from course.runtime import choose_device, choose_precision, choose_profile, environment, home
 
-COURSE = Path(course.__file__).parent
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
-DISTRIBUTION = "pretrained-course"
 ALWAYS_SHOWN = ("torch", "torchvision", "timm", "transformers", "ipywidgets", "jupyterlab")
 HUBS = ("huggingface.co", "download.pytorch.org")
 NETWORK_TIMEOUT_S = 3.0
@@ -48,7 +46,7 @@ class Finding:
 def diagnose() -> list[Finding]:
     """The findings of `course doctor`, in the order they are shown. A failing check is a finding, not an exception."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _python, _packages, _torch, _gpu, _weights, _kernel, _disk, _network, _full_profile, _sandbox,
+        _python, _packages, _torch, _gpu, _weights, _kernel, _forms, _disk, _network, _full_profile, _sandbox,
     )  # fmt: skip
     return [finding for check in checks for finding in check()]
 
@@ -60,10 +58,12 @@ def as_json(findings: list[Finding]) -> str:
 
 def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    found = f"{version} at {sys.executable}"
+    found = f"{version} at {sys.executable}, {environments.python_environment()}"
     if sys.version_info[:2] > NEWEST_PYTHON:
         found += f"; the course is tested up to {'.'.join(map(str, NEWEST_PYTHON))}"
         yield Finding("python", WARNING, found, "conda env create -f environment.yml")
+    elif environments.is_externally_managed():
+        yield Finding("python", WARNING, found, environments.new_environment_command())
     else:
         yield Finding("python", OK, found)
 
@@ -73,20 +73,16 @@ def _packages() -> Iterator[Finding]:
     from packaging.requirements import Requirement
 
     try:
-        yield Finding("course", OK, f"{metadata.version(DISTRIBUTION)} at {COURSE}")
+        yield Finding("course", OK, f"{metadata.version(DISTRIBUTION)}, {environments.installation()}")
         wanted = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
     except metadata.PackageNotFoundError:
-        yield Finding(
-            "course",
-            WARNING,
-            f"at {COURSE}, not installed",
-            f"{_python_name()} -m pip install -e .",
-        )
+        fix = f"{python_command()} -m pip install -e {environments.COURSE.parent}"
+        yield Finding("course", WARNING, environments.installation(), fix)
         wanted = [Requirement(name) for name in ALWAYS_SHOWN]
     for requirement in wanted:
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
-        fix = f'{_python_name()} -m pip install "{requirement}"'
+        fix = f'{python_command()} -m pip install "{requirement}"'
         try:
             version = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
@@ -104,7 +100,7 @@ def _torch() -> Iterator[Finding]:
         try:
             importlib.import_module(name)
         except Exception as error:  # a broken binary raises ImportError, OSError or RuntimeError
-            fix = f"{_python_name()} -m pip install --force-reinstall torch torchvision"
+            fix = f"{python_command()} -m pip install --force-reinstall torch torchvision"
             yield Finding(f"import {name}", PROBLEM, f"{type(error).__name__}: {error}", fix)
             return
 
@@ -150,7 +146,7 @@ def _kernel() -> Iterator[Finding]:
     """Whether the kernel `python3`, which every notebook names, is the Python that has the course."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    install = f"{_python_name()} -m ipykernel install --sys-prefix"
+    install = f"{python_command()} -m ipykernel install --sys-prefix"
     try:
         spec = KernelSpecManager().get_kernel_spec("python3")
     except NoSuchKernel:
@@ -162,8 +158,26 @@ def _kernel() -> Iterator[Finding]:
     if is_bare_name or Path(program).absolute().parent == Path(sys.executable).absolute().parent:
         yield Finding("kernel python3", OK, sys.executable)
         return
-    fix = f"{_python_name()} -m jupyter kernelspec remove -f python3 && {install}"
+    fix = f"{python_command()} -m jupyter kernelspec remove -f python3 && {install}"
     yield Finding("kernel python3", PROBLEM, f"{spec.resource_dir} starts {program}, not {sys.executable}", fix)
+
+
+def _forms() -> Iterator[Finding]:
+    """Whether the JupyterLab that `course lab` starts finds the extension that draws the forms of the notebooks."""
+    if environment() in ("Colab", "Kaggle") or importlib.util.find_spec("anywidget") is None:
+        return  # they bring their own; that the package is missing is reported above
+    from jupyter_core.paths import jupyter_path
+    from jupyterlab_server.config import get_federated_extensions
+
+    found = get_federated_extensions(jupyter_path("labextensions")).get("anywidget")
+    if found:
+        yield Finding("forms", OK, f"JupyterLab finds the extension of anywidget in {found['ext_path']}")
+        return
+    unseen = (
+        "JupyterLab does not find the extension of anywidget, so questions have no buttons and are answered by typing"
+    )
+    fix = f"{python_command()} -m pip install --force-reinstall --no-deps anywidget"
+    yield Finding("forms", WARNING, unseen, fix)
 
 
 def _disk() -> Iterator[Finding]:
@@ -188,7 +202,9 @@ def _disk() -> Iterator[Finding]:
 
 
 def _network() -> Iterator[Finding]:
-    """Whether the hubs can be reached, through a proxy if one is set. Only the full profile needs them."""
+    """Whether the hubs can be reached, through a proxy if one is set: a warning only if the profile here needs them."""
+    from course.data import downloads
+
     proxy = getproxies().get("https")
     address = urlsplit(proxy if proxy and "://" in proxy else f"http://{proxy}") if proxy else None
     hosts = [(address.hostname or "", address.port or 3128)] if address else [(hub, 443) for hub in HUBS]
@@ -197,10 +213,23 @@ def _network() -> Iterator[Finding]:
     names = ", ".join(host for host, _ in hosts)
     if not unreachable:
         yield Finding("network", OK, f"{'the proxy ' if proxy else ''}{names} can be reached")
-    else:
-        found = f"{', '.join(unreachable)} cannot be reached; the quick profile needs no network, the full one does"
+        return
+    found = f"{', '.join(unreachable)} cannot be reached"
+    why = _full_profile_reason()
+    if why:
         fix = 'write PROFILE = "quick" into the first code cell of a notebook'
-        yield Finding("network", WARNING, found, fix)
+        yield Finding("network", WARNING, f"{found}; the profile here is full ({why}) and may need it", fix)
+    else:
+        yield Finding("network", OK, f"{found}; the quick profile, which is the one here, needs no network")
+
+
+def _full_profile_reason() -> str:
+    """Why PROFILE = "auto" means full on this machine, or nothing if it means quick."""
+    try:
+        profile, why = choose_profile("auto", choose_device()[0])
+    except Exception as error:  # a broken torch is reported above; COURSE_PROFILE may name no profile
+        return f"{error}" if isinstance(error, CourseError) else ""
+    return why.partition(";")[0] if profile == "full" else ""
 
 
 def _full_profile() -> Iterator[Finding]:
@@ -230,7 +259,10 @@ def _full_profile() -> Iterator[Finding]:
 
 
 def _sandbox() -> Iterator[Finding]:
-    """Whether submissions can be run safely. Only instructors need it."""
+    """Whether submissions can be run safely: checked only where the grader is installed."""
+    if importlib.util.find_spec("sqlalchemy") is None:
+        yield Finding("sandbox", OK, "not checked: only instructors need it, with the extra grade")
+        return
     if sys.platform != "linux":
         yield Finding("sandbox", WARNING, "only instructors need it, and it needs Linux")
         return
@@ -269,8 +301,3 @@ def _self_test(program: str) -> Finding:
             "sandbox", PROBLEM, f"an answer could {', '.join(found)}: don't grade on this machine", _CONTAINER
         )
     return Finding("sandbox", OK, f"{program} runs, and known attacks on it fail")
-
-
-def _python_name() -> str:
-    """This Python as a command: plain `python` may be another one if no environment is active."""
-    return "python" if shutil.which("python") == sys.executable else shlex.quote(sys.executable)

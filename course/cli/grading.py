@@ -19,7 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from course.errors import GradingError
+from course.errors import GradingError, MissingExtra
+from course.extras import install_command
 from course.legible import one_line
 
 if TYPE_CHECKING:  # not at run time: `course --help` loads neither torch nor a database
@@ -272,11 +273,10 @@ def _open(gradebook: str, out: Path) -> Gradebook:
 
 
 def _need_driver(gradebook: str) -> None:
-    """Raise GradingError for PostgreSQL without psycopg, which is in one of the course's extras."""
+    """Raise MissingExtra for PostgreSQL without psycopg, which is in one of the course's extras."""
     if gradebook.startswith(("postgres://", "postgresql://", "postgresql+psycopg://")) and not find_spec("psycopg"):
-        raise GradingError(
-            "a gradebook on PostgreSQL needs its driver, psycopg, which is not installed; run: "
-            'python -m pip install -e ".[grade,postgres]"'
+        raise MissingExtra(
+            f"a gradebook on PostgreSQL needs psycopg, which is not installed; run: {install_command('postgres')}"
         )
 
 

@@ -8,7 +8,8 @@ import torch
 
 from course.data.huggingface import Repository, snapshot
 from course.data.sentences import SPLITS, TaggedTexts, Texts
-from course.errors import DataError, SetupError, UnknownName
+from course.errors import DataError, UnknownName
+from course.extras import needed_for
 
 # SST-2's test split has no labels, so its validation split is used as the test split, as is usual.
 REVIEWS = Repository("stanfordnlp/sst2", "dataset", ("data/train-*.parquet", "data/validation-*.parquet"))
@@ -42,11 +43,9 @@ def read_rows(repository: Repository, splits: dict[str, str], split: str) -> Any
     """The rows of a split as a `datasets.Dataset` in memory, read from its parquet files."""
     if split not in SPLITS:
         raise UnknownName.of(f"split of {repository.name}", split, SPLITS)
-    try:
+    with needed_for("a text data set of the full profile"):
         from datasets import Dataset, concatenate_datasets
         from pyarrow import ArrowInvalid, parquet
-    except ImportError as error:
-        raise SetupError('the package `datasets` is missing; run: python -m pip install "datasets>=3.0"') from error
     paths = sorted(snapshot(repository).glob(splits[split]))
     try:
         return concatenate_datasets([Dataset(parquet.read_table(path)) for path in paths])

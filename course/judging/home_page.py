@@ -15,7 +15,7 @@ from course.notebook import record
 
 NAME = "home.md"
 _MARKER = "<!-- Written by `course lab`, `course home` and `progress()`: keep notes in another file. -->\n"
-_PAGES = {"glossary.md": "glossary", "topics.md": "index by topic", "map.md": "map"}
+_PAGES = {"glossary.md": "glossary", "topics.md": "index by topic"}
 
 
 def write(folder: Path) -> Path:

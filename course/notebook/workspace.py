@@ -1,7 +1,7 @@
 """The learner's own copies of the notebooks: created without outputs, and updated without losing work.
 
 Work in a copy survives an update of the course and `course build`: see `course.notebook.updating`.
-The glossary and the map are copied too, with links to the copies; these two are replaced every time.
+The glossary and the topics are copied too, with links to the copies; these two are replaced every time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NAME = "my-notebooks"
 SHIPPED = "learner_files"  # inside the installed package: notebooks/ and docs/, put there when the wheel is built
 EARLIER = "earlier versions"  # beside the copies
 REMEMBERED = "workspace.json"  # in COURSE_HOME
-PAGES = ("glossary.md", "map.md")  # of docs/: those that a learner reads beside a notebook
+PAGES = ("glossary.md", "topics.md")  # of docs/: those that a learner reads beside a notebook
 REPLACED = "<!-- Replaced by every `course lab`: keep notes in another file. -->\n\n"
 _TO_GET_ANEW = "to get the course's notebook, rename it and run this command again"
 

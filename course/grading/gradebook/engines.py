@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from course.errors import GradebookError
+from course.errors import GradebookError, MissingExtra
+from course.extras import install_command
 
 _ADVICE = (  # the first part found in the database's own message
     ("file is not a database", "it is something else, or damaged; choose another file, or restore it from a copy"),
@@ -104,9 +105,9 @@ def _postgresql(url: URL, name: str, wait_s: float) -> Engine:
         arguments = {"client_encoding": "utf8"} if "psycopg" in url.drivername else {}
         engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
     except ModuleNotFoundError as error:
-        raise GradebookError(
-            f"the gradebook {name} needs {error.name}, which is not installed; run "
-            "python -m pip install 'psycopg[binary]' and begin the address with postgresql+psycopg://"
+        raise MissingExtra(
+            f"the gradebook {name} needs {error.name}, which is not installed; begin its address with "
+            f"postgresql+psycopg:// and run: {install_command('postgres')}"
         ) from error
     except (ArgumentError, NoSuchModuleError) as error:
         raise GradebookError(f"the gradebook {name} has no driver ({error}); use postgresql+psycopg://") from error

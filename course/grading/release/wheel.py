@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course.errors import GradingError
+from course.extras import needed_for
 from course.files import DISK_FULL_ERRORS, cannot_write
 
 _EPOCH = "SOURCE_DATE_EPOCH"
@@ -18,12 +19,10 @@ _DATE = str(1_580_601_600)  # the one that hatchling takes by itself: early in 2
 def build_wheel(root: Path, folder: Path) -> Path:
     """The wheel's path in `folder`, built from the clone at `root`.
 
-    Raises GradingError if it cannot be built, and CannotWrite if there is no room for it.
+    Raises MissingExtra without hatchling, GradingError if it cannot be built, CannotWrite if there is no room for it.
     """
-    try:
+    with needed_for("building the wheel"):
         from hatchling.builders.wheel import WheelBuilder
-    except ImportError:
-        raise GradingError("building the wheel needs hatchling; run: python -m pip install hatchling") from None
     try:
         with _same_date(), contextlib.redirect_stdout(io.StringIO()):
             built = list(WheelBuilder(str(root)).build(directory=str(folder), versions=["standard"]))

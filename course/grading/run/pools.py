@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
 from course.errors import GradingError
+from course.extras import needed_for
 
 
 class Pool(Protocol):
@@ -86,10 +87,8 @@ class DaskPool:
     """The workers of a Dask cluster. What a lost worker had is done again by another; the scheduler sees to it."""
 
     def __init__(self, address: str) -> None:
-        try:
+        with needed_for("a scheduler"):
             from distributed import Client
-        except ImportError as error:
-            raise GradingError('a scheduler needs Dask; run: python -m pip install -e ".[grade]"') from error
         try:
             self._client = Client(address, timeout=10)
         except (OSError, ValueError) as error:

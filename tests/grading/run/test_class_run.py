@@ -146,7 +146,7 @@ def test_the_process_that_hands_out_work_loads_no_torch():
             ["grade", "{folder}/../a.txt", "--out", "out"],
             "a.txt is not a notebook, zip or capstone.safetensors; name one",
         ),
-        (["report", "--out", "out", "--gradebook", "postgresql://x/y"], 'pip install -e ".[grade,postgres]"'),
+        (["report", "--out", "out", "--gradebook", "postgresql://x/y"], 'pip install "pretrained-course[postgres]"'),
         (["grade", "{folder}", "--out", "out", "--notebook", "77"], "there is no notebook 77"),
         (["grade", "{folder}", "--out", "out", "--hidden", "nowhere"], "--hidden nowhere is not a folder"),
         (["grade", "{folder}", "--out", "out", "--solutions", "nowhere"], "--solutions nowhere is not a folder"),
