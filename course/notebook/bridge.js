@@ -1,6 +1,7 @@
 // The page's half of course/notebook/bridge.py: forms in a notebook's output, connected to the kernel that showed them.
 
 const BUSY_AFTER_MS = 1500;
+const NO_ANSWER = "The kernel is busy, and takes your answer when it is free. If it was restarted, run this cell again.";
 
 // Connect every form that carries this token, now and whenever it is drawn again, and return what undoes it. `send`
 // takes {form, values}.
@@ -27,7 +28,7 @@ export function connectForms(token, send) {
     const values = {};
     for (const [name, value] of new FormData(event.target)) values[name] = await plain(value);
     for (const button of root.querySelectorAll("button")) button.disabled = true;
-    const timer = setTimeout(() => say(root, "The kernel is busy: your answer is taken when it is free."), BUSY_AFTER_MS);
+    const timer = setTimeout(() => say(root, NO_ANSWER), BUSY_AFTER_MS);
     waiting.set(root.dataset.courseForm, { cell: root.closest(".jp-Cell"), moveOn: "courseMoveOn" in root.dataset, timer });
     send({ form: root.dataset.courseForm, values });
   }
@@ -101,6 +102,10 @@ export default {
   initialize({ model }) {
     const forms = connectForms(model.get("token"), (message) => model.send(message));
     model.on("msg:custom", (message) => forms.answered(message.form));
+    // JupyterLab keeps the widgets of a kernel that has ended.
+    model.widget_manager?.kernel?.statusChanged?.connect((kernel, status) => {
+      if (["restarting", "autorestarting", "terminating", "dead"].includes(status)) forms.disconnect();
+    });
     return () => forms.disconnect();
   },
 };

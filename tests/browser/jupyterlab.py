@@ -84,9 +84,9 @@ def browser(width: int = 1400, height: int = 1000) -> Iterator[webdriver.Chrome]
 class Notebook:
     """A notebook that is open in a page."""
 
-    def __init__(self, driver: webdriver.Chrome, address: str, name: str) -> None:
+    def __init__(self, driver: webdriver.Chrome, address: str, name: str, *, app: str = "lab/tree") -> None:
         self.driver = driver
-        driver.get(f"{address}/lab/tree/{quote(name)}?token={TOKEN}&reset")
+        driver.get(f"{address}/{app}/{quote(name)}?token={TOKEN}&reset")
         wait(lambda: len(self.cells) > 0, f"{name} is shown")
         wait(lambda: driver.execute_script(_KERNEL_IS_IDLE), "the kernel is idle")
 
@@ -129,9 +129,23 @@ class Notebook:
         actions.perform()
 
     def run(self) -> None:
-        """Shift+Enter, and wait until the kernel has done it."""
+        """Shift+Enter on the active cell, and wait until the kernel has done it."""
+        index = self.active
+        before = self._prompt(index)
         self.press(Keys.SHIFT, Keys.ENTER)
+        if before is not None:
+            try:
+                wait(lambda: self._prompt(index) != before, f"cell {index} runs", 10)
+            except TimeoutError:  # the page was being drawn, and the keys were lost
+                self.select(index)
+                self.press(Keys.SHIFT, Keys.ENTER)
         self.wait_until_idle()
+
+    def _prompt(self, index: int) -> str | None:
+        """What stands beside a code cell, "[3]:"; None for another cell."""
+        is_code = "jp-CodeCell" in str(self.cells[index].get_attribute("class"))
+        text = "return arguments[0].querySelector('.jp-InputPrompt').textContent"
+        return str(self.driver.execute_script(text, self.cells[index])) if is_code else None
 
     def run_all(self, limit_s: float) -> None:
         """Run → Run All Cells."""
