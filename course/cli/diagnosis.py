@@ -24,7 +24,7 @@ from course.extras import DISTRIBUTION, python_command
 from course.runtime import choose_device, choose_precision, choose_profile, environment, home
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
-ALWAYS_SHOWN = ("torch", "torchvision", "timm", "transformers", "ipywidgets", "jupyterlab")
+ALWAYS_SHOWN = ("torch", "torchvision", "timm", "transformers", "anywidget", "jupyterlab")
 HUBS = ("huggingface.co", "download.pytorch.org")
 NETWORK_TIMEOUT_S = 3.0
 NEWEST_PYTHON = (3, 13)

@@ -41,7 +41,7 @@ def test_a_machine_that_runs_these_tests_has_no_problem_and_all_is_looked_at(hom
     findings = diagnosis.diagnose()
     assert [finding for finding in findings if finding.status == diagnosis.PROBLEM] == []
     names = {finding.name for finding in findings}
-    assert names >= {"python", "course", "torch", "torchvision", "timm", "transformers", "ipywidgets", "jupyterlab"}
+    assert names >= {"python", "course", "torch", "torchvision", "timm", "transformers", "anywidget", "jupyterlab"}
     assert names >= {"gpu", "disk", "network", "kernel python3", "sandbox"}
     assert names >= {f"weights {name}" for name in weights.BUNDLED}
     assert json.loads(diagnosis.as_json(findings))[0]["name"] == "python"
