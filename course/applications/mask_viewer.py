@@ -97,8 +97,11 @@ def show_overlays(
         name: [overlay(*pair, opacity=opacity) for pair in zip(pictures, several, strict=True)]
         for name, several in masks.items()
     }
+    number = "1 scene" if len(pictures) == 1 else f"{len(pictures)} scenes"
     return _sheet(
-        rows, classes, f"{len(pictures)} scenes, with masks for {', '.join(classes[1:])}: {', '.join(masks)}."
+        rows,
+        classes,
+        f"{number}, with masks for {', '.join(classes[1:])}: {', '.join(masks)}.",
     )
 
 

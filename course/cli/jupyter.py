@@ -31,7 +31,7 @@ def open_lab(page: Path, options: Sequence[str]) -> None:
     # The default URL rather than a file to open: so the URL printed for --no-browser leads there too.
     opened = [f"--ServerApp.root_dir={page.parent}", f"--LabApp.default_url=/{address}"]
     if not any("log_level" in option or "log-level" in option or option == "--debug" for option in options):
-        opened.append("--Application.log_level=WARN")  # or what was printed before would scroll away
+        opened.append("--Application.log_level=ERROR")  # or what was printed before would scroll away
     print("JupyterLab starts; to stop it, press Ctrl-C here twice")
     start([sys.executable, "-m", "jupyterlab", *opened, *options], environment(os.environ))
 

@@ -19,13 +19,17 @@ ACCEPTED = "a chapter such as 03, a notebook, a folder of notebooks, or a capsto
 def check(
     what: Annotated[
         str,
-        typer.Argument(help="A chapter (03), a saved notebook, a folder of notebooks, or a capstone.safetensors."),
-    ],
+        typer.Argument(help="A chapter (03), a saved notebook, a folder, or a capstone.safetensors. All if left out."),
+    ] = "",
 ) -> None:
     """Check every exercise in your notebooks, or your capstone as the grader reads it.
 
     Exit code 1: an answer that you tried is not right yet, or the model card is not complete.
     """
+    if not what:
+        from course.cli.lookup import learners_folder
+
+        what = str(learners_folder())
     if capstone := _capstone(Path(what)):
         from course.capstone.handing_in import read_hand_in
 

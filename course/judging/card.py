@@ -36,7 +36,7 @@ _STYLE = """<style>
 .course-card .hints code {user-select: all}
 .course-card button {font: inherit; padding: 3px 12px; margin: .4em 0 0 0; border-radius: 3px; cursor: pointer;
   border: 1px solid #0072b2; background: #0072b2; color: #fff}
-.course-card :focus-visible {outline: 3px solid #e69f00; outline-offset: 2px}
+.course-card :focus-visible {outline: 3px solid #3b8ec2; outline-offset: 2px}
 </style>"""
 
 
@@ -67,10 +67,10 @@ def as_html(result: Result, below: str = "") -> str:
     return "".join(body) + below + "</div>"
 
 
-def hint_form(exercise_id: str) -> str:
+def hint_form(exercise_id: str, label: str) -> str:
     """A button for the next hint, and what to type where no kernel is there to answer it (see `notebook.bridge`)."""
     typed = f'<p class="offline">For a hint, run <code>hint("{_safe(exercise_id)}")</code> in a cell of its own.</p>'
-    return f'<form><span data-course-button="Show a hint"></span>{typed}</form>'
+    return f'<form><span data-course-button="{_safe(label)}"></span>{typed}</form>'
 
 
 def hints_as_html(title: str, steps: Sequence[tuple[str, str]]) -> str:
@@ -78,13 +78,14 @@ def hints_as_html(title: str, steps: Sequence[tuple[str, str]]) -> str:
     return f'{_STYLE}<div class="course-card open" role="status"><h4>{_safe(title)}</h4>{hints_in_card(steps)}</div>'
 
 
-def hints_in_card(steps: Sequence[tuple[str, str]]) -> str:
-    """The hints alone, as a part of a card."""
-    (name, newest), *earlier = steps
-    body = f"<p><b>{_safe(name.capitalize())}.</b> {_prose(newest)}</p>"
-    if earlier:
-        rest = "".join(f"<p><b>{_safe(name.capitalize())}.</b> {_prose(text)}</p>" for name, text in earlier)
-        body += f"<details><summary>The hints before it</summary>{rest}</details>"
+def hints_in_card(steps: Sequence[tuple[str, str]], *, folded: bool = False) -> str:
+    """The hints alone, as a part of a card: the newest in view, or all of them folded away."""
+    lines = [f"<p><b>{_safe(name.capitalize())}:</b> {_prose(text)}</p>" for name, text in steps]
+    in_view = [] if folded else lines[:1]
+    rest, title = lines[len(in_view) :], "Hints that you have had" if folded else "The hints before it"
+    body = "".join(in_view)
+    if rest:
+        body += f"<details><summary>{title}</summary>{''.join(rest)}</details>"
     return f'<div class="hints">{body}</div>'
 
 

@@ -25,18 +25,19 @@ def hint(exercise_id: str) -> None:
 
 def show_result(result: Result, exercise: Exercise) -> None:
     """Show the card of a check; while the answer is wrong and there are hints left, with a button for the next one."""
-    offer = offer_of(result, exercise)
+    offer, had = offer_of(result, exercise), steps_of(exercise)[: _seen(exercise)][::-1]
+    below = hints_in_card(had, folded=True) if had and result.is_wrong else ""
     if not offer or not can_answer():
-        show(as_html(result), f"{result}\n{offer}" if offer else str(result))
+        show(as_html(result, below), f"{result}\n{offer}" if offer else str(result))
         return
 
     def answered(_: bridge.Values) -> bridge.Page:
         shown = take_hint(exercise)
-        more = hint_form(exercise.id) if offer_of(result, exercise) else ""
+        more = hint_form(exercise.id, next_label(exercise)) if offer_of(result, exercise) else ""
         return bridge.Page(as_html(result, hints_in_card(shown) + more), f"{result}\n{_as_text(shown)}", bool(more))
 
-    page = bridge.Page(as_html(result, hint_form(exercise.id)), f"{result}\n{offer}", is_form=True)
-    bridge.show_form(page, answered)
+    form = hint_form(exercise.id, next_label(exercise))
+    bridge.show_form(bridge.Page(as_html(result, below + form), f"{result}\n{offer}", is_form=True), answered)
 
 
 def take_hint(exercise: Exercise) -> list[Step]:
@@ -53,6 +54,14 @@ def offer_of(result: Result, exercise: Exercise) -> str:
     if not result.is_wrong or _seen(exercise) >= len(steps_of(exercise)):
         return ""
     return f'  for a hint, run hint("{exercise.id}") in a cell of its own'
+
+
+def next_label(exercise: Exercise) -> str:
+    """What the button for the next hint says."""
+    seen = _seen(exercise)
+    if exercise.idea and seen == len(exercise.hints):
+        return "Show the idea"
+    return "Next hint" if seen else "Show a hint"
 
 
 def steps_of(exercise: Exercise) -> list[Step]:

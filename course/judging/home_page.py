@@ -43,7 +43,7 @@ def as_markdown(summary: Summary, folder: Path, complaint: str = "") -> str:
         "# Your course",
         _where_to_continue(summary, files),
         "Press **Shift+Enter** to run a cell and move to the next one. After a restart of the kernel, choose "
-        "**Run → Run All Above Selected Cell** first.",
+        "**Run → Run All Above Selected Cell** first. If a link opens a notebook at its top, click it once more.",
         *([_escaped(complaint)] if complaint else []),
         "## Due for recall today",
         _due(summary, files),
@@ -84,7 +84,7 @@ def _due(summary: Summary, files: set[str]) -> str:
     for item in summary.due:
         outline = summary.outline_of(item.id)
         link = _link(outline, item.id, files, item.id)
-        what = f"answer {link} again" if item.kind == "quiz" else f"empty {link}, check it, write it again"
+        what = f"answer {link} again" if item.kind == "quiz" else f"solve {link} again from the empty cell"
         lines.append(f"- {_escaped(outline.title)}: {what}")
     return "\n".join(lines)
 

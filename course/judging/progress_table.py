@@ -40,7 +40,7 @@ def progress() -> None:
     content = record.content()
     summary = summarise(read_outlines(), content.events, datetime.now(UTC))
     notes = [_total(summary), *([content.complaint] if content.complaint else [])]
-    parts = {"What you had not expected": _surprises(summary), "To repeat today": to_repeat(summary)}
+    parts = {"What you did not expect": _surprises(summary), "To repeat today": to_repeat(summary)}
     show(as_html(summary, notes, parts), as_text(summary, notes, parts))
     with suppress(CourseError):  # the page is a by-product here
         home_page.refresh(Path.cwd())
@@ -75,12 +75,12 @@ def to_repeat(summary: Summary) -> list[str]:
         return [f"nothing; {summary.later} later, the next {in_days(summary.next_in)}"] if summary.next_in else []
     lines = []
     for item in summary.due:
-        what = f"answer `{item.id}` again" if item.kind == "quiz" else f"empty `{item.id}`, check it, write it again"
+        what = f"answer `{item.id}` again" if item.kind == "quiz" else f"solve `{item.id}` again from the empty cell"
         repetition = f"(repetition {item.box + 1} of {len(spaced_repetition.DAYS)})"
         lines.append(f"{summary.outline_of(item.id).title}: {what} {repetition}")
     if any(item.kind == "check" for item in summary.due):
         lines.append(
-            "an emptied cell says `raise NotImplementedError`; after a check of that, the same answer counts again"
+            "to begin an exercise again, replace your code by `raise NotImplementedError`, run its check, and solve it"
         )
     return lines
 

@@ -1,6 +1,7 @@
 // The page's half of course/notebook/bridge.py: forms in a notebook's output, connected to the kernel that showed them.
 
 const BUSY_AFTER_MS = 1500;
+const REDRAWN_MS = 300; // until an output that has changed is drawn
 const NO_ANSWER = "The kernel is busy, and takes your answer when it is free. If it was restarted, run this cell again.";
 
 // Connect every form that carries this token, now and whenever it is drawn again, and return what undoes it. `send`
@@ -45,6 +46,7 @@ export function connectForms(token, send) {
       clearTimeout(timer);
       waiting.delete(form);
       if (moveOn && cell) selectNext(cell);
+      else if (cell) setTimeout(() => (cell.querySelector(`[data-course-form="${form}"] button`) ?? cell).focus(), REDRAWN_MS);
     },
     // The kernel is gone, or another page has taken over: the forms say what to do.
     disconnect() {

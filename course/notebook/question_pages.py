@@ -28,7 +28,7 @@ STYLE = """<style>
 .course-question button {font: inherit; padding: 4px 14px; margin: 6px 0 4px 4px; border-radius: 3px; cursor: pointer;
  border: 1px solid #0072b2; background: #0072b2; color: #fff}
 .course-question button[disabled] {opacity: .55; cursor: default}
-.course-question :focus-visible {outline: 3px solid #e69f00; outline-offset: 2px}
+.course-question :focus-visible {outline: 3px solid #3b8ec2; outline-offset: 2px}
 .course-question .offline {margin: 4px 0 2px 4px}
 </style>"""
 
@@ -44,8 +44,8 @@ def form(heading: str, question: str, choices: Sequence[str], *, call: str, butt
     It is disabled, and says what to do, until the page is connected to the kernel (see `bridge`).
     """
     radios = "".join(
-        f'<label><input type="radio" name="{name}" value="{i}" required><span><b>{LETTERS[i]}.</b> {prose(choice)}'
-        "</span></label>"
+        f'<div><label><input type="radio" name="{name}" value="{i}" required><span><b>{LETTERS[i]}.</b> '
+        f"{prose(choice)}</span></label></div>"
         for i, choice in enumerate(choices)
     )
     legend = f"<b>{heading}</b><br>{prose(question)}"
@@ -65,11 +65,10 @@ def recorded(prediction: Prediction, question: str, chosen: int, note: str = "")
 
 
 def revealed(predicted: str, came_out: str, measured: str, because: str) -> str:
-    """The prediction, if there is one, beside what came out."""
-    lines = [f"<b>You predicted:</b> {prose(predicted)}"] if predicted else []
-    lines.append(f"<b>What came out:</b> {prose(came_out)}")
+    """The prediction beside what came out."""
+    lines = [f"<b>You predicted:</b> {prose(predicted)}", f"<b>What came out:</b> {prose(came_out)}"]
     lines += [f"<b>Measured:</b> {prose(measured)}", *([prose(because)] if because else [])]
-    return callout(NEUTRAL, "<br>".join(lines))
+    return f'{STYLE}<div class="course-question">{callout(NEUTRAL, "<br>".join(lines))}</div>'
 
 
 def explained(quiz: Quiz, chosen: int) -> str:

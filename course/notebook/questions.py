@@ -15,7 +15,8 @@ from course.notebook.question_pages import PREDICT, RECALL
 from course.questions.question import LETTERS, Prediction, Quiz, find_prediction, find_quiz
 from course.runtime import can_answer
 
-PREDICTION, OUTCOME, QUIZ = "prediction", "outcome", "quiz"
+# SEEN: an outcome that was shown before anything was predicted.
+PREDICTION, OUTCOME, SEEN, QUIZ = "prediction", "outcome", "seen", "quiz"
 MEASURED = "measured: "  # how a line begins that differs between machines
 
 
@@ -40,8 +41,9 @@ def predict(id: str, answer: str | None = None, **values: object) -> None:
 
     def shown(chosen: int, note: str = "") -> tuple[str, str]:
         line = f"Your prediction: {LETTERS[chosen]}. {prediction.choices[chosen]}"
-        if not note and record.latest(OUTCOME, id) is None:
-            note = f'To change it before you have seen the result, write `predict("{id}", "A")` with another letter.'
+        if not note and not _was_seen(id):
+            other = LETTERS[(chosen + 1) % len(prediction.choices)]
+            note = f'To change it before you see the result, write for example `predict("{id}", "{other}")`.'
         return question_pages.recorded(prediction, question, chosen, note), f"{text}\n{line}"
 
     chosen = _remembered(PREDICTION, id, prediction.choices)
@@ -79,12 +81,16 @@ def reveal(id: str, measured: object = None, /, **values: object) -> None:
         print(text)
         return
     remembered = record.latest(PREDICTION, id)
-    predicted = f"{remembered.get('letter')}. {remembered.get('choice')}" if remembered else ""
-    if remembered and record.latest(OUTCOME, id) is None:  # a prediction made after the outcome doesn't count
-        is_right = i is not None and remembered.get("letter") == LETTERS[i]
-        record.append(OUTCOME, id=id, choice=remembered.get("choice"), outcome=came_out, right=is_right)
-    before = f"You predicted: {predicted}\n" if predicted else ""
-    _show(question_pages.revealed(predicted, came_out, line, because), before + text)
+    predicted = f"{remembered.get('letter')}. {remembered.get('choice')}" if remembered else "nothing"
+    if not _was_seen(id):  # a prediction made after the outcome doesn't count
+        if remembered:
+            is_right = i is not None and remembered.get("letter") == LETTERS[i]
+            record.append(OUTCOME, id=id, choice=remembered.get("choice"), outcome=came_out, right=is_right)
+        else:
+            record.append(SEEN, id=id)
+    elif remembered and record.latest(SEEN, id):
+        predicted += " (after you had seen the result)"
+    _show(question_pages.revealed(predicted, came_out, line, because), f"You predicted: {predicted}\n{text}")
 
 
 def quiz(id: str, answer: str | None = None) -> None:
@@ -144,6 +150,11 @@ def _index_of(answer: str, question: Prediction | Quiz) -> int:
     if len(letter) != 1 or letter not in letters:
         raise ValueError(f"question {question.id!r} has no option {answer!r}; choose one of {', '.join(letters)}")
     return letters.index(letter)
+
+
+def _was_seen(id: str) -> bool:
+    """Whether the outcome of this prediction was shown before."""
+    return any(event["kind"] in (OUTCOME, SEEN) and event.get("id") == id for event in record.read())
 
 
 def _remembered(kind: str, id: str, choices: tuple[str, ...]) -> int | None:

@@ -1,7 +1,8 @@
 """What the learner did, kept on this machine only: one JSON line per event in record.jsonl, which is only appended to.
 
-Each line holds `version`, `time` (UTC, ISO 8601), `kind` and the fields of its kind: "prediction", "outcome", "quiz",
-"check", "hint". Two kernels may write at the same time: a line is a single write to a file opened for appending.
+Each line holds `version`, `time` (UTC, ISO 8601), `kind` and the fields of its kind: "prediction", "outcome", "seen",
+"quiz", "check", "hint". Two kernels may write at the same time: a line is a single write to a file opened for
+appending.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def test_jupyterlab_is_started_with_this_python_over_the_folder_at_the_page(star
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert f"--ServerApp.root_dir={tmp_path}" in command
     assert "--LabApp.default_url=/lab/tree/07_x%20y.ipynb" in command
-    assert "--Application.log_level=WARN" in command
+    assert "--Application.log_level=ERROR" in command
     assert command[-3:] == ["--no-browser", "--port", "8890"]
     assert environment["JUPYTER_PREFER_ENV_PATH"] == "1"
 

@@ -29,7 +29,7 @@ def test_the_button_shows_one_hint_after_the_other_and_goes_after_the_last(live)
     pages = [press({}) for _ in hints.steps_of(exercise)]
     assert [page.is_form for page in pages] == [True] * (len(pages) - 1) + [False]
     assert "Hint 1 of 3" in pages[0].html and "Hint 2 of 3" not in pages[0].html
-    assert "The idea" in pages[-1].html and "Show a hint" not in pages[-1].html
+    assert "The idea" in pages[-1].html and "data-course-button" not in pages[-1].html
     assert [event["step"] for event in record.read() if event["kind"] == "hint"] == list(range(1, len(pages) + 1))
 
 

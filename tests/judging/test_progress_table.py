@@ -77,7 +77,7 @@ def test_surprises_are_shown_with_what_was_predicted(outlines, capsys):
     progress()
     text = capsys.readouterr().out
     assert "1 hint asked for; 1 of 2 predictions right; 1 of 1 recall question right\n" in text
-    assert "What you had not expected:\n  02-buffers: you said “none”; what came out: all of `them`\n" in text
+    assert "What you did not expect:\n  02-buffers: you said “none”; what came out: all of `them`\n" in text
     assert "02-cached" not in text
 
 
@@ -87,7 +87,7 @@ def test_what_is_due_is_named_with_its_chapter_and_what_to_do():
     lines = to_repeat(summarise(OUTLINES, events, NOW + timedelta(days=1)))
     assert lines[:2] == [
         "02 Freeze <it>: answer `02-recall-accuracy` again (repetition 1 of 4)",
-        "02 Freeze <it>: empty `02-a`, check it, write it again (repetition 1 of 4)",
+        "02 Freeze <it>: solve `02-a` again from the empty cell (repetition 1 of 4)",
     ]
     assert "raise NotImplementedError" in lines[2]
 

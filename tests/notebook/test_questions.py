@@ -183,13 +183,21 @@ def test_once_the_outcome_was_seen_nothing_invites_to_change_the_prediction(live
     assert "To change it" not in live[-1][0].html
 
 
-def test_an_outcome_without_a_prediction_or_a_watcher_is_not_remembered(live, monkeypatch):
+def test_a_prediction_made_after_the_outcome_was_seen_does_not_count(live):
     questions.reveal("98-moved", 1.0)
-    assert "You predicted" not in live[-1][0].html
+    assert "You predicted:</b> nothing" in live[-1][0].html
+    questions.predict("98-moved", "B", count=98)
+    assert "To change it" not in live[-1][0].html
+    questions.reveal("98-moved", 1.0)
+    assert "(after you had seen the result)" in live[-1][0].html
+    assert record.latest("outcome", "98-moved") is None
+
+
+def test_an_outcome_that_nobody_watches_is_not_remembered(live, monkeypatch):
     record.append("prediction", id="98-moved", letter="A", choice=PREDICTION.choices[0])
     monkeypatch.setattr(questions, "can_answer", lambda: False)
     questions.reveal("98-moved", 1.0)
-    assert record.latest("outcome", "98-moved") is None
+    assert [event["kind"] for event in record.read()] == ["prediction"]
 
 
 @pytest.mark.parametrize("index, right, verdict", [(0, True, "✓ Right."), (1, False, "✗ Not B: the answer is A.")])
