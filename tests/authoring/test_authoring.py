@@ -17,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course import authoring
 from course.authoring import regions, setup_cell
+from course.authoring.regions import STUB
 from course.errors import AuthoringError, MarkerError, UnknownName
 from course.notebook import notebook_files
 
@@ -221,7 +222,7 @@ def released(answer: str) -> nbformat.NotebookNode:
 
 def test_a_region_becomes_one_raise_with_its_indentation():
     assert cell_of(released(ANSWER), "07-double-number").source == (
-        '# exercise: 07-double-number\ndef double(number):\n    "Twice the number."\n    raise NotImplementedError'
+        '# exercise: 07-double-number\ndef double(number):\n    "Twice the number."\n    ' + STUB
     )
 
 
@@ -237,8 +238,7 @@ def test_each_of_two_regions_is_replaced_and_what_lies_between_is_kept():
         "    if a:",
     ]
     assert cell_of(released("\n".join([*lines, *inner])), "07-double-number").source == (
-        "# exercise: 07-double-number\ndef one(a):\n    raise NotImplementedError\n\n"
-        "def two(a):\n    if a:\n        raise NotImplementedError"
+        f"# exercise: 07-double-number\ndef one(a):\n    {STUB}\n\ndef two(a):\n    if a:\n        {STUB}"
     )
 
 
@@ -551,7 +551,8 @@ def machine(tmp_path_factory) -> Path:
     return python
 
 
-COURSE = {"course.py": "MARK = 'version {}'\ndef setup(profile, seed):\n    print(MARK, profile, seed)\n"}
+IMPORTED = "check = claim = hint = predict = progress = quiz = reveal = None\n"  # by the setup cell
+COURSE = {"course.py": f"MARK = 'version {{}}'\n{IMPORTED}def setup(profile, seed):\n    print(MARK, profile, seed)\n"}
 
 
 def run_setup(python: Path, folder: Path, *, times: int = 1, source: str | None = None) -> subprocess.CompletedProcess:
