@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-_ROOMS = "applications|authoring|capstone|cli|data|exercises|grading|inspection|judging|models|notebook|questions|training|zoo"
+_ROOMS = (
+    "applications|authoring|capstone|cli|data|exercises|grading|inspection|judging|models|notebook|questions"
+    "|training|zoo"
+)
 _START = r"(?<![\w./@~-])(?!//)"  # of an absolute path, not of an address
 _PLACE = re.compile(
     rf"{_START}(?:/[\w.@+~-]+)*/(?:"
