@@ -97,17 +97,25 @@ class Notebook:
     @property
     def active(self) -> int:
         """The index of the active cell."""
-        return next(i for i, cell in enumerate(self.cells) if "jp-mod-active" in str(cell.get_attribute("class")))
+        active = (
+            "return [...document.querySelectorAll('.jp-Notebook .jp-Cell')].findIndex(c => c.matches('.jp-mod-active'))"
+        )
+        return int(self.driver.execute_script(active))
 
     def output(self, index: int) -> str:
-        """The text in the outputs of a cell."""
-        return str(self.driver.execute_script("return arguments[0].innerText", self.output_area(index)))
+        """The text in the outputs of a cell, scrolled into view: JupyterLab doesn't draw what lies outside it."""
+        self.ask(index, "cell.scrollIntoView({block: 'center'})")
+        time.sleep(0.3)
+        return str(self.ask(index, "return cell.querySelector('.jp-Cell-outputWrapper').innerText"))
 
     def output_area(self, index: int) -> Any:
-        """The outputs of a cell, scrolled into view: JupyterLab doesn't draw what lies outside it."""
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", self.cells[index])
-        time.sleep(0.3)
+        """The element with the outputs of a cell."""
         return self.cells[index].find_element(By.CSS_SELECTOR, ".jp-Cell-outputWrapper")
+
+    def ask(self, index: int, script: str) -> Any:
+        """What a line of JavaScript says about `cell`. The page may replace an element that was found before."""
+        cell = "const cell = document.querySelectorAll('.jp-Notebook .jp-Cell')[arguments[0]];\n"
+        return self.driver.execute_script(cell + script, index)
 
     def find(self, selector: str) -> list[Any]:
         return self.driver.find_elements(By.CSS_SELECTOR, f".jp-Notebook {selector}")
@@ -143,9 +151,9 @@ class Notebook:
 
     def _prompt(self, index: int) -> str | None:
         """What stands beside a code cell, "[3]:"; None for another cell."""
-        is_code = "jp-CodeCell" in str(self.cells[index].get_attribute("class"))
-        text = "return arguments[0].querySelector('.jp-InputPrompt').textContent"
-        return str(self.driver.execute_script(text, self.cells[index])) if is_code else None
+        return self.ask(
+            index, "return cell.matches('.jp-CodeCell') ? cell.querySelector('.jp-InputPrompt').textContent : null"
+        )
 
     def run_all(self, limit_s: float) -> None:
         """Run → Run All Cells."""
@@ -173,12 +181,11 @@ class Notebook:
         """Lines that say that something could not be shown, and outputs that are empty boxes, cell by cell."""
         found = []
         for index in range(len(self.cells)):
-            cell = self.cells[index]
-            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+            self.ask(index, "cell.scrollIntoView({block: 'center'})")
             time.sleep(0.05)
-            text = str(self.driver.execute_script("return arguments[0].innerText", cell))
+            text = str(self.ask(index, "return cell.innerText"))
             found += [f"cell {index}: {line}" for line in BROKEN if line in text]
-            empty = self.driver.execute_script(_EMPTY_BOXES, cell)
+            empty = self.ask(index, _EMPTY_BOXES)
             found += [f"cell {index}: an empty box {height:.0f} pixels high" for height in empty]
         return found
 
@@ -189,7 +196,7 @@ _NOTHING_WAITS = (
 )
 # Outputs that take up room and show nothing: no text, no picture, no drawing.
 _EMPTY_BOXES = """
-return [...arguments[0].querySelectorAll('.jp-OutputArea-child')].filter(child => {
+return [...cell.querySelectorAll('.jp-OutputArea-child')].filter(child => {
   const output = child.querySelector('.jp-OutputArea-output');
   return output && child.offsetHeight > 4 && !output.innerText.trim()
     && !output.querySelector('img, svg, canvas, input');
