@@ -14,7 +14,6 @@ from typing import Any
 
 from course.errors import SetupError
 from course.judging.exercise import exercises_of, notebook_numbers, notebook_title
-from course.notebook import workspace
 
 _EXERCISE = re.compile(r"#\s*exercise:\s*(\d\d-[a-z0-9-]+)")
 _QUIZ = re.compile(r"""^quiz\(\s*["'](\d\d-[a-z0-9-]+)["']""", re.MULTILINE)
@@ -56,6 +55,8 @@ class Outline:
 
 def read_outlines() -> tuple[Outline, ...]:
     """The chapters in order, from the course's own notebooks; from the exercises, without links, if there are none."""
+    from course.notebook import workspace  # with nbformat: seconds that importing `progress` doesn't need
+
     try:
         folder = workspace.find_originals()
     except SetupError:

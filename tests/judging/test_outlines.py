@@ -51,7 +51,7 @@ def test_without_notebooks_there_are_exercises_and_no_links(monkeypatch):
     def missing():
         raise SetupError("no notebooks")
 
-    monkeypatch.setattr(outlines.workspace, "find_originals", missing)
+    monkeypatch.setattr("course.notebook.workspace.find_originals", missing)
     chapters = read_outlines()
     assert [outline.number for outline in chapters] == notebook_numbers()
     assert chapters[0].points > 0 and chapters[0].link(chapters[0].exercises[0].id) == ""
