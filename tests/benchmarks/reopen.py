@@ -56,4 +56,7 @@ def measure(*numbers: str) -> Figure | None:
     )
 
 
-_PICTURES_WITHOUT_ALT = "return [...document.querySelectorAll('.jp-OutputArea img')].filter(image => !image.alt).length"
+# A layer over a picture that has alt text is decoration, which an empty alt text says.
+_PICTURES_WITHOUT_ALT = """
+return [...document.querySelectorAll('.jp-OutputArea img')].filter(image => !image.alt && !image.dataset.layer).length
+"""
