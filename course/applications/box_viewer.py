@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from course.applications import viewer_pages
+from course.notebook import bridge
 from course.notebook.plots import COLOURS, PICTURE, STYLE, Chart, as_image, show, to_pixels
 from course.runtime import can_answer
 
@@ -70,9 +71,7 @@ def explore_threshold(
         show(_rows(pictures, detections, classes, thresholds), alt=alt)
         return
     threshold = thresholds[len(thresholds) // 2]
-    viewer_pages.show_page(
-        threshold_page(pictures, detections, classes, threshold=threshold, alt=alt), f"{PICTURE}{alt}"
-    )
+    bridge.show_page(threshold_page(pictures, detections, classes, threshold=threshold, alt=alt), f"{PICTURE}{alt}")
 
 
 def threshold_page(

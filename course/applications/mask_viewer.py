@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from course.applications import viewer_pages
 from course.applications.iou import VOID
 from course.errors import DataError, EmptyData
+from course.notebook import bridge
 from course.notebook.plots import COLOURS, PICTURE, STYLE, Chart, as_image, show
 from course.runtime import can_answer
 
@@ -138,7 +139,7 @@ def explore_overlay(picture: Any, masks: Mapping[str, Any], classes: Sequence[st
     chart = show_overlays([picture], {name: [mask] for name, mask in masks.items()}, classes)
     if can_answer():
         page = overlay_page(picture, masks, classes, chart.alt)
-        viewer_pages.show_page(page, f"{PICTURE}{chart.alt}")
+        bridge.show_page(page, f"{PICTURE}{chart.alt}")
     else:
         show(chart)
 

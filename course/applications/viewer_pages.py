@@ -43,13 +43,6 @@ def page(static: str, live: str, script: str) -> str:
     )
 
 
-def show_page(html: str, text: str) -> None:
-    """Display the page in the notebook; `text` stands for it elsewhere."""
-    from IPython.display import display
-
-    display({"text/html": html, "text/plain": text}, raw=True)
-
-
 def png_address(pixels: np.ndarray) -> str:
     """(H, W, 3 or 4) uint8 as the `src` of an <img>."""
     buffer = io.BytesIO()

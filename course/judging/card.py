@@ -9,6 +9,7 @@ from html import escape
 from course import runtime
 from course.judging.results import Outcome, Result
 from course.legible import legible
+from course.notebook import bridge
 
 # Colours only for edges and marks, in Okabe and Ito's palette; all text has the notebook's own colour.
 # JupyterLab styles lists, code and tables by longer selectors than these: what must hold there too is !important.
@@ -46,9 +47,7 @@ def show(html: str, text: str) -> None:
     if not runtime.can_answer():
         print(text)
         return
-    from IPython.display import display
-
-    display({"text/html": html, "text/plain": text}, raw=True)
+    bridge.show_page(html, text)
 
 
 def as_html(result: Result, below: str = "") -> str:

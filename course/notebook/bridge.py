@@ -31,6 +31,13 @@ class Page:
     is_form: bool = False
 
 
+def show_page(html: str, text: str) -> None:
+    """Show HTML in the notebook; `text` stands for it elsewhere."""
+    from IPython.display import display
+
+    display({"text/html": html, "text/plain": text}, raw=True)
+
+
 def show_form(page: Page, on_submit: Callable[[Values], Page], *, move_on: bool = False) -> None:
     """Show a form; the page that `on_submit` returns for its values takes its place.
 

@@ -48,9 +48,9 @@ def predict(id: str, answer: str | None = None, **values: object) -> None:
 
     chosen = _remembered(PREDICTION, id, prediction.choices)
     if answer is not None:
-        _show(*choose(_index_of(answer, prediction)))
+        bridge.show_page(*choose(_index_of(answer, prediction)))
     elif chosen is not None:
-        _show(*shown(chosen))
+        bridge.show_page(*shown(chosen))
     else:
         call, name = f'predict("{id}"', f"course-{id}"
         form = question_pages.form(
@@ -90,7 +90,7 @@ def reveal(id: str, measured: object = None, /, **values: object) -> None:
             record.append(SEEN, id=id)
     elif remembered and record.latest(SEEN, id):
         predicted += " (after you had seen the result)"
-    _show(question_pages.revealed(predicted, came_out, line, because), f"You predicted: {predicted}\n{text}")
+    bridge.show_page(question_pages.revealed(predicted, came_out, line, because), f"You predicted: {predicted}\n{text}")
 
 
 def quiz(id: str, answer: str | None = None) -> None:
@@ -116,9 +116,9 @@ def quiz(id: str, answer: str | None = None) -> None:
     is_due = spaced_repetition.is_due(record.read(), QUIZ, id, datetime.now(UTC))
     chosen = None if is_due else _remembered(QUIZ, id, question.choices)
     if answer is not None:
-        _show(*choose(_index_of(answer, question)))
+        bridge.show_page(*choose(_index_of(answer, question)))
     elif chosen is not None:
-        _show(*shown(chosen))
+        bridge.show_page(*shown(chosen))
     else:
         call, name = f'quiz("{id}"', f"course-{id}"
         form = question_pages.form(RECALL, question.question, question.choices, call=call, button="Answer", name=name)
@@ -129,12 +129,6 @@ def _ask(form: str, text: str, choose: Callable[[int], tuple[str, str]], name: s
     """Show the form; once it is answered, what `choose` returns for the index stands in its place."""
     page = bridge.Page(form, text, is_form=True)
     bridge.show_form(page, lambda values: bridge.Page(*choose(int(values[name]))), move_on=True)
-
-
-def _show(page: str, text: str) -> None:
-    from IPython.display import display
-
-    display({"text/html": page, "text/plain": text}, raw=True)
 
 
 def _filled(prediction: Prediction, values: dict[str, object]) -> str:

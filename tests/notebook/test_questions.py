@@ -47,7 +47,7 @@ def live(monkeypatch):
     """A notebook that somebody watches: what was shown, as (page, what a submitted form does or None)."""
     shown = []
     monkeypatch.setattr(questions, "can_answer", lambda: True)
-    monkeypatch.setattr(questions, "_show", lambda page, text: shown.append((bridge.Page(page, text), None)))
+    monkeypatch.setattr(bridge, "show_page", lambda page, text: shown.append((bridge.Page(page, text), None)))
     monkeypatch.setattr(bridge, "show_form", lambda page, submit, *, move_on: shown.append((page, submit)))
     return shown
 
