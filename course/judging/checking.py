@@ -27,7 +27,6 @@ from course.judging.exercise import Exercise, find_exercise
 from course.judging.hints import show_result
 from course.judging.isolation import captured
 from course.judging.results import Result
-from course.judging.runner import LocalRunner
 from course.judging.translation import old_imports
 from course.judging.verdict import judge_exercise, unattempted, unreadable
 from course.notebook import record
@@ -68,8 +67,14 @@ def _judge_in(namespace: dict[str, Any], exercise: Exercise) -> Result:
         return unattempted(exercise, missing, *_earlier(exercise), *_missing_imports(namespace))
     if is_untouched(source_of(answer), exercise.answer):
         return unattempted(exercise, *_earlier(exercise))
-    result = judge_exercise(exercise, LocalRunner(namespace))
+    result = _judge_beside(exercise, namespace)
     return result if result.passed else replace(result, notes=(*result.notes, *_missing_imports(namespace)))
+
+
+def _judge_beside(exercise: Exercise, namespace: dict[str, Any]) -> Result:
+    from course.judging.runner import LocalRunner  # brings torch._dynamo: seconds that no setup cell should wait for
+
+    return judge_exercise(exercise, LocalRunner(namespace))
 
 
 def _failed_import(cell: str) -> str:
@@ -167,5 +172,5 @@ def _judge_answer(answer: AnswerCell, namespace: dict[str, Any]) -> Result:
     if message := syntax_error(answer.source):
         return unreadable(answer.exercise, f"{message}; run the cell in Jupyter to see the place")
     if answer.attempted:
-        return judge_exercise(answer.exercise, LocalRunner(namespace))
+        return _judge_beside(answer.exercise, namespace)
     return unattempted(answer.exercise)

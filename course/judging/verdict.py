@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from course.errors import TimeLimitReached, WireError
 from course.judging import wire
@@ -11,8 +12,10 @@ from course.judging.exercise import Case, Exercise, Judge
 from course.judging.expectations import Wrong, show
 from course.judging.isolation import plain_torch
 from course.judging.results import Failure, Outcome, Reply, Result
-from course.judging.runner import Runner
 from course.judging.timelimit import time_limit
+
+if TYPE_CHECKING:
+    from course.judging.runner import Runner
 
 OPEN_SECRET = "open"  # draws the cases that a learner sees
 JUDGE_LIMIT_S = 10.0  # judges take milliseconds; what comes back may be made to keep one busy
