@@ -1,3 +1,4 @@
+from .data.held_out import hold_out as hold_out
 from .judging.checking import check as check
 from .judging.hints import hint as hint
 from .judging.progress_table import progress as progress

@@ -14,6 +14,8 @@ huggingface         files from the Hugging Face hub: data sets and text encoders
 downloads           downloads that resume, checked by their hashes, and the folders they are kept in
 pictures            your own pictures, in one folder per class
 picture_table       your own pictures, listed in a CSV file
+held_out            hold_out(): part of a data set kept for validation
+augmentation        random versions of the training pictures
 picture_files       a picture file of any kind, read as RGB
 annotations         boxes and masks of your own data, checked before training
 duplicates          test pictures that are also in training

@@ -1,5 +1,6 @@
 """The exercises of each notebook: cases, probes and visible judges. Content, not machinery (that is course.judging).
 
+investigation      an open investigation: what was expected, measured and concluded
 small_models       narrow variants of well-known architectures, so that a check takes milliseconds
 small_segmenters   the same for segmentation
 tensor_comparison  whether tensors moved as a reference did

@@ -7,6 +7,7 @@ batches       batches on their way to the device: prefetched, split into micro-b
 processes     one process per GPU, through accelerate
 memory        running out of memory, and answering with smaller micro-batches
 schedules     learning rates by step
+lr_finder     find_lr(): the loss at one learning rate after another
 history       what was measured, epoch by epoch
 checkpoints   save, and resume to the bit
 stopping      one line if you interrupt a training

@@ -1,0 +1,133 @@
+"""An open investigation: what a learner expected, measured and concluded, judged by the numbers alone.
+
+The answer returns a record; `BASELINE` names the chapter's own setting, measured with seeds 0, 1, 2, ...
+
+    def investigation():
+        return {
+            "question": "does mirroring the pictures raise the accuracy?",
+            "expected": "better",                # before measuring: "better", "worse" or "cannot tell"
+            "baseline": [0.55, 0.53, ...],       # the chapter's setting, one accuracy per seed
+            "changed": [0.56, 0.55, ...],        # yours, with the same seeds
+            "concluded": "cannot tell",          # from the paired 95 % interval of changed - baseline
+        }
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from course.judging import Unusable, Wrong, expect, need
+from course.training.experiments import Interval
+
+OUTCOMES = ("better", "worse", "cannot tell")
+KEYS = ("question", "expected", "baseline", "changed", "concluded")
+MIN_SEEDS = 5
+
+
+def read_record(answer: Any) -> dict[str, Any]:
+    """The record that the answer returns, as plain data; runs beside the answer."""
+    record = need(answer(), dict, f"a dict with the keys {', '.join(KEYS)}")
+    missing = [key for key in KEYS if key not in record]
+    if missing:
+        raise Unusable(f"your record has no {' and no '.join(map(repr, missing))}; its keys are {', '.join(KEYS)}")
+    measured = {}
+    for name in ("baseline", "changed"):
+        try:
+            measured[name] = [float(value) for value in record[name]]
+        except (TypeError, ValueError) as error:
+            raise Unusable(f"your record's {name!r} is not a list of numbers, one for each seed") from error
+    return {**{key: str(record[key]) for key in ("question", "expected", "concluded")}, **measured}
+
+
+def judge_plan(record: dict[str, Any]) -> None:
+    """Raise Wrong unless there is a question, an expectation, and enough seeds, the same number on both sides."""
+    expect(
+        len(record["question"].split()) >= 4,
+        tried="reading the question",
+        got=record["question"] or "nothing",
+        expected="what you changed and what you asked, in a sentence",
+        because="a record without its question can't be used by anybody, you included, a month later",
+    )
+    for key in ("expected", "concluded"):
+        expect(
+            record[key] in OUTCOMES,
+            tried=f"reading {key!r}",
+            got=record[key],
+            expected=f"one of {', '.join(OUTCOMES)}",
+            because="one of three words, so that expectation and conclusion can be compared",
+        )
+    sizes = {name: len(record[name]) for name in ("baseline", "changed")}
+    expect(
+        len(set(sizes.values())) == 1,
+        tried="pairing the runs by seed",
+        got=f"{sizes['baseline']} and {sizes['changed']} of them",
+        expected="as many of either, with the same seeds in the same order",
+        because="a paired comparison needs the same seeds in both settings",
+    )
+    expect(
+        sizes["baseline"] >= MIN_SEEDS,
+        tried="counting the seeds",
+        got=sizes["baseline"],
+        expected=f"{MIN_SEEDS} or more",
+        because=f"with fewer than {MIN_SEEDS} seeds the interval is too wide to show any but a huge effect",
+    )
+
+
+def judge_measurements(record: dict[str, Any], *, samples: int, known: Sequence[float], tolerance: float) -> None:
+    """Raise Wrong unless the values can be accuracies over `samples`, and the baseline agrees with `known`.
+
+    `known` are the chapter's own values for seeds 0, 1, 2, ...; another machine may be `tolerance` off in each.
+    """
+    judge_plan(record)
+    for name in ("baseline", "changed"):
+        for seed, value in enumerate(record[name]):
+            expect(
+                0 <= value <= 1 and abs(value * samples - round(value * samples)) <= max(0.02, samples * 6e-4),
+                tried=f"reading {name!r}, seed {seed}",
+                got=value,
+                expected=f"a whole number of right answers divided by {samples}, to three digits or more",
+                because=f"an accuracy over {samples} images is a multiple of 1/{samples}; copy the numbers as printed",
+            )
+    shared = list(enumerate(zip(record["baseline"], known, strict=False)))
+    off = [(seed, value, target) for seed, (value, target) in shared if abs(value - target) > tolerance]
+    if off:
+        seed, value, target = off[0]
+        raise Wrong(
+            tried=f"comparing the baseline with the chapter's own runs, seed {seed}",
+            got=value,
+            expected=f"about {target:.3f}",
+            because="the baseline is the chapter's setting, unchanged, with seeds 0, 1, 2, ... in this order",
+        )
+    expect(
+        record["baseline"] != record["changed"],
+        tried="comparing the two settings",
+        got="the same accuracy for every seed",
+        expected="at least one that differs",
+        because="your change had no effect on any run: check that it reached the training at all",
+    )
+
+
+def judge_conclusion(record: dict[str, Any], *, higher_is_better: bool = True) -> None:
+    """Raise Wrong unless the conclusion is what the paired interval of the recorded values says."""
+    judge_plan(record)
+    differences = [b - a for a, b in zip(record["baseline"], record["changed"], strict=True)]
+    interval = Interval.of(differences if higher_is_better else [-one for one in differences])
+    said = f"changed - baseline is {interval.mean:+.3f}, 95 % interval {interval.low:+.3f} to {interval.high:+.3f}"
+    supported = "better" if interval.low > 0 else "worse" if interval.high < 0 else "cannot tell"
+    if record["concluded"] == supported:
+        return
+    unpaired = [Interval.of(record[name]) for name in ("baseline", "changed")]
+    overlap = unpaired[0].low <= unpaired[1].high and unpaired[1].low <= unpaired[0].high
+    if supported == "cannot tell":
+        because = "the interval includes zero, so these runs don't show which is better, whichever mean is higher"
+    elif record["concluded"] == "cannot tell" and overlap:
+        because = "the two intervals overlap, but runs with one seed belong together: their differences decide"
+    else:
+        because = "the conclusion is read from the interval of the differences, not from the expectation"
+    raise Wrong(
+        tried="deriving the conclusion from your numbers",
+        got=record["concluded"],
+        expected=f"{supported} ({said})",
+        because=because,
+    )
