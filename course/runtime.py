@@ -1,4 +1,4 @@
-"""Environment, device, precision and profile, each with its reason: `setup` prints them in one line."""
+"""Environment, device, precision and profile, each with its reason; `setup` prints them."""
 
 from __future__ import annotations
 
@@ -34,14 +34,13 @@ class Runtime:
 
     def __str__(self) -> str:
         return (
-            f"{self.environment} · device {self.device} ({self.device_reason}) · "
-            f"{self.precision} ({self.precision_reason}) · "
-            f"profile {self.profile} ({self.profile_reason}) · seed {self.seed}"
+            f"Profile {self.profile} ({self.profile_reason})\n"
+            f"Device {self.device} ({self.device_reason}), {self.precision}, seed {self.seed}, in {self.environment}"
         )
 
 
 def setup(profile: str = "auto", seed: int = 0, *, device: str = "auto") -> Runtime:
-    """The `Runtime` of this session, which is printed in one line; all random generators are seeded.
+    """The `Runtime` of this session, which is printed; all random generators are seeded.
 
     `profile` is "auto", "quick" or "full"; "auto" may be overridden by the variable COURSE_PROFILE.
     `device` is "auto" or a torch device ("cpu", "cuda", "cuda:1", "mps").
@@ -164,9 +163,9 @@ def choose_profile(requested: str, device: str) -> tuple[str, str]:
     if variable not in PROFILES:
         raise UnknownName.of("profile (COURSE_PROFILE)", variable, PROFILES)
     if variable != "auto":
-        return variable, "COURSE_PROFILE"
+        return variable, "set by COURSE_PROFILE"
     if device.startswith("cuda") and environment() in ("Colab", "Kaggle"):
-        return "full", 'a GPU with a network; PROFILE = "quick" is offline and smaller'
+        return "full", 'a GPU with a network; PROFILE = "quick" is offline'
     if (home() / "full-profile").exists():
-        return "full", 'downloaded before; PROFILE = "quick" is offline and smaller'
-    return "quick", 'offline, minutes on a CPU; PROFILE = "full" needs a GPU and a network'
+        return "full", 'downloaded before; PROFILE = "quick" is offline'
+    return "quick", 'offline; PROFILE = "full" needs a GPU and a network'

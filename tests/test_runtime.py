@@ -168,10 +168,10 @@ def test_a_seed_too_large_for_numpy_is_taken():
     runtime.seed_everything(2**40)
 
 
-def test_setup_says_device_precision_profile_and_why_in_one_line(nowhere, capsys):
+def test_setup_says_the_profile_and_the_device_and_why_in_lines_that_fit_a_narrow_page(nowhere, capsys):
     found = runtime.setup(profile="quick", seed=5, device="cpu")
-    line = capsys.readouterr().out
-    assert line.count("\n") == 1
-    for part in (found.device_reason, found.precision_reason, found.profile_reason, "device cpu", "quick", "seed 5"):
-        assert part in line
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    for part in (found.device_reason, found.profile_reason, "Device cpu", "float32", "Profile quick", "seed 5"):
+        assert part in said
     assert found.is_full is False

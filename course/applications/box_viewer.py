@@ -31,7 +31,7 @@ const draw = () => {
     const names = [...layer.querySelectorAll("g")].filter(is_drawn).map(box => box.textContent);
     layer.setAttribute("aria-label", names.length ? "boxes: " + names.join(", ") : "no boxes");
   }
-  root.querySelector("output").textContent =
+  slider.ariaValueText = root.querySelector("output").textContent =
     `${Number(slider.value).toFixed(2)}: ${boxes.filter(is_drawn).length} of ${boxes.length} boxes`;
 };
 slider.addEventListener("input", draw);

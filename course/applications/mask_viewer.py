@@ -32,7 +32,7 @@ const draw = () => {{
   for (const image of root.querySelectorAll("[data-layer]"))
     image.style.opacity = image.dataset.layer == "fill" ? opacity : outline;
   masks.forEach((mask, i) => {{ mask.hidden = i != Number(form.elements.mask.value); }});
-  root.querySelector("output").textContent = opacity.toFixed(2);
+  slider.ariaValueText = root.querySelector("output").textContent = opacity.toFixed(2);
 }};
 form.addEventListener("input", draw);
 form.addEventListener("submit", event => event.preventDefault());

@@ -23,7 +23,7 @@ from course.errors import CourseError
 from course.extras import DISTRIBUTION, python_command
 from course.runtime import choose_device, choose_precision, choose_profile, environment, home
 
-OK, WARNING, PROBLEM = "ok", "warning", "problem"
+OK, WARNING, PROBLEM, NOT_NEEDED = "ok", "warning", "problem", "not needed"
 ALWAYS_SHOWN = ("torch", "torchvision", "timm", "transformers", "anywidget", "jupyterlab")
 HUBS = ("huggingface.co", "download.pytorch.org")
 NETWORK_TIMEOUT_S = 3.0
@@ -35,7 +35,10 @@ DISK_ENOUGH_MIB, DISK_MIN_MIB = 2048, 200
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check. `status` is "ok", "warning" (the quick profile runs) or "problem" (it doesn't)."""
+    """The result of one check.
+
+    `status` is "ok", "warning" (the quick profile runs), "problem" (it doesn't) or "not needed".
+    """
 
     name: str
     status: str
@@ -220,7 +223,7 @@ def _network() -> Iterator[Finding]:
         fix = 'write PROFILE = "quick" into the first code cell of a notebook'
         yield Finding("network", WARNING, f"{found}; the profile here is full ({why}) and may need it", fix)
     else:
-        yield Finding("network", OK, f"{found}; the quick profile, which is the one here, needs no network")
+        yield Finding("network", NOT_NEEDED, f"{found}; the quick profile, which is the one here, needs no network")
 
 
 def _full_profile_reason() -> str:
@@ -255,13 +258,15 @@ def _full_profile() -> Iterator[Finding]:
         )
         yield Finding("full profile", WARNING, found, "course fetch --profile full")
     else:
-        yield Finding("full profile", OK, f"{found}; only the full profile needs them: course fetch --profile full")
+        yield Finding(
+            "full profile", NOT_NEEDED, f"{found}; only the full profile needs them: course fetch --profile full"
+        )
 
 
 def _sandbox() -> Iterator[Finding]:
     """Whether submissions can be run safely: checked only where the grader is installed."""
     if importlib.util.find_spec("sqlalchemy") is None:
-        yield Finding("sandbox", OK, "not checked: only instructors need it, with the extra grade")
+        yield Finding("sandbox", NOT_NEEDED, "not checked: only instructors need it, with the extra grade")
         return
     if sys.platform != "linux":
         yield Finding("sandbox", WARNING, "only instructors need it, and it needs Linux")

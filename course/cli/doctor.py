@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-COLOURS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
+COLOURS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red"), "not needed": ("–", "dim")}
 
 
 def doctor(
@@ -34,6 +34,6 @@ def doctor(
         for finding in findings:
             sign, colour = COLOURS[finding.status]
             console.print(Text.assemble((sign, colour), f" {finding.name:{width}}  {finding.found}"))
-            if finding.fix and finding.status != "ok":
+            if finding.fix and finding.status in ("warning", "problem"):
                 console.print(Text.assemble(" " * (width + 4), "to fix it: ", (finding.fix, "bold")))
     raise typer.Exit(int(any(finding.status == "problem" for finding in findings)))

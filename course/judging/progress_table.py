@@ -29,6 +29,7 @@ _STYLE = """<style>
 .course-progress thead th {border-bottom: 1px solid rgba(128, 128, 128, .5)}
 .course-progress tbody th {font-weight: 400}
 .course-progress tr {background: transparent !important}
+.course-progress td:nth-child(2), .course-progress td:nth-child(3) {white-space: nowrap}
 .course-progress meter {width: 5em; margin-right: .5em}
 .course-progress p {margin: .4em 0}
 </style>"""

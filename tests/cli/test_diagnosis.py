@@ -122,11 +122,11 @@ def test_a_network_that_is_missing_is_a_warning_only_where_the_full_profile_is_t
     monkeypatch.setattr(diagnosis, "getproxies", dict)
     monkeypatch.setattr(downloads, "reachable_hosts", lambda hosts, timeout_s: set())
     finding = only(diagnosis._network())
-    assert (finding.status, finding.fix) == (diagnosis.OK, "")
+    assert (finding.status, finding.fix) == (diagnosis.NOT_NEEDED, "")
     assert finding.found.endswith("the quick profile, which is the one here, needs no network")
     monkeypatch.setenv("COURSE_PROFILE", "full")
     finding = only(diagnosis._network())
-    assert finding.status == diagnosis.WARNING and "the profile here is full (COURSE_PROFILE)" in finding.found
+    assert finding.status == diagnosis.WARNING and "the profile here is full (set by COURSE_PROFILE)" in finding.found
     assert finding.fix == 'write PROFILE = "quick" into the first code cell of a notebook'
 
 
@@ -160,7 +160,7 @@ def attacks(monkeypatch):
 def test_without_the_grader_the_sandbox_is_nothing_to_fix_and_nothing_is_attacked(monkeypatch, attacks):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     attacks(AssertionError("attacked"))
-    assert only(diagnosis._sandbox()).status == diagnosis.OK
+    assert only(diagnosis._sandbox()).status == diagnosis.NOT_NEEDED
 
 
 @POSIX
