@@ -293,7 +293,9 @@ class Writer:
         self.says = os.fdopen(reading)
 
     def wait(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.says.close()
+        return code
 
 
 @contextlib.contextmanager

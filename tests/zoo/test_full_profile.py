@@ -26,7 +26,7 @@ def claims(lines: list[str]) -> list[str]:
 def test_the_full_profile_of_a_chapter_runs_every_cell_on_stand_ins(chapter, tmp_path):
     (path,) = (ROOT / "solutions").glob(f"{chapter}_*.ipynb")
     lines = full_profile.printed(full_profile.run(path, tmp_path))
-    assert any("profile full (requested)" in line for line in lines)
+    assert any("Profile full (requested)" in line for line in lines)
     expected, of_quick_alone = CHAPTERS[chapter]
     assert any(line.endswith(expected) for line in lines)
     stored = full_profile.printed(nbformat.read(path, as_version=4))
