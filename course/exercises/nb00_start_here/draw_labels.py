@@ -15,12 +15,16 @@ exercise = Exercise(
     call="label_subset(labels, k, seed)",
     title="Draw a few labels per class",
     hints=(
-        "Go class by class: `labels.unique()`, and for each class the positions where `labels == label`.",
-        "A shuffled list has no repeats, so take the first k of it. Draw with a generator made from `seed`.",
-        "`generator = torch.Generator().manual_seed(seed)`; `where = (labels == label).nonzero().flatten()`; "
-        "`where[torch.randperm(len(where), generator=generator)[:k]]`; then torch.cat over the classes.",
+        "Work class by class: loop over `labels.unique()`, and find the positions where `labels == label`.",
+        "The first k positions of a shuffled list are a fair draw without repeats. Shuffle with a generator of your own "
+        "that is created from `seed`, so that no other random number can change the draw. Slicing doesn't complain "
+        "if there are fewer than k positions, so count them first.",
+        "`generator = torch.Generator().manual_seed(seed)` once; for each class "
+        "`positions = (labels == label).nonzero().flatten()`, then "
+        "`positions[torch.randperm(len(positions), generator=generator)[:k]]`; `torch.cat` joins the classes.",
     ),
-    idea="One generator from the seed; shuffle the positions of each class with torch.randperm, keep the first k; cat.",
+    idea="Create one generator from the seed. For each class, raise ValueError if it has fewer than k positions, shuffle "
+    "them with torch.randperm and keep the first k. Concatenate.",
 )
 
 SEEDS = 40
@@ -37,8 +41,24 @@ def labels_case(rng: torch.Generator, *, k: int) -> dict[str, Any]:
     return {"labels": labels[torch.randperm(len(labels), generator=rng)], "k": k}
 
 
+@exercise.case
+def a_short_class(rng: torch.Generator) -> dict[str, Any]:
+    """One class has one sample less than k; all others have more."""
+    case = labels_case(rng, k=4)
+    members = (case["labels"] == int(torch.randint(0, 9, (), generator=rng))).nonzero().flatten()
+    kept = torch.ones(len(case["labels"]), dtype=torch.bool)
+    kept[members[case["k"] - 1 :]] = False
+    return {**case, "labels": case["labels"][kept], "is_short": True}
+
+
 @exercise.probe
 def probe_label_subset(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    if case.get("is_short"):
+        try:
+            returned = answer(case["labels"].clone(), case["k"], 0)
+        except ValueError:
+            return {"raised": True, "returned": ""}
+        return {"raised": False, "returned": f"a {type(returned).__name__}"}
     draws = []
     for seed in (*range(SEEDS), 0):  # seed 0 comes twice, with other random numbers drawn in between
         returned = need(
@@ -68,7 +88,7 @@ def exactly_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> Non
             tried=_tried(case, seed),
             got=f"{repeats} repeats",
             expected="0 repeats",
-            because="drawn with replacement: a label twice is one label less. Shuffle, and take the first k",
+            because="drawn with replacement: a repeated sample means fewer different ones. Shuffle, and take the first k",
         )
 
 
@@ -80,14 +100,20 @@ def _expect_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> Non
     for seed, index in enumerate(draws):
         inside = bool(((index >= 0) & (index < len(labels))).all())
         within = f"indices from 0 to {len(labels) - 1}"
-        expect(inside, tried=_tried(case, seed), got=index, expected=within, because="no such label")
+        expect(
+            inside,
+            tried=_tried(case, seed),
+            got=index,
+            expected=within,
+            because="there is no sample at these positions",
+        )
         counts = torch.bincount(labels[index], minlength=classes).tolist()
-        because = "some class is short, another has too many: draw class by class"
+        because = "some classes have too few or too many samples: draw class by class"
         if sum(counts) == k:
-            because = "k labels were drawn in all: draw k of each class, so that none is missing"
+            because = "k samples were drawn in total: draw k of each class, so that none is missing"
         expect(
             counts == [k] * classes,
-            tried=f"{_tried(case, seed)}: how many labels of each class",
+            tried=f"{_tried(case, seed)}: how many samples of each class",
             got=counts,
             expected=[k] * classes,
             because=because,
@@ -95,58 +121,71 @@ def _expect_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> Non
 
 
 def _tried(case: dict[str, Any], seed: int) -> str:
-    return f"{case['k']} a class out of {len(case['labels'])} labels, seed {seed % SEEDS}"
+    return f"k = {case['k']}, {len(case['labels'])} labels, seed {seed % SEEDS}"
 
 
 @exercise.judge(uneven_classes, points=1)
 def the_same_seed_draws_the_same(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The same seed draws the same labels, whatever else was drawn in between."""
+    """The same seed draws the same samples, whatever other random numbers are drawn in between."""
     first, again = (sorted(index.tolist()) for index in (result["draws"][0], result["draws"][-1]))
     expect(
         not _all_alike(result["draws"]),
         tried=f"seeds 0 to {SEEDS - 1}",
-        got="the same labels from every seed",
-        expected="other labels from other seeds, the same ones from the same seed",
-        because="what never changes needs no seed to come back: draw by the seed first",
+        got="the same samples for every seed",
+        expected="different samples for different seeds, the same ones for the same seed",
+        because="the draw doesn't depend on the seed at all, so there is nothing to repeat: make it depend on `seed` first",
     )
     expect(
         again == first,
         tried="seed 0 twice, with other draws in between",
         got=again,
         expected=first,
-        because="the draw doesn't come from `seed` alone: make a generator from it, and give it to whatever draws",
+        because="the draw doesn't depend on `seed` alone: create a generator from it, and pass that to every random call",
     )
     _expect_balance_first(case, result)
 
 
 @exercise.judge(uneven_classes, points=1)
 def every_label_has_its_chance(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Over many seeds every label is drawn now and then."""
+    """Over many seeds, every sample is drawn at least once."""
     _expect_balance_first(case, result)
     drawn = torch.cat(result["draws"]).unique()
     never = len(case["labels"]) - len(drawn)
-    because = "some labels never have a chance: shuffle all positions of a class, then take k"
+    because = "some samples are never drawn: shuffle all positions of a class, then take k"
     if _all_alike(result["draws"]):
-        because = "every seed gives the same labels: taking the first k is not a draw. Shuffle by the seed first"
+        because = "every seed gives the same samples: taking the first k is not a draw. Shuffle by the seed first"
     expect(
         never == 0,
         tried=f"seeds 0 to {SEEDS - 1}",
-        got=f"{never} of {len(case['labels'])} labels were never drawn",
-        expected="every label drawn at least once",
+        got=f"{never} of {len(case['labels'])} samples were never drawn",
+        expected="every sample drawn at least once",
         because=because,
     )
 
 
+@exercise.judge(a_short_class, points=1)
+def too_few_samples_are_an_error(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A class with fewer than k samples raises ValueError."""
+    counts = torch.bincount(case["labels"]).tolist()
+    expect(
+        result["raised"],
+        tried=f"k = {case['k']}, and classes of {counts} samples",
+        got=f"no ValueError; {result['returned']} was returned",
+        expected="ValueError",
+        because="an unbalanced draw would go unnoticed, and results for k labels per class would be wrong",
+    )
+
+
 def _expect_balance_first(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise a Wrong of few words unless the draws hold k of each class, which another judge says in full."""
+    """Raise a short Wrong unless the draws hold k of each class; another judge gives the details."""
     try:
         _expect_k_of_each_class(case, result)
     except Wrong as wrong:
         raise Wrong(
-            tried="counting the labels of each class first",
-            got=f"other numbers than {case['k']}",
+            tried="counting the samples of each class first",
+            got=f"not {case['k']} of each class",
             expected=f"{case['k']} of each class",
-            because="only draws that hold k of each class are looked at here: fix that first",
+            because="this check needs draws with k samples of each class: fix that first",
         ) from wrong
 
 
