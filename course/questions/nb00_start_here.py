@@ -9,8 +9,8 @@ CHANGES, STAYS = Between(low=0.1), Between(high=0.1)  # percentage points betwee
 QUESTIONS = (
     Prediction(
         id="00-names",
-        question="The model was trained on photographs only. For how many of the 65 drawings is its most likely class the "
-        "right one? (Random guessing would be right once in 1,000.)",
+        question="The model was trained on photographs only. For how many of the 65 drawings is its most likely class "
+        "the right one? (Random guessing would be right once in 1,000.)",
         options=(
             Option(
                 "fewer than 5%: it knows photographs, not drawings",
@@ -47,7 +47,8 @@ QUESTIONS = (
             Option(
                 "none of them costs more than two percentage points: a drawing is a drawing",
                 {"worst": "none"},
-                "On these drawings, the features hardly depend on the range of the values or the order of the channels.",
+                "On these drawings, the features hardly depend on the range of the values or the order of the "
+                "channels.",
             ),
             Option(
                 "values from 0 to 255 instead of -1 to 1",
@@ -138,13 +139,13 @@ QUESTIONS = (
                 "The winner owes nearly all of its lead to the drawings that chose it.",
             ),
         ),
-        measured="on average, the winner's accuracy is {value:.1f} percentage points higher on the drawings that chose it "
-        "than on fresh ones",
+        measured="on average, the winner's accuracy is {value:.1f} percentage points higher on the drawings that "
+        "chose it than on fresh ones",
     ),
     Prediction(
         id="00-labels",
-        question="You train one linear head on 50 labelled drawings of ten classes. Which test accuracy does it reach on "
-        "the bare 8 × 8 pixels? (Random guessing gives 10%.)",
+        question="You train one linear head on 50 labelled drawings of ten classes. Which test accuracy does it reach "
+        "on the bare 8 × 8 pixels? (Random guessing gives 10%.)",
         options=(
             Option(
                 "below 15%, close to guessing",
@@ -216,8 +217,8 @@ QUESTIONS = (
     ),
     Quiz(
         id="00-recall-sets",
-        question="You trained eight models, measured all of them on the test set and report the accuracy of the best one. "
-        "What is wrong with that?",
+        question="You trained eight models, measured all of them on the test set and report the accuracy of the best "
+        "one. What is wrong with that?",
         options=(
             Answer(
                 "Nothing, as long as no test image was used for training",
@@ -226,8 +227,8 @@ QUESTIONS = (
             ),
             Answer(
                 "The accuracy is too high on average, because the test images chose the winner",
-                "The best of eight is partly the luckiest of eight. Choose on a validation set, then measure the winner "
-                "once on the test set.",
+                "The best of eight is partly the luckiest of eight. Choose on a validation set, then measure the "
+                "winner once on the test set.",
                 is_right=True,
             ),
             Answer(
@@ -236,8 +237,8 @@ QUESTIONS = (
             ),
             Answer(
                 "You should report the mean of the eight instead",
-                "The mean describes eight models, seven of which you won't use. Report the test accuracy of the one that "
-                "was chosen on other data.",
+                "The mean describes eight models, seven of which you won't use. Report the test accuracy of the one "
+                "that was chosen on other data.",
             ),
         ),
     ),

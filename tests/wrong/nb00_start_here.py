@@ -405,6 +405,54 @@ def split_with_numpy(objects, labels, share, seed):
     return np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
+BASELINE = [0.51, 0.5, 0.51, 0.52, 0.525, 0.525, 0.535, 0.545, 0.525, 0.49]
+LARGER = [0.53, 0.52, 0.595, 0.54, 0.565, 0.58, 0.565, 0.585, 0.575, 0.51]  # 160 pixels, measured
+SMALLER = [0.41, 0.44, 0.43, 0.42, 0.455, 0.44, 0.45, 0.46, 0.44, 0.415]
+
+
+def _record(**changes):
+    written = {
+        "question": "Is the accuracy higher with drawings of 160 pixels?",
+        "expected": "better",
+        "baseline": BASELINE,
+        "changed": LARGER,
+        "concluded": "better",
+    }
+    return {**written, **changes}
+
+
+def no_question():
+    return _record(question="160 pixels")
+
+
+def too_few_seeds():
+    return _record(baseline=BASELINE[:3], changed=LARGER[:3])
+
+
+def a_rounded_accuracy():
+    return _record(changed=[round(value, 1) + 0.013 for value in LARGER])
+
+
+def another_baseline():
+    return _record(baseline=[value - 0.1 for value in BASELINE])
+
+
+def nothing_changed():
+    return _record(changed=BASELINE, concluded="cannot tell")
+
+
+def the_expectation_concluded():
+    return _record(changed=SMALLER)
+
+
+def a_mean_concluded():
+    return _record(changed=[0.52, 0.49, 0.525, 0.51, 0.54, 0.52, 0.53, 0.56, 0.53, 0.49])
+
+
+def a_smaller_input():
+    return _record(question="Is a smaller input of 64 pixels enough?", changed=SMALLER, concluded="worse")
+
+
 WRONG = {
     "00-preprocess-image": {
         not_normalised: "nothing was normalised",

@@ -16,15 +16,15 @@ exercise = Exercise(
     title="Draw a few labels per class",
     hints=(
         "Work class by class: loop over `labels.unique()`, and find the positions where `labels == label`.",
-        "The first k positions of a shuffled list are a fair draw without repeats. Shuffle with a generator of your own "
-        "that is created from `seed`, so that no other random number can change the draw. Slicing doesn't complain "
+        "The first k positions of a shuffled list are a fair draw without repeats. Shuffle with a generator of your "
+        "own that is created from `seed`, so that no other random number can change the draw. Slicing doesn't complain "
         "if there are fewer than k positions, so count them first.",
         "`generator = torch.Generator().manual_seed(seed)` once; for each class "
         "`positions = (labels == label).nonzero().flatten()`, then "
         "`positions[torch.randperm(len(positions), generator=generator)[:k]]`; `torch.cat` joins the classes.",
     ),
-    idea="Create one generator from the seed. For each class, raise ValueError if it has fewer than k positions, shuffle "
-    "them with torch.randperm and keep the first k. Concatenate.",
+    idea="Create one generator from the seed. For each class, raise ValueError if it has fewer than k positions, "
+    "shuffle them with torch.randperm and keep the first k. Concatenate.",
 )
 
 SEEDS = 40
@@ -88,7 +88,8 @@ def exactly_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> Non
             tried=_tried(case, seed),
             got=f"{repeats} repeats",
             expected="0 repeats",
-            because="drawn with replacement: a repeated sample means fewer different ones. Shuffle, and take the first k",
+            because="drawn with replacement: a repeated sample means fewer different ones. Shuffle, and take the "
+            "first k",
         )
 
 
@@ -133,14 +134,16 @@ def the_same_seed_draws_the_same(case: dict[str, Any], result: dict[str, Any]) -
         tried=f"seeds 0 to {SEEDS - 1}",
         got="the same samples for every seed",
         expected="different samples for different seeds, the same ones for the same seed",
-        because="the draw doesn't depend on the seed at all, so there is nothing to repeat: make it depend on `seed` first",
+        because="the draw doesn't depend on the seed at all, so there is nothing to repeat: make it depend on `seed` "
+        "first",
     )
     expect(
         again == first,
         tried="seed 0 twice, with other draws in between",
         got=again,
         expected=first,
-        because="the draw doesn't depend on `seed` alone: create a generator from it, and pass that to every random call",
+        because="the draw doesn't depend on `seed` alone: create a generator from it, and pass that to every random "
+        "call",
     )
     _expect_balance_first(case, result)
 

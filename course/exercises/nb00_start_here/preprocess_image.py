@@ -21,12 +21,12 @@ exercise = Exercise(
     title="Give the model what it was trained on",
     withholds=("course.models.image_transform",),
     hints=(
-        "Convert the image to RGB first: a greyscale image has one channel, and the model expects three. Then four steps "
-        "in a fixed order: resize the shorter side, crop the centre, make a float tensor, normalise.",
-        "torchvision.transforms has Resize, CenterCrop, ToTensor, Normalize and Compose. Resize(256) with a single number "
-        "keeps the proportions; Resize((256, 256)) doesn't. Look up which interpolation Resize uses by default.",
-        'image.convert("RGB"); Resize(256, interpolation=InterpolationMode.BICUBIC); CenterCrop(224); ToTensor(), which '
-        "also divides by 255; Normalize([0.5] * 3, [0.5] * 3).",
+        "Convert the image to RGB first: a greyscale image has one channel, and the model expects three. Then four "
+        "steps in a fixed order: resize the shorter side, crop the centre, make a float tensor, normalise.",
+        "torchvision.transforms has Resize, CenterCrop, ToTensor, Normalize and Compose. Resize(256) with a single "
+        "number keeps the proportions; Resize((256, 256)) doesn't. Look up which interpolation Resize uses by default.",
+        'image.convert("RGB"); Resize(256, interpolation=InterpolationMode.BICUBIC); CenterCrop(224); ToTensor(), '
+        "which also divides by 255; Normalize([0.5] * 3, [0.5] * 3).",
     ),
     idea="Compose([Resize(256, interpolation=InterpolationMode.BICUBIC), CenterCrop(224), ToTensor(), "
     'Normalize([0.5] * 3, [0.5] * 3)])(image.convert("RGB")).',
@@ -50,7 +50,8 @@ def wide_picture(rng: torch.Generator) -> dict[str, Any]:
 
 
 def drawn_pixels(rng: torch.Generator, height: int, width: int) -> torch.Tensor:
-    """(height, width, 3) uint8: soft patches of colour under a fine grain, so that every crop and every filter shows."""
+    """(height, width, 3) uint8: soft patches of colour under a fine grain, so that every crop and every filter "
+    "shows."""
     patches = torch.rand(1, 3, 6, 8, generator=rng) * 160 + 45
     soft = nn.functional.interpolate(patches, (height, width), mode="bilinear")[0].permute(1, 2, 0)
     grain = torch.randn(height, width, 1, generator=rng) * 20

@@ -18,11 +18,11 @@ exercise = Exercise(
     hints=(
         "Don't draw pictures, draw objects: first find the different names of each class, then draw from the names. "
         "An object's pictures follow their name to one side or the other.",
-        "A `set` has no fixed order: Python shuffles the order of strings anew in every session. Sort the names before you "
-        "draw, or the seed alone doesn't decide.",
+        "A `set` has no fixed order: Python shuffles the order of strings anew in every session. Sort the names "
+        "before you draw, or the seed alone doesn't decide.",
         "For each class: `names = sorted({name for name, label in zip(objects, labels.tolist()) if label == c})`; "
-        "`count = min(max(1, round(share * len(names))), len(names) - 1)`; a generator from `seed` and `torch.randperm` "
-        "choose `count` of them. Then list the positions whose name was chosen, and the others.",
+        "`count = min(max(1, round(share * len(names))), len(names) - 1)`; a generator from `seed` and "
+        "`torch.randperm` choose `count` of them. Then list the positions whose name was chosen, and the others.",
     ),
     idea="Per class, draw round(share * objects) names, at least one and not all of them, from a generator; "
     "the test side holds the positions whose name was drawn, the training side all the others.",
@@ -166,7 +166,8 @@ def the_seed_decides(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="seed 0 twice, with other draws in between",
         got="two different splits",
         expected="the same split twice",
-        because="the split doesn't depend on `seed` alone: create a generator from it, and sort the names before you draw",
+        because="the split doesn't depend on `seed` alone: create a generator from it, and sort the names before you "
+        "draw",
     )
     never = set(case["objects"]) - set().union(*(_names(case, test) for _, test in result["splits"]))
     expect(
