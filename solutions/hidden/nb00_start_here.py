@@ -6,7 +6,13 @@ from typing import Any
 
 import torch
 
-from course.exercises.nb00_start_here import draw_labels, measure_accuracy, preprocess_image, split_objects
+from course.exercises.nb00_start_here import (
+    draw_labels,
+    investigate_input_size,
+    measure_accuracy,
+    preprocess_image,
+    split_objects,
+)
 
 
 @preprocess_image.exercise.case
@@ -71,6 +77,17 @@ def one_label_a_class(case: dict[str, Any], result: dict[str, Any]) -> None:
     draw_labels.exactly_k_of_each_class.decide(case, result)
 
 
+@draw_labels.exercise.case
+def several_short_classes(rng: torch.Generator) -> dict[str, Any]:
+    return draw_labels.labels_case(rng, k=5, short=3)
+
+
+@draw_labels.exercise.hidden_judge(several_short_classes, points=1)
+def several_classes_are_short(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Several classes have fewer than k samples, and each of these is drawn as a whole."""
+    draw_labels.exactly_k_of_each_class.decide(case, result)
+
+
 @split_objects.exercise.case
 def a_tiny_share(rng: torch.Generator) -> dict[str, Any]:
     return split_objects.drawn_case(rng, share=0.08, smallest=2)
@@ -91,3 +108,10 @@ def a_huge_share(rng: torch.Generator) -> dict[str, Any]:
 def never_all_objects(case: dict[str, Any], result: dict[str, Any]) -> None:
     """A share that rounds to every object of a class still leaves one of them for training."""
     split_objects.judge_shares(case, result)
+
+
+@investigate_input_size.exercise.hidden_judge(investigate_input_size.the_record, points=1)
+def the_whole_record_agrees(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Question, numbers and conclusion belong to one measurement."""
+    investigate_input_size.measured_with_the_same_seeds.decide(case, result)
+    investigate_input_size.concluded_from_the_interval.decide(case, result)

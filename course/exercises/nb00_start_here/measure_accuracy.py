@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -99,24 +100,15 @@ class BrokenLoader:
 @exercise.probe
 def probe_accuracy(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = _handed_over(case)
-    if case.get("is_broken"):
-        raised = False
-        try:
-            answer(model, BrokenLoader(case["loaders"][0]["x"], case["loaders"][0]["y"]))
-        except LoaderFailed:
-            raised = True
-        return {"raised": raised, "training": {name: module.training for name, module in model.named_modules()}}
     modes: list[bool] = []
     watch = model.register_forward_pre_hook(
         lambda module, _: modes.append(any(part.training for part in module.modules()))
     )
-    values = []
-    for part in case["loaders"]:
-        loader = DataLoader(TensorDataset(part["x"], part["y"]), batch_size=part["batch"])
-        value = need(answer(model, loader), (int, float, torch.Tensor, np.number), "a number: `return correct / total`")
-        if isinstance(value, torch.Tensor) and value.numel() != 1:
-            raise Unusable(f"your answer returned a tensor of shape {tuple(value.shape)}; return one number")
-        values.append(float(value))
+    values = [_value(answer, model, part) for part in case["loaders"]]
+    if case.get("is_broken"):
+        model = _handed_over(case)
+        with suppress(LoaderFailed):
+            answer(model, BrokenLoader(case["loaders"][0]["x"], case["loaders"][0]["y"]))
     watch.remove()
     training = {name: module.training for name, module in model.named_modules()}
     state = {name: value.clone() for name, value in model.state_dict().items()}
@@ -127,6 +119,14 @@ def probe_accuracy(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         "state": state,
         "afterwards": _watched(model, case),
     }
+
+
+def _value(answer: Any, model: nn.Module, part: dict[str, Any]) -> float:
+    loader = DataLoader(TensorDataset(part["x"], part["y"]), batch_size=part["batch"])
+    value = need(answer(model, loader), (int, float, torch.Tensor, np.number), "a number: `return correct / total`")
+    if isinstance(value, torch.Tensor) and value.numel() != 1:
+        raise Unusable(f"your answer returned a tensor of shape {tuple(value.shape)}; return one number")
+    return float(value)
 
 
 def _handed_over(case: dict[str, Any]) -> nn.Module:
@@ -245,13 +245,15 @@ def what_slept_still_sleeps(case: dict[str, Any], result: dict[str, Any]) -> Non
     judge_modes(case, result)
 
 
-def judge_modes(case: dict[str, Any], result: dict[str, Any]) -> None:
+def judge_modes(case: dict[str, Any], result: dict[str, Any], *, after: str = "your function") -> None:
     """Raise Wrong unless the model was measured and every module is in the mode that it had before."""
     model = _handed_over(case)
     before = {name: module.training for name, module in model.named_modules()}
     left = [name for name, mode in before.items() if mode and not result["training"][name]]
     woken = [name for name, mode in before.items() if not mode and result["training"][name]]
     because = "the model was left in eval mode: any further training runs without dropout"
+    if case.get("is_broken"):
+        because = "a `finally` block restores the modes even if an error ends the loop"
     if woken:
         because = (
             "`model.train()` reaches every module, including those that were in eval mode for a reason: save the "
@@ -259,7 +261,7 @@ def judge_modes(case: dict[str, Any], result: dict[str, Any]) -> None:
         )
     expect(
         not left and not woken,
-        tried="reading `.training` of every module before and after",
+        tried=f"reading `.training` of every module before and after {after}",
         got=f"{len(left)} modules left in eval mode, {len(woken)} switched to train mode",
         expected="every module in the mode that it had before",
         because=because,
@@ -272,7 +274,7 @@ def judge_modes(case: dict[str, Any], result: dict[str, Any]) -> None:
     other = diverged(result["afterwards"], expected, start, expected)
     expect(
         not other,
-        tried="running a few more images through the model after your function",
+        tried=f"running a few more images through the model after {after}",
         got=f"{len(other)} of its statistics and outputs differ",
         expected="those of a model whose modules are all in the mode that they had before",
         because=because,
@@ -281,21 +283,5 @@ def judge_modes(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(a_broken_loader, points=1)
 def modes_survive_an_error(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """If the loader raises an error, the error reaches the caller and every module's mode is restored."""
-    tried = "a loader that raises an error at its second batch, with the backbone in eval mode"
-    expect(
-        result["raised"],
-        tried=tried,
-        got="no error from your function",
-        expected="the loader's error",
-        because="an accuracy over half of the data, or none, would be reported as if nothing had happened",
-    )
-    before = {name: module.training for name, module in _handed_over(case).named_modules()}
-    changed = [name for name, mode in before.items() if result["training"][name] != mode]
-    expect(
-        not changed,
-        tried=tried,
-        got=f"{len(changed)} of {len(before)} modules left in another mode",
-        expected="every module in the mode that it had before",
-        because="a `finally` block restores the modes even if an error ends the loop",
-    )
+    """If the loader raises an error at its second batch, every module's mode is restored all the same."""
+    judge_modes(case, result, after="an error of the loader")

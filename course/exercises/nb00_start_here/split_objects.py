@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from course.judging import Exercise, Unusable, expect, need
+from course.judging import Exercise, Unusable, Wrong, expect, need
 
 exercise = Exercise(
     "00-split-objects",
@@ -28,12 +28,12 @@ exercise = Exercise(
     "the test side holds the positions whose name was drawn, the training side all the others.",
 )
 
-SEEDS = 60
+SEEDS = 100
 
 
 @exercise.case
 def several_styles(rng: torch.Generator) -> dict[str, Any]:
-    return drawn_case(rng, share=0.32, smallest=3)
+    return drawn_case(rng, share=0.22, smallest=2)
 
 
 def drawn_case(rng: torch.Generator, *, share: float, smallest: int) -> dict[str, Any]:
@@ -44,7 +44,8 @@ def drawn_case(rng: torch.Generator, *, share: float, smallest: int) -> dict[str
     objects: list[str] = []
     labels: list[int] = []
     for label in range(int(torch.randint(3, 6, (), generator=rng))):
-        for index in range(smallest + int(torch.randint(0, 6, (), generator=rng))):
+        more = int(torch.randint(0, 6, (), generator=rng)) if label else 0  # the first class has the fewest
+        for index in range(smallest + more):
             count = int(torch.randint(1, 5, (), generator=rng))
             objects += [f"object {label}.{index}"] * count
             labels += [label] * count
@@ -87,9 +88,8 @@ def _as_indices(side: Any) -> torch.Tensor:
 def every_picture_once(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Every picture is on exactly one side."""
     count = len(case["objects"])
-    expect(
-        len(result["splits"]) == SEEDS + 1, tried="counting the splits", got=len(result["splits"]), expected=SEEDS + 1
-    )
+    got = len(result["splits"])
+    expect(got == SEEDS + 1, tried="counting the splits", got=got, expected=SEEDS + 1)
     for seed, (training, test) in enumerate(result["splits"]):
         both = sorted([*training.tolist(), *test.tolist()])
         expect(
@@ -101,9 +101,23 @@ def every_picture_once(case: dict[str, Any], result: dict[str, Any]) -> None:
         )
 
 
+def _expect_first(judge: Any, case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise a short Wrong unless this other judge is content; that one gives the details."""
+    try:
+        judge(case, result)
+    except Wrong as wrong:
+        raise Wrong(
+            tried="another check of this exercise first",
+            got="a split that fails it",
+            expected="a split that passes it",
+            because="this check needs a split that passes the others above: fix those first",
+        ) from wrong
+
+
 @exercise.judge(several_styles, points=2)
 def no_object_on_both_sides(case: dict[str, Any], result: dict[str, Any]) -> None:
     """No object has pictures on both sides, and both sides have some."""
+    _expect_first(every_picture_once.decide, case, result)
     for seed, (training, test) in enumerate(result["splits"]):
         sides = [_names(case, side) for side in (training, test)]
         expect(
@@ -131,6 +145,7 @@ def the_share_of_every_class(case: dict[str, Any], result: dict[str, Any]) -> No
 
 def judge_shares(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless every split holds the expected number of objects of each class on the test side."""
+    _expect_first(every_picture_once.decide, case, result)
     of_class = objects_by_class(case)
     expected = [min(max(1, round(case["share"] * len(names))), len(names) - 1) for names in of_class]
     for seed, (_, test) in enumerate(result["splits"]):
@@ -153,6 +168,7 @@ def judge_shares(case: dict[str, Any], result: dict[str, Any]) -> None:
 @exercise.judge(several_styles, points=1)
 def the_seed_decides(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The same seed gives the same split, and over many seeds every object is on the test side at least once."""
+    _expect_first(judge_shares, case, result)
     tests = [sorted(test.tolist()) for _, test in result["splits"]]
     expect(
         any(test != tests[0] for test in tests),
