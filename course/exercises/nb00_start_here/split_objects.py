@@ -44,7 +44,7 @@ def drawn_case(rng: torch.Generator, *, share: float, smallest: int) -> dict[str
     objects: list[str] = []
     labels: list[int] = []
     for label in range(int(torch.randint(3, 6, (), generator=rng))):
-        more = int(torch.randint(0, 6, (), generator=rng)) if label else 0  # the first class has the fewest
+        more = (0, 4)[label] if label < 2 else int(torch.randint(0, 6, (), generator=rng))  # a small and a large one
         for index in range(smallest + more):
             count = int(torch.randint(1, 5, (), generator=rng))
             objects += [f"object {label}.{index}"] * count
