@@ -20,7 +20,7 @@ from course.data.emoji import CLASSES, STYLES, Emoji
 from tests.benchmarks.lesson_runs import Lesson
 
 SIZE = 96
-CS = (1e-4, 1e-3, 1e-2, 1e-1)
+CS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 MISTAKES = ("not normalised", "BGR", "ImageNet's mean and std", "0 to 255")
 
 
