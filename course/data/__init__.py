@@ -12,6 +12,7 @@ pet_files           its files, found, checked or downloaded
 text_datasets       film reviews (SST-2) and named entities (WikiANN); downloaded
 huggingface         files from the Hugging Face hub: data sets and text encoders
 downloads           downloads that resume, checked by their hashes, and the folders they are kept in
+photographs         two photographs that come with scikit-learn
 pictures            your own pictures, in one folder per class
 picture_table       your own pictures, listed in a CSV file
 held_out            hold_out(): part of a data set kept for validation

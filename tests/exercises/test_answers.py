@@ -19,13 +19,29 @@ def test_a_wrong_answer_is_rejected_with_its_misconception_named(mistake):
 
 
 NOT_TO_BLAME = [
-    ("00-preprocess-image", "not_normalised", "a_float_tensor_of_the_right_shape, the_middle_of_the_picture"),
-    ("00-preprocess-image", "blue_first", "a_float_tensor_of_the_right_shape, the_middle_of_the_picture"),
-    ("00-preprocess-image", "the_numbers_of_resnet", "a_float_tensor_of_the_right_shape, the_middle_of_the_picture"),
+    (
+        "00-preprocess-image",
+        "not_normalised",
+        "a_float_tensor_of_the_right_shape, the_middle_of_the_picture, greyscale_gets_three_channels",
+    ),
+    (
+        "00-preprocess-image",
+        "blue_first",
+        "a_float_tensor_of_the_right_shape, the_middle_of_the_picture, greyscale_gets_three_channels",
+    ),
+    (
+        "00-preprocess-image",
+        "the_numbers_of_resnet",
+        "a_float_tensor_of_the_right_shape, the_middle_of_the_picture, greyscale_gets_three_channels",
+    ),
     ("00-preprocess-image", "bilinear", "a_float_tensor_of_the_right_shape, numbers_as_in_pretraining"),
     ("00-preprocess-image", "bilinear_and_not_normalised", "a_float_tensor_of_the_right_shape"),
-    ("00-draw-labels", "first_k", "exactly_k_of_each_class"),
-    ("00-draw-labels", "seed_forgotten", "exactly_k_of_each_class, every_label_has_its_chance"),
+    ("00-draw-labels", "first_k", "exactly_k_of_each_class, a_short_class_is_drawn_whole"),
+    (
+        "00-draw-labels",
+        "seed_forgotten",
+        "exactly_k_of_each_class, every_label_has_its_chance, a_short_class_is_drawn_whole",
+    ),
     ("05-predict-pictures", "left_in_train_mode", "a_batch_at_a_time, no_graph_is_kept"),
     ("05-predict-pictures", "along_the_batch", "a_batch_at_a_time, no_graph_is_kept"),
     ("05-read-folder", "classes_backwards", "every_whole_picture_is_a_sample, what_is_no_picture_is_named"),
@@ -55,7 +71,7 @@ def test_no_other_mistake_is_blamed(exercise_id, answer, words):
 
 def test_what_two_judges_find_is_said_in_full_once():
     said = str(judged("00-draw-labels", answers_to("00").k_in_all))
-    assert said.count("how many labels of each class") == 1
+    assert said.count("how many samples of each class") == 1
     assert said.count("fix that first") == said.count("why: as above") == 1
 
 

@@ -13,7 +13,12 @@ HALF = [0.5, 0.5, 0.5]
 
 
 def middle(image):
-    return T.CenterCrop(224)(T.Resize(256, interpolation=BICUBIC)(image))
+    return T.CenterCrop(224)(T.Resize(256, interpolation=BICUBIC)(image.convert("RGB")))
+
+
+def three_channels_assumed(image):
+    resized = T.CenterCrop(224)(T.Resize(256, interpolation=BICUBIC)(image))
+    return T.Normalize(HALF[: len(image.getbands())], HALF[: len(image.getbands())])(T.ToTensor()(resized))
 
 
 def not_normalised(image):
@@ -102,10 +107,11 @@ def the_factory_of_timm(image):
     from timm.data import create_transform
 
     transform = create_transform((3, 224, 224), interpolation="bicubic", crop_pct=0.875, mean=HALF, std=HALF)
-    return transform(image)
+    return transform(image.convert("RGB"))
 
 
 def by_hand(image):
+    image = image.convert("RGB")
     width, height = image.size
     scale = 256 / min(width, height)
     image = image.resize((int(width * scale), int(height * scale)), Image.Resampling.BICUBIC)
@@ -116,9 +122,20 @@ def by_hand(image):
 
 def restoring(model, measure):
     modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        with torch.no_grad():
+            return measure(model)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def restores_without_finally(model, loader):
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     with torch.no_grad():
-        value = measure(model)
+        value = share(model, loader)
     for module, mode in modes:
         module.training = mode
     return value
@@ -255,15 +272,13 @@ def a_mask(labels, k, seed):
 
 
 def a_list_a_class(labels, k, seed):
-    return torch.tensor(draws_with_numpy(labels, k, seed)).reshape(-1, k)
+    return torch.tensor(draws_with_numpy(labels, k, seed))[:, None]
 
 
 def draws_with_numpy(labels, k, seed):
     rng = np.random.default_rng(seed)
     values = labels.numpy()
-    return np.concatenate(
-        [rng.choice(np.flatnonzero(values == label), k, replace=False) for label in np.unique(values)]
-    )
+    return np.concatenate([rng.permutation(np.flatnonzero(values == label))[:k] for label in np.unique(values)])
 
 
 def draws_with_random(labels, k, seed):
@@ -271,7 +286,17 @@ def draws_with_random(labels, k, seed):
     by_label = {}
     for i, label in enumerate(labels.tolist()):
         by_label.setdefault(label, []).append(i)
-    return [i for places in by_label.values() for i in rng.sample(places, k)]
+    return [i for places in by_label.values() for i in rng.sample(places, min(k, len(places)))]
+
+
+def short_classes_left_out(labels, k, seed):
+    generator = torch.Generator().manual_seed(seed)
+    chosen = []
+    for label in labels.unique():
+        where = (labels == label).nonzero().flatten()
+        if len(where) >= k:
+            chosen.append(where[torch.randperm(len(where), generator=generator)[:k]])
+    return torch.cat(chosen)
 
 
 def takes_what_comes_first_in_a_shuffle(labels, k, seed):
@@ -282,6 +307,133 @@ def takes_what_comes_first_in_a_shuffle(labels, k, seed):
             left[int(labels[i])] -= 1
             chosen.append(i)
     return torch.tensor(chosen)
+
+
+def by_picture(objects, labels, share, seed):
+    order = torch.randperm(len(objects), generator=torch.Generator().manual_seed(seed)).tolist()
+    count = round(share * len(objects))
+    return order[count:], order[:count]
+
+
+def by_picture_in_each_class(objects, labels, share, seed):
+    rng = np.random.default_rng(seed)
+    test = []
+    for label in np.unique(labels.numpy()):
+        where = np.flatnonzero(labels.numpy() == label)
+        test += rng.permutation(where)[: round(share * len(where))].tolist()
+    return sorted(set(range(len(objects))) - set(test)), test
+
+
+def _of_names(objects, drawn):
+    test = [i for i, name in enumerate(objects) if name in drawn]
+    return [i for i in range(len(objects)) if i not in set(test)], test
+
+
+def objects_of_all_classes_together(objects, labels, share, seed):
+    names = sorted(set(objects))
+    return _of_names(objects, set(random.Random(seed).sample(names, round(share * len(names)))))
+
+
+def _split_classwise(objects, labels, seed, count_of):
+    rng = random.Random(seed)
+    drawn = set()
+    for label in labels.unique().tolist():
+        names = sorted({name for name, one in zip(objects, labels.tolist(), strict=True) if one == label})
+        drawn |= set(rng.sample(names, count_of(names)))
+    return _of_names(objects, drawn)
+
+
+def rounded_up(objects, labels, share, seed):
+    return _split_classwise(objects, labels, seed, lambda names: int(share * len(names)) + 1)
+
+
+def without_a_minimum(objects, labels, share, seed):
+    return _split_classwise(objects, labels, seed, lambda names: round(share * len(names)))
+
+
+def split_forgets_the_seed(objects, labels, share, seed):
+    return split_with_random(objects, labels, share, torch.randint(1000, ()).item())
+
+
+def always_the_first_names(objects, labels, share, seed):
+    return split_with_random(objects, labels, share, 0)
+
+
+def training_and_test_swapped(objects, labels, share, seed):
+    return split_with_random(objects, labels, share, seed)[::-1]
+
+
+def masks_for_indices(objects, labels, share, seed):
+    _, test = split_with_random(objects, labels, share, seed)
+    mask = torch.zeros(len(objects), dtype=torch.bool)
+    mask[test] = True
+    return ~mask, mask
+
+
+def test_side_only(objects, labels, share, seed):
+    return split_with_random(objects, labels, share, seed)[1]
+
+
+def split_with_random(objects, labels, share, seed):
+    return _split_classwise(objects, labels, seed, lambda names: min(max(1, round(share * len(names))), len(names) - 1))
+
+
+def split_with_numpy(objects, labels, share, seed):
+    rng = np.random.default_rng(seed)
+    names, is_test = np.array(objects), np.zeros(len(objects), dtype=bool)
+    for label in np.unique(labels.numpy()):
+        own = np.unique(names[labels.numpy() == label])
+        count = int(np.clip(np.floor(share * len(own) + 0.5), 1, len(own) - 1))
+        is_test |= np.isin(names, rng.choice(own, count, replace=False))
+    return np.flatnonzero(~is_test), np.flatnonzero(is_test)
+
+
+BASELINE = [0.51, 0.5, 0.51, 0.52, 0.525, 0.525, 0.535, 0.545, 0.525, 0.49]
+LARGER = [0.53, 0.52, 0.595, 0.54, 0.565, 0.58, 0.565, 0.585, 0.575, 0.51]  # 160 pixels, measured
+SMALLER = [0.41, 0.44, 0.43, 0.42, 0.455, 0.44, 0.45, 0.46, 0.44, 0.415]
+
+
+def _record(**changes):
+    written = {
+        "question": "Is the accuracy higher with drawings of 160 pixels?",
+        "expected": "better",
+        "baseline": BASELINE,
+        "changed": LARGER,
+        "concluded": "better",
+    }
+    return {**written, **changes}
+
+
+def no_question():
+    return _record(question="160 pixels")
+
+
+def too_few_seeds():
+    return _record(baseline=BASELINE[:3], changed=LARGER[:3])
+
+
+def a_rounded_accuracy():
+    return _record(changed=[round(value, 1) + 0.013 for value in LARGER])
+
+
+def another_baseline():
+    return _record(baseline=[value - 0.1 for value in BASELINE])
+
+
+def nothing_changed():
+    return _record(changed=BASELINE, concluded="cannot tell")
+
+
+def the_expectation_concluded():
+    return _record(changed=SMALLER)
+
+
+def a_mean_concluded():
+    return _record(changed=[0.52, 0.49, 0.525, 0.51, 0.54, 0.52, 0.53, 0.56, 0.53, 0.49])
+
+
+def a_smaller_input():
+    return _record(question="Is a smaller input of 64 pixels enough?", changed=SMALLER, concluded="worse")
 
 
 WRONG = {
@@ -296,39 +448,63 @@ WRONG = {
         the_numbers_of_resnet: "every set of weights has its own",
         squashed: "squashed",
         squashed_then_cut: "squashed to 256",
-        no_rim: "rim cut off",
-        corner: "the corner was cut out",
+        no_rim: "border cropped",
+        corner: "a corner was cropped",
         bilinear: "bicubic",
         bilinear_and_not_normalised: "bicubic",
-        another_part: "another part of the picture",
+        another_part: "another part of the image",
         turned_round_in_brightness: "do the steps one by one",
-        not_cut: "cut the middle",
-        colours_last: "the colours come last",
+        not_cut: "crop the central",
+        colours_last: "channels last",
         a_batch_of_one: "batch axis",
         an_array: "float tensor",
+        three_channels_assumed: "convert to RGB first",
     },
     "00-measure-accuracy": {
         mean_of_batch_means: "short last batch counts for too much",
-        batches_times_batch_size: "not by number of batches",
+        batches_times_batch_size: "not by the number of batches",
         last_batch_only: "last batch alone",
-        count_of_right: "divide by the number of pictures",
+        count_of_right: "divide by the number of images",
         percent: "percentage",
-        errors_instead: "fraction of wrong answers",
+        errors_instead: "fraction of wrong predictions",
         left_in_eval_mode: "left in eval mode",
-        measured_in_train_mode: "in train mode dropout drops",
+        measured_in_train_mode: "in train mode dropout drops features",
         back_to_train_mode_always: "reaches every module",
         only_the_root_remembered: "reaches every module",
+        restores_without_finally: "finally",
     },
     "00-draw-labels": {
         first_k: "taking the first k is not a draw",
         with_replacement: "with replacement",
-        k_in_all: "drawn in all",
+        k_in_all: "drawn in total",
         k_times_classes_in_all: "draw class by class",
-        seed_forgotten: "doesn't come from `seed` alone",
-        a_window_by_seed: "never have a chance",
+        seed_forgotten: "doesn't depend on `seed` alone",
+        a_window_by_seed: "never drawn",
         the_labels_themselves: "class",
         a_mask: "mask",
         a_list_a_class: "in one row",
+        short_classes_left_out: "classes with fewer than k samples are missing",
+    },
+    "00-split-objects": {
+        by_picture: "trained on in another drawing",
+        by_picture_in_each_class: "trained on in another drawing",
+        objects_of_all_classes_together: "draw class by class",
+        rounded_up: "count objects",
+        without_a_minimum: "at least one object of each class",
+        split_forgets_the_seed: "doesn't depend on `seed` alone",
+        always_the_first_names: "doesn't depend on the seed",
+        training_and_test_swapped: "count objects",
+        masks_for_indices: "mask",
+        test_side_only: "training indices and test indices",
+    },
+    "00-investigate-input-size": {
+        no_question: "without its question",
+        too_few_seeds: "fewer than 5 seeds",
+        a_rounded_accuracy: "a multiple of 1/200",
+        another_baseline: "the chapter's setting, unchanged",
+        nothing_changed: "no effect on any run",
+        the_expectation_concluded: "interval of the differences",
+        a_mean_concluded: "includes zero",
     },
 }
 
@@ -336,4 +512,6 @@ RIGHT = {
     "00-preprocess-image": [the_factory_of_timm, by_hand],
     "00-measure-accuracy": [one_list, on_a_copy],
     "00-draw-labels": [draws_with_numpy, draws_with_random, takes_what_comes_first_in_a_shuffle],
+    "00-split-objects": [split_with_random, split_with_numpy],
+    "00-investigate-input-size": [a_smaller_input],
 }

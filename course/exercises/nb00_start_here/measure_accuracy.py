@@ -1,7 +1,8 @@
-"""Accuracy over a loader, measured in eval mode, every mode given back."""
+"""Accuracy over a loader, measured in eval mode; every module's mode is restored."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,16 @@ exercise = Exercise(
     title="Measure accuracy, and leave the model as it was",
     withholds=("course.training.loop.evaluate",),
     hints=(
-        "Count: how many pictures were right, how many were there? Divide once, at the end.",
-        "`model(x).argmax(1) == y` says which of a batch are right. Measure in eval mode: dropout is for training.",
-        "Remember `[(module, module.training) for module in model.modules()]` before `model.eval()`, and afterwards "
-        "set `module.training = mode` for each. `model.train()` would wake what had been put to sleep.",
+        "Keep two counters over all batches, correct predictions and images, and divide once at the end. "
+        "`model(x).argmax(1) == y` shows which predictions of a batch are correct.",
+        "Save `[(module, module.training) for module in model.modules()]` before you call `model.eval()`, and set "
+        "`module.training = mode` for each pair afterwards. `model.train()` is not enough: it switches every module to "
+        "train mode, including those that were in eval mode before.",
+        "Whatever must happen even after an error belongs in a `finally` block: save the modes, then "
+        "`try:` eval mode and the loop, `finally:` restore the modes.",
     ),
-    idea="Note every module's mode; model.eval(); without gradients, sum up right answers and pictures; "
-    "give each module its mode back; return right / seen.",
+    idea="Save every module's mode. In a try block: model.eval(), then count correct predictions and images without "
+    "gradients. In the finally block, restore each module's mode. Return correct / total.",
 )
 
 
@@ -41,7 +45,7 @@ def partly_asleep(rng: torch.Generator) -> dict[str, Any]:
 
 
 def accuracy_case(rng: torch.Generator, *, asleep: list[str], loaders: int = 3) -> dict[str, Any]:
-    """Pictures for a few loaders, and some to watch the model with afterwards. `asleep` are modules in eval mode."""
+    """Images for a few loaders, and some to observe the model with afterwards. `asleep` are modules in eval mode."""
     state = small_models.drawn_state("cnn", rng)
     model = small_models.restore("cnn", state).eval()
     return {
@@ -67,6 +71,32 @@ def _drawn_loader(model: nn.Module, rng: torch.Generator) -> dict[str, Any]:
     return {"x": x, "y": torch.where(hit, guesses, wrong), "batch": batch}
 
 
+@exercise.case
+def a_broken_loader(rng: torch.Generator) -> dict[str, Any]:
+    return {**accuracy_case(rng, asleep=["backbone"], loaders=1), "is_broken": True}
+
+
+class LoaderFailed(Exception):
+    """What the broken loader raises."""
+
+
+class BrokenLoader:
+    """A loader whose second batch can't be read."""
+
+    batch_size = 4
+
+    def __init__(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        self.x, self.y = x, y
+        self.dataset = TensorDataset(x, y)
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Any:
+        yield self.x[: self.batch_size], self.y[: self.batch_size]
+        raise LoaderFailed("the second batch can't be read")
+
+
 @exercise.probe
 def probe_accuracy(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = _handed_over(case)
@@ -74,13 +104,11 @@ def probe_accuracy(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     watch = model.register_forward_pre_hook(
         lambda module, _: modes.append(any(part.training for part in module.modules()))
     )
-    values = []
-    for part in case["loaders"]:
-        loader = DataLoader(TensorDataset(part["x"], part["y"]), batch_size=part["batch"])
-        value = need(answer(model, loader), (int, float, torch.Tensor, np.number), "a number: `return right / seen`")
-        if isinstance(value, torch.Tensor) and value.numel() != 1:
-            raise Unusable(f"your answer returned a tensor of shape {tuple(value.shape)}; return one number")
-        values.append(float(value))
+    values = [_value(answer, model, part) for part in case["loaders"]]
+    if case.get("is_broken"):
+        model = _handed_over(case)
+        with suppress(LoaderFailed):
+            answer(model, BrokenLoader(case["loaders"][0]["x"], case["loaders"][0]["y"]))
     watch.remove()
     training = {name: module.training for name, module in model.named_modules()}
     state = {name: value.clone() for name, value in model.state_dict().items()}
@@ -93,6 +121,14 @@ def probe_accuracy(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _value(answer: Any, model: nn.Module, part: dict[str, Any]) -> float:
+    loader = DataLoader(TensorDataset(part["x"], part["y"]), batch_size=part["batch"])
+    value = need(answer(model, loader), (int, float, torch.Tensor, np.number), "a number: `return correct / total`")
+    if isinstance(value, torch.Tensor) and value.numel() != 1:
+        raise Unusable(f"your answer returned a tensor of shape {tuple(value.shape)}; return one number")
+    return float(value)
+
+
 def _handed_over(case: dict[str, Any]) -> nn.Module:
     model = small_models.restore(case["architecture"], case["state"]).train()
     for name in case["asleep"]:
@@ -101,7 +137,7 @@ def _handed_over(case: dict[str, Any]) -> nn.Module:
 
 
 def _watched(model: nn.Module, case: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """What a few more pictures bring about in the modes that the model has now: outputs, and statistics that move."""
+    """The outputs for a few more images in the modes that the model has now, and its state after them."""
     with torch.no_grad():
         outputs = small_models.show_modes(model)(case["watched"])
     return {"outputs": outputs, **model.state_dict()}
@@ -109,18 +145,18 @@ def _watched(model: nn.Module, case: dict[str, Any]) -> dict[str, torch.Tensor]:
 
 @exercise.judge(in_train_mode, points=2)
 def weighed_by_pictures(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The accuracy is right answers over pictures, however the loader cuts its batches."""
+    """The accuracy is correct predictions over images, whatever the batch sizes."""
     right = _right(case)
     for got, batches, part in zip(result["values"], right, case["loaders"], strict=True):
         hits = torch.cat(batches)
-        tried = f"{len(hits)} pictures in batches of {part['batch']}, {int(hits.sum())} of them right"
+        tried = f"{len(hits)} images in batches of {part['batch']}, {int(hits.sum())} of them predicted correctly"
         expected = float(hits.mean())
         if result["train_mode"] and not abs(got - expected) <= 1e-6:
             raise Wrong(
                 tried=tried,
                 got=got,
                 expected=expected,
-                because="the model ran in train mode: dropout and the batch's own statistics change its answers",
+                because="the model ran in train mode: dropout and the batch's own statistics change its predictions",
             )
         mistakes = {because: formula(batches) for because, formula in MISTAKES.items()}
         expect_close(got, expected, tried=tried, atol=1e-6, rtol=0, mistakes=mistakes)
@@ -132,13 +168,13 @@ MISTAKES = {
         lambda batches: sum(float(part.mean()) for part in batches) / len(batches)
     ),
     LAST_BATCH: lambda batches: float(batches[-1].mean()),
-    "this counts right answers a batch; divide by the number of pictures": (
+    "this is the number of correct predictions per batch; divide by the number of images": (
         lambda batches: _count(batches) / len(batches)
     ),
     "this is a percentage; return a fraction between 0 and 1": (lambda batches: 100 * float(torch.cat(batches).mean())),
-    "this is the number of right answers; divide by the number of pictures": lambda batches: _count(batches),
-    "this is the fraction of wrong answers": lambda batches: 1 - float(torch.cat(batches).mean()),
-    "divide by the number of pictures, not by number of batches times batch size": (
+    "this is the number of correct predictions; divide by the number of images": lambda batches: _count(batches),
+    "this is the fraction of wrong predictions": lambda batches: 1 - float(torch.cat(batches).mean()),
+    "divide by the number of images, not by the number of batches times the batch size": (
         lambda batches: _count(batches) / (len(batches) * len(batches[0]))
     ),
 }
@@ -169,29 +205,29 @@ def _expect_a_measurement(case: dict[str, Any], result: dict[str, Any]) -> None:
     )
     expect(
         counted,
-        tried="looking for the model's answers in eval mode in what came back",
+        tried="comparing the values with the model's predictions in eval mode",
         got=result["values"],
         expected=[float(torch.cat(part).mean()) for part in right],
-        because="modes count once the answers are counted: this is not a count of them in eval mode",
+        because="these values don't count the predictions in eval mode: fix that first",
     )
 
 
 @exercise.judge(in_train_mode, points=1)
 def measured_in_eval_mode(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The model runs in eval mode while it is measured, and no statistic in it moves."""
+    """The model runs in eval mode while it is measured, and its weights and statistics stay unchanged."""
     expect(
         not result["train_mode"],
-        tried="watching the model's mode while your function runs it",
+        tried="observing the model's mode while your function runs it",
         got="train mode",
         expected="eval mode",
-        because="in train mode dropout drops, and a batch is normalised by its own statistics: other answers",
+        because="in train mode dropout drops features, and batch normalisation uses the batch's own statistics",
     )
     moved = [name for name, value in case["state"].items() if not torch.equal(value, result["state"][name])]
     expect(
         not moved,
         tried="comparing weights and statistics before and after",
-        got=f"{len(moved)} moved",
-        expected="0 moved",
+        got=f"{len(moved)} changed",
+        expected="0 changed",
         because="measuring must leave the model as it was",
     )
     _expect_a_measurement(case, result)
@@ -199,45 +235,53 @@ def measured_in_eval_mode(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(in_train_mode, points=1)
 def train_mode_comes_back(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A model that came in train mode leaves in train mode."""
+    """A model in train mode is in train mode again afterwards."""
     judge_modes(case, result)
 
 
 @exercise.judge(partly_asleep, points=1)
 def what_slept_still_sleeps(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Every module gets its mode back, even if the backbone came in eval mode and the head in train mode."""
+    """Every module's mode is restored, even if the backbone was in eval mode and the head in train mode."""
     judge_modes(case, result)
 
 
-def judge_modes(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless the model was measured and every module is in the mode in which it was handed over."""
+def judge_modes(case: dict[str, Any], result: dict[str, Any], *, after: str = "your function") -> None:
+    """Raise Wrong unless the model was measured and every module is in the mode that it had before."""
     model = _handed_over(case)
     before = {name: module.training for name, module in model.named_modules()}
     left = [name for name, mode in before.items() if mode and not result["training"][name]]
     woken = [name for name, mode in before.items() if not mode and result["training"][name]]
-    because = "the model was left in eval mode: any training from here on runs without dropout"
+    because = "the model was left in eval mode: any further training runs without dropout"
+    if case.get("is_broken"):
+        because = "a `finally` block restores the modes even if an error ends the loop"
     if woken:
         because = (
-            "`model.train()` reaches every module, including those that were in eval mode for a reason: note each "
-            "one's mode"
+            "`model.train()` reaches every module, including those that were in eval mode for a reason: save the "
+            "mode of each one"
         )
     expect(
         not left and not woken,
-        tried="reading `.training` of every module before and after",
-        got=f"{len(left)} modules left in eval mode, {len(woken)} woken into train mode",
-        expected="every module in the mode that it had",
+        tried=f"reading `.training` of every module before and after {after}",
+        got=f"{len(left)} modules left in eval mode, {len(woken)} switched to train mode",
+        expected="every module in the mode that it had before",
         because=because,
     )
     _expect_a_measurement(case, result)
-    # From the state that came back: where measuring moved statistics, that is told by another judge.
+    # From the state that came back: if measuring changed statistics, another judge reports it.
     model.load_state_dict(result["state"])
     start = {"outputs": torch.zeros(()), **result["state"]}
     expected = _watched(model, case)
     other = diverged(result["afterwards"], expected, start, expected)
     expect(
         not other,
-        tried="a few more pictures through the model after your function",
-        got=f"{len(other)} of its statistics and outputs are others",
-        expected="those of a model whose modules are all in the mode that they had",
+        tried=f"running a few more images through the model after {after}",
+        got=f"{len(other)} of its statistics and outputs differ",
+        expected="those of a model whose modules are all in the mode that they had before",
         because=because,
     )
+
+
+@exercise.judge(a_broken_loader, points=1)
+def modes_survive_an_error(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """If the loader raises an error at its second batch, every module's mode is restored all the same."""
+    judge_modes(case, result, after="an error of the loader")

@@ -1,0 +1,69 @@
+"""An open investigation: how the input size of the frozen backbone changes the accuracy of a linear head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan, read_record
+from course.judging import Exercise
+
+exercise = Exercise(
+    "00-investigate-input-size",
+    answer="investigation",
+    call="investigation()",
+    title="Investigate the input size",
+    hints=(
+        "Change one setting at a time. Write down what you expect before you run the workbench.",
+        "`measure(96)` is the chapter's own setting and gives the baseline; call it once more with your size. Both "
+        "use the same seeds, so the two lists belong together, pair by pair.",
+        "`Interval.of([b - a for a, b in zip(baseline, changed)])` from course.training.experiments is the paired "
+        "interval: above zero is better, below zero is worse, and anything else is cannot tell.",
+    ),
+    idea="Run measure(96) and measure(size) with the same seeds, copy both lists into the record, and read the "
+    "conclusion from the paired interval of the differences.",
+)
+
+VALIDATION_IMAGES = 200
+KNOWN = (
+    0.51,
+    0.5,
+    0.51,
+    0.52,
+    0.525,
+    0.525,
+    0.535,
+    0.545,
+    0.525,
+    0.49,
+)  # the chapter's setting, 96 pixels, seeds 0 to 9
+TOLERANCE = 0.03
+
+
+@exercise.case
+def the_record(rng: torch.Generator) -> dict[str, Any]:
+    return {}
+
+
+@exercise.probe
+def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
+    return read_record(answer)
+
+
+@exercise.judge(the_record, points=1)
+def a_question_and_enough_seeds(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The record states a question and an expectation, and holds at least five runs of each setting."""
+    judge_plan(result)
+
+
+@exercise.judge(the_record, points=2)
+def measured_with_the_same_seeds(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The baseline is the chapter's setting, and every value is an accuracy over the validation images."""
+    judge_measurements(result, samples=VALIDATION_IMAGES, known=KNOWN, tolerance=TOLERANCE)
+
+
+@exercise.judge(the_record, points=2)
+def concluded_from_the_interval(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The conclusion is what the paired interval of the differences supports."""
+    judge_conclusion(result)
