@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from course.judging import Exercise, Unusable, expect, expect_close, expect_equal, need
 
@@ -33,6 +34,7 @@ def rows_case(rng: torch.Generator, sizes: list[int], *, bias: bool = True, clas
         "weight": torch.randn(classes, 16, generator=rng),
         "bias": torch.randn(classes, generator=rng) if bias else None,
         "groups": [torch.randperm(classes, generator=rng)[:size].tolist() for size in sizes],
+        "x": torch.randn(6, 16, generator=rng),
     }
 
 
@@ -62,7 +64,9 @@ def probe_transfer_rows(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     weight = new.weight.detach().clone()
     bias = None if new.bias is None else new.bias.detach().clone()
     parameters = list(new.parameters())
-    flags = [parameter.requires_grad and parameter.is_leaf for parameter in parameters]
+    gradients: list[Any] = []
+    if all(parameter.requires_grad and parameter.is_leaf for parameter in parameters):
+        gradients = list(torch.autograd.grad(new(case["x"]).square().sum(), parameters))
     with torch.no_grad():
         for parameter in parameters:
             parameter.add_(1.0)
@@ -70,7 +74,7 @@ def probe_transfer_rows(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         "weight": weight,
         "bias": bias,
         "out_features": new.out_features,
-        "trainable": flags,
+        "gradients": gradients,
         "old_weight": old.weight.detach().clone(),
         "old_bias": None if old.bias is None else old.bias.detach().clone(),
     }
@@ -94,7 +98,7 @@ def judge_rows(case: dict[str, Any], result: dict[str, Any]) -> None:
     expected = expected_rows(weight, groups)
     shifted = [[(row + 1) % len(weight) for row in rows] for rows in groups]
     first = torch.stack([weight[rows[0]] if rows else torch.zeros_like(weight[0]) for rows in groups])
-    unit = nn.functional.normalize(weight, dim=1)
+    unit = functional.normalize(weight, dim=1)
     filled = [rows or [row for other in groups for row in other] for rows in groups]
     mistakes = {
         "these are sums: divide by the number of rows, or a class with many rows gets large logits": expected
@@ -174,10 +178,14 @@ def the_old_head_is_safe(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="the pretrained head stays as it was",
         because="the two heads share memory, or your function wrote into the old one: copy values, don't keep views",
     )
+    weight, bias = result["weight"].clone().requires_grad_(), result["bias"]
+    logits = functional.linear(case["x"], weight, bias)
+    slope = torch.autograd.grad(logits.square().sum(), weight)[0]
+    got = result["gradients"][0] if result["gradients"] else None
     expect(
-        result["trainable"] and all(result["trainable"]),
-        tried="reading requires_grad of the new parameters; the old head was frozen",
-        got=f"{result['trainable'].count(False)} of {len(result['trainable'])} can't be trained",
-        expected="all of them trainable",
+        isinstance(got, torch.Tensor) and got.shape == slope.shape and torch.allclose(got, slope, rtol=1e-3, atol=1e-4),
+        tried="asking for the gradient of the new parameters; the old head was frozen",
+        got="a parameter that can't be trained" if got is None else "another gradient than this layer has",
+        expected="a gradient for the weight and the bias",
         because="rows that are cut out of a frozen layer are frozen, too: put their values into new parameters",
     )
