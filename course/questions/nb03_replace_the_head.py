@@ -112,8 +112,8 @@ QUESTIONS = (
             Option(
                 "to some degree: between 50 and 85 %",
                 {"features": Between(0.5, 0.85)},
-                "The backbone was never asked about styles, yet its features hold a good part of the answer. Pixels "
-                "don't: a linear head on pixels sees colours, and those belong to the object rather than to the style.",
+                "The backbone was never asked about styles, yet its features hold a good part of the answer, and more "
+                "than small pictures of the same drawings do.",
             ),
             Option(
                 "nearly perfectly: more than 85 %",

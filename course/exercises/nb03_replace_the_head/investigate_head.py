@@ -11,7 +11,7 @@ from course.judging import Exercise
 
 SAMPLES = 200  # pictures in the validation set of each seed
 # The linear head of the chapter with seeds 0, 1, 2, ..., as the workbench prints them.
-LINEAR = ()
+LINEAR = (0.465, 0.48, 0.475, 0.52, 0.48, 0.53, 0.535, 0.565, 0.53, 0.475)
 
 exercise = Exercise(
     "03-investigate-head",
