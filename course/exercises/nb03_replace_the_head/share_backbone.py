@@ -127,7 +127,7 @@ def _step(model: nn.Module, backbone: Backbone, case: dict[str, Any]) -> dict[st
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 if gradient is not None:
-                    parameter -= RATE * gradient
+                    parameter.sub_(RATE * gradient)
     backbone.passes = 0
     with torch.no_grad():
         return {str(task): value.clone() for task, value in model(case["x"]).items()}
