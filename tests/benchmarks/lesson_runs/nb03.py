@@ -48,7 +48,7 @@ def pool(kind: str = "pretrained", style: str = "fluent") -> tuple[torch.Tensor,
     """Features (250, D) of the training objects and their labels: of a network, or pixels of 8 x 8 pictures."""
     data = Emoji("train", style=style, transform=models.image_transform(backbone(), size=96))
     if kind == "pixels":
-        pictures = torch.stack([picture for picture, _ in data])
+        pictures = torch.stack([data[i][0] for i in range(len(data))])
         x = functional.adaptive_avg_pool2d(pictures, 8).flatten(1)
         return standardised(x), data.labels
     features = extract_features(backbone("default" if kind == "pretrained" else None), data)
@@ -80,7 +80,7 @@ def averages() -> torch.Tensor:
 
 def copied_rows(turn: int = 0) -> nn.Linear:
     """A linear head from mean old rows; with `turn`, the known classes get the rows of another one."""
-    old = models.find_head(backbone()).module
+    old: Any = models.find_head(backbone()).module
     known = averages().any(1)
     head = nn.Linear(1280, len(CLASSES))
     with torch.no_grad():
@@ -146,7 +146,8 @@ def in_all_styles(kind: str) -> tuple[torch.Tensor, ...]:
     if kind == "pretrained":
         return tuple(pool(kind, style)[0] for style in STYLES)
     transform = models.image_transform(backbone(), size=96)
-    pictures = [picture for style in STYLES for picture, _ in Emoji("train", style=style, transform=transform)]
+    drawn = [Emoji("train", style=style, transform=transform) for style in STYLES]
+    pictures = [data[i][0] for data in drawn for i in range(len(data))]
     return standardised(functional.adaptive_avg_pool2d(torch.stack(pictures), 8).flatten(1)).chunk(len(STYLES))
 
 
