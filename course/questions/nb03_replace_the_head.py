@@ -6,7 +6,7 @@ QUESTIONS = (
     Prediction(
         "03-old-head",
         "The old head has to choose one of its 1000 classes, 218 of them mammals, for a drawing that is {size} pixels "
-        "wide. What will it call the drawings of mammals?",
+        "wide. What does it predict for drawings of mammals?",
         (
             Option(
                 "mostly mammals: `lion` for a lion",
@@ -17,23 +17,23 @@ QUESTIONS = (
             Option(
                 "mostly something else, and different objects for different drawings",
                 {"mammals": Between(high=0.5), "commonest": Between(high=0.5)},
-                "The old head learned its rows from photographs and has to choose one of its names, even where none of "
-                "them fits. The features do differ from drawing to drawing: the new head has something to work with.",
+                "The old head learned its rows from photographs, and it has to choose one of its names even where none "
+                "fits. But the features do differ from drawing to drawing, so a new head has something to work with.",
             ),
             Option(
                 "the same class for nearly every drawing",
                 {"commonest": Between(0.5)},
-                "To the old head, all drawings look alike: they differ less from each other than from a photograph.",
+                "To the old head all drawings look alike: they differ less from each other than from a photograph.",
             ),
         ),
-        measured="the old head calls {mammals:.0%} of the {drawings} drawings of mammals a mammal; it uses {different} "
-        "names for all test drawings, the most frequent one for {commonest:.0%} of them",
+        measured="the old head predicts a mammal for {mammals:.0%} of the {drawings} drawings of mammals; it uses "
+        "{different} class names for all validation drawings, the most frequent one for {commonest:.0%} of them",
     ),
     Prediction(
         "03-names",
         "Nine well-known architectures of torchvision: {architectures}. How many of them call their head `fc`?",
         (
-            Option("all nine", Between(9), "In torchvision, `fc` is then the name of every head."),
+            Option("all nine", Between(9), "In torchvision, every head is then called `fc`."),
             Option("four to eight", Between(4, 9), "`fc` is a common name, but not one to rely on."),
             Option("two or three", Between(2, 4), "`fc` is one name among several."),
             Option(
@@ -48,7 +48,7 @@ QUESTIONS = (
     ),
     Prediction(
         "03-order",
-        "The optimiser is created first, then the head is replaced. What happens in training?",
+        "The optimiser is created first, and then the head is replaced. What happens in training?",
         (
             Option("an error: the optimiser's tensors are gone", None),
             Option(
@@ -74,8 +74,8 @@ QUESTIONS = (
     ),
     Prediction(
         "03-softmax",
-        "A model is wrong: the wrong class is ahead by 10 logits. With a softmax too many, how large is the norm of "
-        "the gradient, compared with the gradient on logits?",
+        "A model is wrong: the wrong class is ahead by 10 logits. The head ends in a softmax, and the loss applies a "
+        "second one. How large is the norm of the gradient, compared with a head that ends in logits?",
         (
             Option("larger", Between(1.1), "The second softmax makes the gradient steeper."),
             Option("about the same", Between(0.9, 1.1), "The second softmax makes no difference to the gradient here."),
@@ -94,44 +94,68 @@ QUESTIONS = (
                 "smaller, by a factor of more than a thousand",
                 Between(high=0.001),
                 "The gradient passes through the second softmax as well, which is almost perfectly flat when a class "
-                "is far ahead: the more the model is wrong, the less it learns from it.",
+                "is far ahead: the more wrong the model is, the less it learns from it.",
             ),
         ),
         measured="with a softmax too many, the norm of the gradient is {value:.4%} of the norm on logits",
     ),
     Prediction(
-        "03-start",
-        "A head learns from five drawings per class. Which one is the most accurate on unseen drawings after five "
-        "epochs, and what becomes of its lead over a random start until epoch 40?",
+        "03-style",
+        "Can a linear head read from the same frozen features in which of {styles} styles an object was drawn? The "
+        "objects in the validation set are unseen; guessing gets a third of them right.",
         (
             Option(
-                "a linear head that starts from copied rows; its lead shrinks",
-                {"best": "copied rows", "shrinks": True},
-                "The copied rows already know something about the classes. The longer the other heads train, the less "
-                "the start matters.",
+                "hardly: fewer than half are right",
+                {"features": Between(high=0.5)},
+                "What the backbone was trained to tell apart, classes of photographs, left little trace of the style.",
             ),
             Option(
-                "a linear head that starts from copied rows; its lead stays or grows",
-                {"best": "copied rows", "shrinks": False},
-                "The copied rows already know something about the classes that these few drawings don't teach.",
+                "to some degree: between 50 and 85 %",
+                {"features": Between(0.5, 0.85)},
+                "The backbone was never asked about styles, yet its features hold a good part of the answer, and more "
+                "than small pictures of the same drawings do.",
             ),
             Option(
-                "an MLP, because it can represent more functions",
-                {"best": "MLP"},
-                "The hidden layer pays off here, even with so few drawings.",
-            ),
-            Option(
-                "a linear head that starts at random",
-                {"best": "random"},
-                "The old rows are no better a start than random ones for these classes.",
+                "nearly perfectly: more than 85 %",
+                {"features": Between(0.85)},
+                "The backbone was never asked about styles, yet its features hold the answer almost completely.",
             ),
         ),
-        measured="the best after five epochs: {best}, {lead_5:.1f} points ahead of the random start; after 40 epochs "
-        "the difference is {lead_40:+.1f} points",
+        measured="the style head on pretrained features gets {features:.0%} of the validation drawings right, the one "
+        "on pixels {pixels:.0%}",
+    ),
+    Prediction(
+        "03-start",
+        "A linear head learns from one drawing per class. Rows copied from the old head give it a lead over a random "
+        "start after the first step. What has become of that lead after 100 steps?",
+        (
+            Option(
+                "it is as large as after the first step, or larger",
+                {"ahead": True, "shrinks": False},
+                "The copied rows hold something about the classes that ten drawings don't teach, however long the head "
+                "trains.",
+            ),
+            Option(
+                "it is smaller, but the copied rows are still ahead",
+                {"ahead": True, "shrinks": True},
+                "The random start catches up, but not completely. Ten drawings can be fitted perfectly by many "
+                "different heads, and training stops at one near its start: the copied rows remain a part of the "
+                "solution.",
+            ),
+            Option(
+                "it has turned: the random start is ahead",
+                {"behind": True},
+                "The copied rows belong to photographs, and in the end they are in the way.",
+            ),
+        ),
+        measured="copied rows lead by {first:.1f} points after the first step and by {last:.1f} ± {half_width:.1f} "
+        "after 100 steps",
+        otherwise="After 100 steps the interval of the difference includes zero, so these runs don't show which start "
+        "is better in the end.",
     ),
     Quiz(
         "03-recall-preprocessing",
-        "Which preprocessing does a new picture need before it goes through a pretrained model?",
+        "Which preprocessing does a new image need before a pretrained model can use it?",
         (
             Answer(
                 "The one that the weights were trained with",
@@ -139,11 +163,11 @@ QUESTIONS = (
                 is_right=True,
             ),
             Answer(
-                "The mean and standard deviation of your own pictures",
-                "The first convolution doesn't know your pictures; it knows the scale of its own training data.",
+                "The mean and standard deviation of your own images",
+                "The first convolution doesn't know your images; it knows the scale of its own training data.",
             ),
             Answer(
-                "None: the head is new, so it learns whatever comes",
+                "None: the head is new and learns from any input",
                 "The new head sees only the features, and these get worse with inputs on another scale.",
             ),
             Answer(
@@ -157,7 +181,7 @@ QUESTIONS = (
         "All parameters of a backbone have `requires_grad = False`. The training loop begins with `model.train()`. "
         "What still changes?",
         (
-            Answer("The weights, by momentum", "Only if an optimiser holds them and has moved them before."),
+            Answer("The weights, by momentum", "Only if an optimiser holds them and moved them earlier."),
             Answer(
                 "The running mean and variance of BatchNorm",
                 "They are buffers, and each forward pass in train mode updates them.",

@@ -1,4 +1,4 @@
-"""A new, trainable last layer for any architecture, all else as it was."""
+"""A new, trainable last layer for any architecture, everything else unchanged."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ exercise = Exercise(
     title="Replace the head of any architecture",
     withholds=("course.models.replace_head", "course.models.find_head"),
     hints=(
-        "The four architectures give their last layer four names. What do the four last layers have in common?",
-        "`model.named_modules()` gives names and modules in order: keep the last one that is an `nn.Linear`. Its "
-        "`in_features` is the number of inputs that the new layer needs.",
-        'A name like "classifier.3" is the module `classifier` and in it the attribute "3": '
+        "The four architectures have four names for their last layer. What do the four layers have in common?",
+        "`model.named_modules()` yields names and modules in order of registration: keep the last one that is an "
+        "`nn.Linear`. Its `in_features` is the number of inputs that the new layer needs.",
+        'A name such as "classifier.3" means the attribute "3" of the module `classifier`: '
         "`parent, _, attribute = name.rpartition('.')`, then `setattr(model.get_submodule(parent), attribute, new)`.",
     ),
     idea="Find the last nn.Linear in model.named_modules(); set an nn.Linear(its in_features, num_classes) in its "
@@ -88,25 +88,25 @@ def _step(model: nn.Module, outputs: torch.Tensor, case: dict[str, Any]) -> None
 
 @exercise.judge(resnet)
 def head_of_a_resnet(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A ResNet gets a trainable head that gives logits, and keeps its backbone."""
+    """A ResNet gets a trainable head that returns logits, and keeps its backbone."""
     judge_head(case, result)
 
 
 @exercise.judge(vgg)
 def head_of_a_vgg(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A VGG gets a trainable head that gives logits, and keeps its backbone."""
+    """A VGG gets a trainable head that returns logits, and keeps its backbone."""
     judge_head(case, result)
 
 
 @exercise.judge(efficientnet)
 def head_of_an_efficientnet(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """An EfficientNet gets a trainable head that gives logits, and keeps its backbone."""
+    """An EfficientNet gets a trainable head that returns logits, and keeps its backbone."""
     judge_head(case, result)
 
 
 @exercise.judge(vit)
 def head_of_a_vit(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A vision transformer gets a trainable head that gives logits, and keeps its backbone."""
+    """A vision transformer gets a trainable head that returns logits, and keeps its backbone."""
     judge_head(case, result)
 
 
@@ -119,29 +119,29 @@ def judge_head(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=f"looking for every pretrained tensor of the {case['architecture']} in your model",
         got=f"{len(lost)} gone or changed, {', '.join(lost[:2])} among them",
         expected="only the last layer's are gone",
-        because="the head is the last layer alone: every pretrained layer before it, inside `classifier` too, is "
-        "knowledge that you keep",
+        because="the head is the last layer alone: every pretrained layer before it, even one inside `classifier`, "
+        "holds knowledge that you keep",
     )
     _judge_logits(case, result["outputs"])
     asleep = [name for name in new if not result["requires_grad"].get(name, True)]
     awake = [name for name, flag in result["requires_grad"].items() if flag and name not in new]
     expect(
         not asleep and not awake,
-        tried="a model that came frozen from end to end",
+        tried="a model that was frozen from end to end",
         got=f"{len(asleep)} tensors of the new head frozen, {len(awake)} of the backbone trainable",
-        expected="the new head trainable, the backbone as frozen as it came",
+        expected="the new head trainable, the backbone still frozen",
         because=TRAINABLE,
     )
     _judge_step(case, result)
 
 
-TRAINABLE = "a new layer comes trainable; leave every other layer's requires_grad as it was"
+TRAINABLE = "a new layer is trainable when it is made; leave the requires_grad of every other layer as it was"
 
 
 def _judge_step(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless one step of SGD moved the head, and only the head, down the gradient on these pictures."""
     lost, _ = lost_and_new(case, result["state_after"])
-    tried = "one step of SGD over the parameters that ask for a gradient, in a model that came frozen"
+    tried = "one step of SGD over the parameters that require a gradient, in a model that was frozen"
     expect(not lost, tried=tried, got=f"{len(lost)} pretrained tensors moved", expected="0 moved", because=TRAINABLE)
     features, outputs = head_inputs(case), result["outputs"]
     # The step moves a linear head's logits by -rate K slope, K the products of features, plus 1 where it has a bias.
@@ -152,8 +152,8 @@ def _judge_step(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=tried,
         got="the same outputs as before"
         if torch.equal(result["outputs_after"], outputs)
-        else "outputs elsewhere than where the gradient of the new head leads",
-        expected="outputs moved by the step of one Linear on the backbone's features",
+        else "outputs that moved in another direction than the new head's gradient",
+        expected="outputs that moved as one Linear on the backbone's features moves them",
         because=TRAINABLE,
     )
 
@@ -167,19 +167,19 @@ def _judge_outputs(case: dict[str, Any], result: dict[str, Any], new: list[str])
             tried=tried,
             got=result["error"],
             expected=expected,
-            because="a layer now gets another number of inputs than it expects, or is missing: the new head takes the "
+            because="a layer is missing, or now gets another number of inputs than it expects: the new head takes the "
             "place of the last layer alone, with that layer's in_features",
         )
     outputs = result["outputs"]
     if not isinstance(outputs, torch.Tensor):
-        raise Wrong(tried=tried, got=outputs, expected=expected)
+        raise Wrong(tried=tried, got=outputs, expected=expected, because="the model has to return one tensor of logits")
     because = ""
     if outputs.shape[-1] == OLD_CLASSES and case["num_classes"] in result["out_features"] and not new:
-        because = "`out_features` is a note on the layer: its weight still has the old rows, and that does the work"
+        because = "`out_features` is only a label on the layer: the weight does the work, and it still has the old rows"
     elif outputs.shape[-1] == OLD_CLASSES and new:
         because = (
             "the model has a new layer that its forward never calls: Python accepts `model.fc = ...` on any model, but "
-            "only some call their head `fc`"
+            "only some models call their head `fc`"
         )
     elif outputs.shape[-1] == OLD_CLASSES:
         because = "the old head is still in its place: find it by what it is, the last layer, not by a name"
@@ -195,11 +195,11 @@ def _judge_logits(case: dict[str, Any], outputs: torch.Tensor) -> None:
     fitted = inputs @ torch.linalg.lstsq(inputs, targets, driver="gelsd").solution
     ones = torch.ones(len(targets), dtype=torch.float64)
     if (targets >= 0).all() and torch.allclose(targets.sum(1), ones, atol=1e-4):
-        because = "your head ends in a softmax: a head gives logits, and the loss applies the softmax itself"
+        because = "your head ends in a softmax: a head returns logits, and the loss applies the softmax itself"
     elif torch.allclose(targets.logsumexp(1), 0 * ones, atol=1e-4):
-        because = "your head ends in a log-softmax: a head gives logits, and the loss applies the softmax itself"
+        because = "your head ends in a log-softmax: a head returns logits, and the loss applies the softmax itself"
     else:
-        because = "the new head is one Linear on the features that the old head saw, with nothing after it"
+        because = "the new head is one Linear on the features that the old head received, with nothing after it"
     spread = (targets - targets.mean(0)).norm()
     is_linear = (targets - fitted).norm() <= 1e-3 * spread + 1e-6
     expect(

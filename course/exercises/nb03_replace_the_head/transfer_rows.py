@@ -1,4 +1,4 @@
-"""A new head that starts from rows of the old one."""
+"""A new head that starts from the mean of rows of the old one."""
 
 from __future__ import annotations
 
@@ -8,94 +8,184 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from course.judging import Exercise, expect, expect_equal, need
+from course.judging import Exercise, Unusable, expect, expect_close, expect_equal, need
 
 exercise = Exercise(
     "03-transfer-rows",
     answer="transfer_rows",
-    call="transfer_rows(weight, index)",
-    title="Copy rows out of a pretrained head",
+    call="transfer_rows(old, groups)",
+    title="Start a head from rows of the old one",
     hints=(
-        "`weight[index]` has the right values. Is it a copy? Try both kinds of index, and change what you get.",
-        "A slice gives a view: the same memory, seen through a smaller window. A tensor of row numbers gives a copy.",
-        "`.detach()` leaves the graph of the old head, `.clone()` takes memory of its own. You need both.",
+        "Row k of the new weight and entry k of the new bias depend on `groups[k]` alone. What is the mean over no "
+        "rows? Try `torch.zeros(0, 4).mean(0)`.",
+        "Make the new nn.Linear first, with `bias=old.bias is not None`. Fill its weight inside `torch.no_grad()`, in "
+        "place: `new.weight[k] = ...` copies values into memory that belongs to the new layer.",
+        "`old.weight[rows].mean(0)` is right for every group that isn't empty, and so is `old.bias[rows].mean()`. For "
+        "an empty group, write zeros.",
     ),
-    idea="return weight[index].detach().clone()",
+    idea="new = nn.Linear(old.in_features, len(groups), bias=old.bias is not None); under torch.no_grad(), for each "
+    "group, new.weight[k] = old.weight[rows].mean(0) and new.bias[k] = old.bias[rows].mean(), or 0 for an empty group.",
 )
 
 
-@exercise.case
-def listed_rows(rng: torch.Generator) -> dict[str, Any]:
-    return {"weight": torch.randn(20, 24, generator=rng), "index": torch.randperm(20, generator=rng)[:4]}
+def rows_case(rng: torch.Generator, sizes: list[int], *, bias: bool = True, classes: int = 20) -> dict[str, Any]:
+    """An old head, and for each new class as many of its rows as `sizes` says, in no order."""
+    return {
+        "weight": torch.randn(classes, 16, generator=rng),
+        "bias": torch.randn(classes, generator=rng) if bias else None,
+        "groups": [torch.randperm(classes, generator=rng)[:size].tolist() for size in sizes],
+        "x": torch.randn(6, 16, generator=rng),
+    }
 
 
 @exercise.case
-def neighbouring_rows(rng: torch.Generator) -> dict[str, Any]:
-    start = int(torch.randint(1, 10, (), generator=rng))
-    return {"weight": torch.randn(20, 24, generator=rng), "slice": [start, start + 6]}
+def several_rows_each(rng: torch.Generator) -> dict[str, Any]:
+    return rows_case(rng, [3, 5, 2, 7])
+
+
+@exercise.case
+def one_row_and_none(rng: torch.Generator) -> dict[str, Any]:
+    return rows_case(rng, [1, 0, 4, 1, 0])
 
 
 @exercise.probe
 def probe_transfer_rows(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    weight = nn.Parameter(case["weight"].clone())
-    index = slice(*case["slice"]) if "slice" in case else case["index"]
-    rows = need(answer(weight, index), torch.Tensor, "one tensor of rows")
-    returned = rows.detach().clone()
-    # Rows with a history are left out of the second: a flag alone could be set by whoever knows that it is looked at.
-    without_history = None if rows.grad_fn is not None else returned.clone()
+    classes, inputs = case["weight"].shape
+    old = nn.Linear(inputs, classes, bias=case["bias"] is not None)
     with torch.no_grad():
-        rows.add_(1.0)
-    after_rows_changed = weight.detach().clone()
+        old.weight.copy_(case["weight"])
+        if case["bias"] is not None:
+            old.bias.copy_(case["bias"])
+    old.requires_grad_(False)  # a frozen model's head
+    groups = [list(group) for group in case["groups"]]
+    new = need(answer(old, groups), nn.Linear, "a new nn.Linear")
+    if new is old:
+        raise Unusable("your answer returned the old layer itself; return a new nn.Linear, the old one is still needed")
+    weight = new.weight.detach().clone()
+    bias = None if new.bias is None else new.bias.detach().clone()
+    parameters = list(new.parameters())
+    gradients: list[Any] = []
+    if all(parameter.requires_grad and parameter.is_leaf for parameter in parameters):
+        gradients = list(torch.autograd.grad(new(case["x"]).square().sum(), parameters))
     with torch.no_grad():
-        weight.mul_(-2.0)
+        for parameter in parameters:
+            parameter.add_(1.0)
     return {
-        "rows": returned,
-        "without_history": without_history,
-        "weight": after_rows_changed,
-        "rows_plus_one": rows.detach().clone(),
+        "weight": weight,
+        "bias": bias,
+        "out_features": new.out_features,
+        "gradients": gradients,
+        "old_weight": old.weight.detach().clone(),
+        "old_bias": None if old.bias is None else old.bias.detach().clone(),
     }
 
 
-@exercise.judge(listed_rows, points=1)
-def the_rows_that_were_asked_for(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The rows are those of the index, exact and in its order."""
-    weight = case["weight"]
-    index = torch.arange(*case["slice"]) if "slice" in case else case["index"]
+def expected_rows(values: torch.Tensor, groups: list[list[int]]) -> torch.Tensor:
+    """The mean over each group of rows (or of entries of the bias); zeros for an empty group."""
+    return torch.stack([values[rows].mean(0) if rows else torch.zeros_like(values[0]) for rows in groups])
+
+
+def judge_rows(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the new weight's rows are the means of the groups."""
+    weight, groups = case["weight"], case["groups"]
+    size, count = [len(groups), weight.shape[1]], torch.tensor([float(len(rows)) for rows in groups])
+    expect_equal(
+        list(result["weight"].shape),
+        size,
+        tried="the shape of the new weight",
+        because="the new head has one row per group, as long as the old ones: a row of a head's weight is a class",
+    )
+    expected = expected_rows(weight, groups)
+    shifted = [[(row + 1) % len(weight) for row in rows] for rows in groups]
+    first = torch.stack([weight[rows[0]] if rows else torch.zeros_like(weight[0]) for rows in groups])
+    unit = functional.normalize(weight, dim=1)
+    filled = [rows or [row for other in groups for row in other] for rows in groups]
     mistakes = {
-        "these are columns: a row of a head's weight is a class, a column is a feature": weight[:, index],
-        "the rows are in another order: row i of the new head belongs to your class i": weight[index.sort().values],
-        "the rows are in another order than the index, or repeated ones came once": weight[index.unique()],
-        "the rows are one too far: row numbers start at 0": weight[(index + 1) % len(weight)],
-        "the rows were scaled to length 1: copy them as they are": functional.normalize(weight[index], dim=1),
-        "the rows were averaged into one": weight[index].mean(0),
-        "the rows are transposed": weight[index].T,
+        "these are sums: divide by the number of rows, or a class with many rows gets large logits": expected
+        * count[:, None],
+        "each class got the first row of its group alone": first,
+        "the rows are one off: row numbers start at 0": expected_rows(weight, shifted),
+        "the rows were scaled to length 1 first: the length of a row is part of what the old head learned": (
+            expected_rows(unit, groups)
+        ),
+        "an empty group got the mean of rows of other classes": expected_rows(weight, filled),
     }
-    expect_equal(result["rows"], weight[index], tried=f"the rows {index.tolist()} of a head", mistakes=mistakes)
+    tried = f"the weight for the groups {groups}"
+    if not bool(torch.isfinite(result["weight"]).all()):
+        because = (
+            "the mean over no rows is NaN, and one NaN in the head makes the whole loss NaN: an empty group gets 0"
+        )
+        expect(False, tried=tried, got="a weight with NaN in it", expected="numbers", because=because)
+    expect_close(
+        result["weight"],
+        expected,
+        tried=tried,
+        mistakes=mistakes,
+        because="row k of the new weight is the mean of the old rows that groups[k] lists; a group that lists none "
+        "gets zeros",
+    )
 
 
-@exercise.judge(neighbouring_rows, points=1)
+def judge_bias(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the bias is made like the weight, or absent like the old one's."""
+    tried = "the bias of the new head"
+    if case["bias"] is None:
+        expect(
+            result["bias"] is None or not bool(result["bias"].any()),
+            tried=f"{tried}, made from a head without a bias",
+            got=result["bias"],
+            expected="no bias, or zeros",
+            because="a new nn.Linear draws a random bias unless you say bias=False",
+        )
+        return
+    expected = expected_rows(case["bias"], case["groups"])
+    mistakes = {"the bias is zero: the old head's bias is part of its logits": torch.zeros_like(expected)}
+    expect_close(
+        result["bias"],
+        expected,
+        tried=tried,
+        mistakes=mistakes,
+        because="the bias has one entry per class, and is averaged like the rows: the logit of a mean row needs the "
+        "mean bias",
+    )
+
+
+@exercise.judge(several_rows_each, points=2)
+def the_mean_of_each_group(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each row, and its entry of the bias, is the mean over the rows of its group."""
+    judge_rows(case, result)
+    judge_bias(case, result)
+
+
+@exercise.judge(one_row_and_none, points=1)
+def a_group_without_rows(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A class without any old row starts at zero, and a single row is copied as it is."""
+    judge_rows(case, result)
+    judge_bias(case, result)
+
+
+@exercise.judge(one_row_and_none, points=1)
 def the_old_head_is_safe(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Training the copied rows leaves the old head as it was, and the other way round."""
-    the_rows_that_were_asked_for.decide(case, result)
-    changed = int((result["weight"] != case["weight"]).any(1).sum())
-    follows = not torch.equal(result["rows_plus_one"], result["rows"] + 1.0)
+    """The new head is trainable, and training it leaves the old head as it was."""
+    judge_rows(case, result)
+    changed = int((result["old_weight"] != case["weight"]).any(1).sum())
+    if case["bias"] is not None:
+        changed += int((result["old_bias"] != case["bias"]).sum())
     expect(
-        changed == 0 and not follows,
-        tried=f"changing the rows that you return for slice({case['slice'][0]}, {case['slice'][1]})",
-        got=f"{changed} rows of the pretrained head changed with them" if changed else "rows that follow the old head",
+        changed == 0,
+        tried="adding one to every parameter of the new head",
+        got=f"{changed} rows or biases of the pretrained head changed",
         expected="the pretrained head stays as it was",
-        because="a slice is a view on the same memory: what trains one trains the other. Clone it",
+        because="the two heads share memory, or your function wrote into the old one: copy values, don't keep views",
     )
-
-
-@exercise.judge(neighbouring_rows, points=1)
-def the_rows_have_no_history(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The copied rows carry no graph of the old head."""
+    weight, bias = result["weight"].clone().requires_grad_(), result["bias"]
+    logits = functional.linear(case["x"], weight, bias)
+    slope = torch.autograd.grad(logits.square().sum(), weight)[0]
+    got = result["gradients"][0] if result["gradients"] else None
     expect(
-        isinstance(result["without_history"], torch.Tensor),
-        tried="reading `.grad_fn` of the rows",
-        got="a graph that leads back to the old head",
-        expected="None",
-        because="a clone remembers where it came from: gradients would flow into the old head. Detach it as well",
+        isinstance(got, torch.Tensor) and got.shape == slope.shape and torch.allclose(got, slope, rtol=1e-3, atol=1e-4),
+        tried="asking for the gradient of the new parameters; the old head was frozen",
+        got="a parameter that can't be trained" if got is None else "another gradient than this layer has",
+        expected="a gradient for the weight and the bias",
+        because="rows that are cut out of a frozen layer are frozen, too: put their values into new parameters",
     )
-    the_rows_that_were_asked_for.decide(case, {"rows": result["without_history"]})

@@ -1,4 +1,4 @@
-"""Cross-entropy on logits, its gradient, and where it stays finite."""
+"""The loss that fits the targets: one class per picture, or any number of labels; on logits, and finite."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ exercise = Exercise(
     "03-write-loss",
     answer="loss",
     call="loss(model, x, y)",
-    title="Keep the contract: a loss on logits",
+    title="One loss for two kinds of targets",
     hints=(
-        "The head gives logits. What does `nn.functional.cross_entropy` do to its input before it takes the logarithm?",
-        "Look it up: `help(torch.nn.functional.cross_entropy)`. The input holds unnormalised logits.",
-        "One line: call the model on x, give its output and y to cross_entropy, return the result as it is.",
+        "The head gives logits for both kinds of targets. How can you tell from `y` which kind it is: by its dtype, by "
+        "its number of dimensions?",
+        "Look up both losses, `help(torch.nn.functional.cross_entropy)` and "
+        "`help(torch.nn.functional.binary_cross_entropy_with_logits)`. Which of them expects each label to be "
+        "independent of the others?",
+        "Beware: `cross_entropy` also accepts floats of shape (B, C). It then reads them as probabilities of one "
+        "choice and reports nothing.",
     ),
-    idea="return torch.nn.functional.cross_entropy(model(x), y): the softmax is inside.",
+    idea="z = model(x); if y has one dimension, return cross_entropy(z, y); otherwise return "
+    "binary_cross_entropy_with_logits(z, y). Both take logits and average by themselves.",
 )
 
 
@@ -31,11 +36,18 @@ def ordinary_logits(rng: torch.Generator) -> dict[str, Any]:
 
 
 @exercise.case
+def several_labels(rng: torch.Generator) -> dict[str, Any]:
+    return several(loss_case("resnet", rng), rng)
+
+
+@exercise.case
 def sure_logits(rng: torch.Generator) -> dict[str, Any]:
-    case = loss_case("resnet", rng)
-    name = head_name("resnet") + ".weight"
-    case["state"][name] = case["state"][name] * 500
-    return case
+    return sure(loss_case("resnet", rng))
+
+
+@exercise.case
+def sure_of_several(rng: torch.Generator) -> dict[str, Any]:
+    return sure(several(loss_case("resnet", rng), rng))
 
 
 def loss_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
@@ -44,6 +56,27 @@ def loss_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
         "state": small_models.drawn_state(architecture, rng),
         "batches": [[small_models.pictures(rng, 10) * 2, small_models.labels(rng, 10)] for _ in range(3)],
     }
+
+
+def several(case: dict[str, Any], rng: torch.Generator) -> dict[str, Any]:
+    """The case with targets (B, C) of zeros and ones: from no label at all to all of them."""
+    batches = []
+    for x, y in case["batches"]:
+        targets = (torch.rand(len(y), _classes(case), generator=rng) < 0.4).float()
+        targets[0], targets[1] = 0.0, 1.0
+        batches.append([x, targets])
+    return {**case, "batches": batches}
+
+
+def _classes(case: dict[str, Any]) -> int:
+    return len(case["state"][head_name(case["architecture"]) + ".weight"])
+
+
+def sure(case: dict[str, Any]) -> dict[str, Any]:
+    """The case with a head whose logits are in the hundreds."""
+    name = head_name(case["architecture"]) + ".weight"
+    case["state"][name] = case["state"][name] * 500
+    return case
 
 
 @exercise.probe
@@ -73,9 +106,15 @@ def probe_loss(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@exercise.judge(ordinary_logits, points=2)
+@exercise.judge(ordinary_logits, points=1)
 def cross_entropy_on_logits(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The loss is the mean cross-entropy of the model's logits."""
+    """With one class per picture, the loss is the mean cross-entropy of the logits."""
+    judge_value(case, result)
+
+
+@exercise.judge(several_labels, points=1)
+def independent_labels(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """With several labels per picture, it is the mean binary cross-entropy over pictures and labels."""
     judge_value(case, result)
 
 
@@ -86,21 +125,35 @@ def judge_value(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="a model in eval mode",
         got="train mode afterwards",
         expected="eval mode",
-        because="a loss measures: the mode is the caller's choice",
+        because="computing a loss must not change the model: its mode is the caller's choice",
     )
     for value, z, (_, y) in zip(result["values"], _logits(case), case["batches"], strict=True):
-        tried = f"{len(y)} pictures and labels through a {NAMES[case['architecture']]}"
-        expect_close(value, functional.cross_entropy(z, y), tried=tried, mistakes=_mistakes(z, y))
+        kind = "one class each" if y.ndim == 1 else "several labels each"
+        tried = f"{len(y)} pictures with {kind} through a {NAMES[case['architecture']]}"
+        mistakes = _mistakes(z, y) if y.ndim == 1 else _mistakes_with_several(z, y)
+        expect_close(value, reference(z, y), tried=tried, mistakes=mistakes, because=OTHERWISE)
     expect_close(
         result["outputs_afterwards"],
         _logits(case)[0],
         tried="the model's outputs for the same pictures after your function",
         rtol=1e-3,
         atol=1e-3,
+        because="computing a loss must not change the model",
     )
 
 
 NAMES = {"resnet": "ResNet", "vit": "vision transformer"}
+OTHERWISE = (
+    "one class per picture: the mean of -log softmax(z)[y]; several labels: the mean of -log sigmoid(z) where a label "
+    "is present and of -log sigmoid(-z) where it is absent"
+)
+
+
+def reference(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The right loss for logits (B, C) and either kind of targets."""
+    if y.ndim == 1:
+        return functional.cross_entropy(z, y)
+    return functional.binary_cross_entropy_with_logits(z, y)
 
 
 def _mistakes(z: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -113,15 +166,42 @@ def _mistakes(z: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:
         "this is the sum over the batch: the gradient would grow with the batch": functional.cross_entropy(
             z, y, reduction="sum"
         ),
-        "this is one loss a picture: return their mean": functional.cross_entropy(z, y, reduction="none"),
-        "this is squared error between probabilities and labels": functional.mse_loss(p, one_hot),
+        "this is one loss per picture: return their mean": functional.cross_entropy(z, y, reduction="none"),
+        "this is the squared error between probabilities and labels": functional.mse_loss(p, one_hot),
         "this is a separate yes or no for each class, not one choice among them": (
             functional.binary_cross_entropy_with_logits(z, one_hot)
         ),
         "sigmoid before cross_entropy: the softmax inside it takes logits": functional.cross_entropy(z.sigmoid(), y),
         "the softmax ran over the pictures: classes are dimension 1": functional.nll_loss(z.log_softmax(0), y),
-        "this is the error rate: it has no slope to follow": (z.argmax(1) != y).float().mean(),
+        "this is the error rate: it has no gradient to follow": (z.argmax(1) != y).float().mean(),
         "the logarithm is missing: cross-entropy is the mean of -log p": 1 - p[torch.arange(len(y)), y].mean(),
+    }
+
+
+def _mistakes_with_several(z: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:
+    shares = y / y.sum(1, keepdim=True).clamp(min=1)
+    entries = functional.binary_cross_entropy_with_logits(z, y, reduction="none")
+    return {
+        "cross_entropy accepts floats of shape (B, C) and reads them as probabilities of one choice: its softmax lets "
+        "the labels compete, and two of them can't both be likely": functional.cross_entropy(z, y),
+        "labels divided by their number are still one choice: the softmax lets them compete": (
+            functional.cross_entropy(z, shares)
+        ),
+        "argmax keeps one label per picture and drops the others": functional.cross_entropy(z, y.argmax(1)),
+        "softmax before binary cross-entropy: each label needs a sigmoid of its own": (
+            functional.binary_cross_entropy(z.softmax(1), y)
+        ),
+        "double sigmoid: binary_cross_entropy_with_logits applies the sigmoid itself": (
+            functional.binary_cross_entropy_with_logits(z.sigmoid(), y)
+        ),
+        "only labels that are present count here: the absent ones have to be pushed down": (
+            -(y * functional.logsigmoid(z)).mean()
+        ),
+        "this is the sum over the labels of a picture: return the mean over pictures and labels": (
+            entries.sum(1).mean()
+        ),
+        "this is the sum over the batch: the gradient would grow with the batch": entries.sum(),
+        "this is one loss per label: return their mean": entries,
     }
 
 
@@ -133,11 +213,11 @@ def the_gradient_arrives(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="backward() on what you return",
         got="no graph",
         expected="a gradient for every parameter",
-        because="`.item()`, `.detach()` and no_grad cut the loss off from the model, so nothing can learn from it",
+        because="`.item()`, `.detach()` and no_grad cut the loss off from the model, so that nothing can learn from it",
     )
     model = small_models.restore(case["architecture"], case["state"]).eval()
     x, y = case["batches"][0]
-    functional.cross_entropy(model(x), y).backward()
+    reference(model(x), y).backward()
     expected = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     got = result["gradients"]
     norms = [sum(float(g.norm()) ** 2 for g in gradients) ** 0.5 for gradients in (got, expected)]
@@ -147,22 +227,32 @@ def the_gradient_arrives(case: dict[str, Any], result: dict[str, Any]) -> None:
     expect(
         right,
         tried="backward() on what you return",
-        got=f"gradients for {len(got)} parameters, of length {norms[0]:.3g}",
-        expected=f"gradients for {len(expected)} parameters, of length {norms[1]:.3g}",
-        because="with another loss, or a graph that is cut, the model learns something else"
-        + (" (a second softmax flattens the gradient)" if norms[0] < norms[1] else ""),
+        got=f"gradients for {len(got)} parameters, of norm {norms[0]:.3g}",
+        expected=f"gradients for {len(expected)} parameters, of norm {norms[1]:.3g}",
+        because="this is the gradient of another loss, or the graph is cut somewhere between loss and parameters",
     )
 
 
 @exercise.judge(sure_logits, points=1)
 def stays_finite(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The loss is right for a model that is very sure, and wrong about it."""
+    judge_sure(case, result)
+
+
+@exercise.judge(sure_of_several, points=1)
+def stays_finite_with_several(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """So is the loss for several labels."""
+    judge_sure(case, result)
+
+
+def judge_sure(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise Wrong unless the loss of logits in the hundreds is right."""
     for value, z, (_, y) in zip(result["values"], _logits(case), case["batches"], strict=True):
-        expected = functional.cross_entropy(z, y)
-        because = "the loss cannot see how wrong the model is"
+        expected = reference(z, y)
+        because = "with a probability in between, the loss can't see how wrong the model is"
         if not bool(torch.isfinite(value).all()):
             because = (
-                "a softmax that underflows to 0 has no logarithm: cross_entropy takes logits because it joins the two"
+                "a probability that underflows to 0 has no logarithm: the losses take logits because they join the two"
             )
         close = value.shape == expected.shape and torch.allclose(value.double(), expected.double(), rtol=1e-3)
         expect(close, tried="logits in the hundreds", got=value, expected=expected, because=because)
