@@ -20,7 +20,7 @@ from course.training.features import extract_features
 from course.training.loop import fit
 from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
-from tests.benchmarks.pretraining import LR, drawings, encode_with, labelled, parts, probe, styled
+from tests.benchmarks.pretraining import LR, by_style, drawings, encode_with, labelled, parts, probe
 
 COUNTS = (3, 5, 10, 15)
 SEEDS = tuple(range(10))
@@ -38,7 +38,7 @@ def photo_features(split: str, style: int) -> torch.Tensor:
 
 
 def scratch(chosen: torch.Tensor, seed: int, *, steps: int = SCRATCH_STEPS) -> nn.Module:
-    """The small network trained on the chosen Fluent drawings alone, 32 a step."""
+    """The small network trained on the chosen Fluent drawings alone, in batches of 32."""
     (pictures, classes), draw = drawings("train"), torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
 
@@ -65,7 +65,7 @@ def run(setting: str, seed: int) -> dict[str, Any]:
         chosen = labelled(parts(seed)[0], count, seed)
         if setting == "scratch":
             model = scratch(chosen, seed)
-            scores = styled(lambda style, model=model: right(model, unseen[:, style], targets))
+            scores = by_style([right(model, unseen[:, style], targets) for style in range(3)])
         else:
             if setting == PHOTOGRAPHS:
                 train, test = photo_features("train", 0)[chosen], [photo_features("test", i) for i in range(3)]
@@ -73,7 +73,7 @@ def run(setting: str, seed: int) -> dict[str, Any]:
                 encode = encode_with(setting, seed)
                 train, test = encode(pictures[chosen, 0]), [encode(unseen[:, i]) for i in range(3)]
             fitted = probe(train, classes[chosen])
-            scores = styled(lambda style, fitted=fitted, test=test: fitted.score(test[style].numpy(), targets))
+            scores = by_style([fitted.score(x.numpy(), targets) for x in test])
         row |= {f"{name}, {count} labels": score for name, score in scores.items()}
     return row
 

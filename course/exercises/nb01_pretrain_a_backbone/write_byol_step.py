@@ -79,9 +79,7 @@ def probe_byol_step(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     for first, second in case["batches"]:
         views = (first.clone(), second.clone())
         returned.append(
-            answer(
-                networks["student"], networks["predictor"], networks["teacher"], views, optimizer, case["momentum"]
-            )
+            answer(networks["student"], networks["predictor"], networks["teacher"], views, optimizer, case["momentum"])
         )
         weights.append(_weights(networks))
     gradients = [parameter.grad for parameter in networks["teacher"].parameters()]
@@ -133,7 +131,7 @@ def _why_this_teacher(case: dict[str, Any], got: list[dict[str, torch.Tensor]]) 
 
 
 def _follows(case: dict[str, Any], got: list[dict[str, torch.Tensor]], average: Any) -> bool:
-    """Whether every teacher is what `average` makes of the teacher before and of the students before and after."""
+    """Whether each teacher equals `average` of the previous teacher and of the students before and after the step."""
     before = case["weights"]
     for after in got:
         if not _close(after["teacher"], average(before["teacher"], before["student"], after["student"], case)):
@@ -153,9 +151,7 @@ TEACHER_MISTAKES = {
     "the teacher was averaged before optimizer.step(): it uses the student's new weights": (
         lambda teacher, before, after, case: case["momentum"] * teacher + (1 - case["momentum"]) * before
     ),
-    "the teacher was overwritten by the student: momentum was not used": (
-        lambda teacher, before, after, case: after
-    ),
+    "the teacher was overwritten by the student: momentum was not used": (lambda teacher, before, after, case: after),
 }
 
 
