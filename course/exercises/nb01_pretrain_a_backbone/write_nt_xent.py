@@ -19,7 +19,7 @@ exercise = Exercise(
         "z @ z.T holds the similarities of all pairs.",
         "Each row is a classification: which of all the other rows shows the same picture? So cross_entropy can do the "
         "rest, if a row can't choose itself.",
-        "Fill the diagonal of z @ z.T / temperature with -inf. The target of row i is i + N, or i - N in the second half.",
+        "Fill the diagonal of the logits with -inf. The target of row i is i + N, or i - N in the second half.",
     ),
     idea="z = F.normalize(z, dim=1); logits = z @ z.T / temperature, diagonal filled with -inf; "
     "F.cross_entropy(logits, torch.arange(2N).roll(N)).",
