@@ -6,7 +6,14 @@ from typing import Any
 
 import torch
 
-from course.exercises.nb01_pretrain_a_backbone import mask_tokens, score_collapse, train_step, write_nt_xent
+from course.exercises.nb01_pretrain_a_backbone import (
+    investigate_contrast,
+    mask_tokens,
+    score_collapse,
+    train_step,
+    write_byol_step,
+    write_nt_xent,
+)
 
 
 @train_step.exercise.case
@@ -56,3 +63,22 @@ def holds_for_other_sizes(case: dict[str, Any], result: dict[str, list[float]]) 
     score_collapse.near_zero_when_collapsed.decide(case, result)
     score_collapse.near_one_when_spread_out.decide(case, result)
     score_collapse.between_for_the_rest.decide(case, result)
+
+
+@write_byol_step.exercise.case
+def one_row(rng: torch.Generator) -> dict[str, Any]:
+    return write_byol_step.updates_case(rng, 0.99, rows=1, updates=4)
+
+
+@write_byol_step.exercise.hidden_judge(one_row, points=1)
+def holds_for_one_row_and_a_slow_teacher(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """With a single row per view and a momentum of 0.99, everything still holds."""
+    write_byol_step.the_student_follows_the_teacher.decide(case, result)
+    write_byol_step.the_teacher_moves_slowly.decide(case, result)
+    write_byol_step.gradients_do_not_pile_up.decide(case, result)
+
+
+@investigate_contrast.exercise.hidden_judge(investigate_contrast.the_record, points=1)
+def every_run_was_a_run_of_its_own(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each setting was measured with every seed, not once for all of them."""
+    investigate_contrast.expect_runs_that_differ(result["record"])

@@ -5,6 +5,8 @@ import math
 import torch
 from torch.nn import functional as F
 
+from course.exercises.nb01_pretrain_a_backbone import investigate_contrast
+
 
 def no_zero_grad(model, batch, optimizer):
     x, y = batch
@@ -352,7 +354,225 @@ def from_the_covariance(z):
     return torch.cov(u.T).diagonal().clamp(min=0).sqrt().sum() / math.sqrt(z.shape[1])
 
 
+def _byol_loss(student, predictor, teacher, views, *, directions=(0, 1), online=None, target=None, cost=None):
+    """The mean of the costs of these directions, with the parts of the loss exchanged that are given."""
+    online = online or (lambda x: predictor(student(x)))
+    target = target or teacher
+    cost = cost or (lambda a, b: 2 - 2 * F.cosine_similarity(a, b))
+    losses = []
+    for i in directions:
+        with torch.no_grad():
+            aim = target(views[1 - i])
+        losses.append(cost(online(views[i]), aim))
+    return torch.cat(losses).mean()
+
+
+def _byol_update(student, teacher, loss, optimizer, momentum, *, clear=True):
+    if clear:
+        optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    _follow(teacher, student, momentum)
+    return loss.item()
+
+
+@torch.no_grad()
+def _follow(teacher, student, momentum):
+    for t, s in zip(teacher.parameters(), student.parameters(), strict=True):
+        t.copy_(momentum * t + (1 - momentum) * s)
+
+
+def only_one_direction(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views, directions=(0,))
+    return _byol_update(student, teacher, loss, optimizer, momentum)
+
+
+def student_without_predictor(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views, online=student)
+    return _byol_update(student, teacher, loss, optimizer, momentum)
+
+
+def teacher_with_predictor(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views, target=lambda x: predictor(teacher(x)))
+    return _byol_update(student, teacher, loss, optimizer, momentum)
+
+
+def squared_distance(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views, cost=lambda a, b: (a - b).pow(2).sum(1))
+    return _byol_update(student, teacher, loss, optimizer, momentum)
+
+
+def target_from_the_student(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views, target=student)
+    return _byol_update(student, teacher, loss, optimizer, momentum)
+
+
+def byol_summed(student, predictor, teacher, views, optimizer, momentum):
+    loss = 2 * len(views[0]) * _byol_loss(student, predictor, teacher, views)
+    return _byol_update(student, teacher, loss, optimizer, momentum)
+
+
+def byol_without_zero_grad(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views)
+    return _byol_update(student, teacher, loss, optimizer, momentum, clear=False)
+
+
+def momentum_swapped(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views)
+    return _byol_update(student, teacher, loss, optimizer, 1 - momentum)
+
+
+def teacher_before_the_step(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views)
+    _follow(teacher, student, momentum)
+    return _byol_update(student, teacher, loss, optimizer, 1.0)
+
+
+def teacher_overwritten(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views)
+    return _byol_update(student, teacher, loss, optimizer, 0.0)
+
+
+def teacher_never_moves(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views)
+    return _byol_update(student, teacher, loss, optimizer, 1.0)
+
+
+def gradient_into_the_teacher(student, predictor, teacher, views, optimizer, momentum):
+    first, second = views
+    losses = [
+        2 - 2 * F.cosine_similarity(predictor(student(a)), teacher(b)) for a, b in [(first, second), (second, first)]
+    ]
+    return _byol_update(student, teacher, torch.cat(losses).mean(), optimizer, momentum)
+
+
+def byol_returns_the_tensor(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views)
+    _byol_update(student, teacher, loss, optimizer, momentum)
+    return loss
+
+
+def as_distances_of_unit_rows(student, predictor, teacher, views, optimizer, momentum):
+    both, swapped = torch.cat(list(views)), torch.cat([views[1], views[0]])
+    online = F.normalize(predictor(student(both)), dim=1)
+    target = F.normalize(teacher(swapped), dim=1).detach()
+    loss = (online - target).square().sum() / len(both)
+    for parameter in [*student.parameters(), *predictor.parameters(), *teacher.parameters()]:
+        parameter.grad = None
+    loss.backward()
+    optimizer.step()
+    state = {name: value.lerp(student.state_dict()[name], 1 - momentum) for name, value in teacher.state_dict().items()}
+    teacher.load_state_dict(state)
+    return float(loss.detach())
+
+
+def with_two_losses(student, predictor, teacher, views, optimizer, momentum):
+    teacher.requires_grad_(False)
+    one, other = views
+    first = -F.cosine_similarity(predictor(student(one)), teacher(other)).mean()
+    second = -F.cosine_similarity(predictor(student(other)), teacher(one)).mean()
+    loss = 2 + first + second
+    optimizer.zero_grad(set_to_none=False)
+    loss.backward()
+    optimizer.step()
+    for t, s in zip(teacher.parameters(), student.parameters(), strict=True):
+        t.data = momentum * t.data + (1 - momentum) * s.data
+    return loss.item()
+
+
+def _record(**changes):
+    return {
+        "question": "does a higher temperature lower the accuracy?",
+        "expected": "worse",
+        "baseline": list(BASELINE),
+        "changed": [value - 6 / 150 for value in BASELINE],
+        "concluded": "worse",
+        **changes,
+    }
+
+
+BASELINE = investigate_contrast.KNOWN[:5]
+
+
+def one_seed_only():
+    return _record(baseline=[BASELINE[0]], changed=[BASELINE[0] - 0.04])
+
+
+def an_expectation_of_ones_own():
+    return _record(expected="a bit worse")
+
+
+def no_question():
+    return _record(question="tau")
+
+
+def percentages():
+    return _record(baseline=[100 * value for value in BASELINE], changed=[100 * value - 4 for value in BASELINE])
+
+
+def another_baseline():
+    return _record(baseline=[value + 0.2 for value in BASELINE])
+
+
+def nothing_changed():
+    return _record(changed=list(BASELINE), concluded="cannot tell")
+
+
+def concluded_what_was_expected():
+    return _record(changed=[value + 6 / 150 for value in BASELINE])
+
+
+def concluded_from_the_mean():
+    small = [6, -9, 3, -6, 3]
+    return _record(changed=[value + step / 150 for value, step in zip(BASELINE, small, strict=True)])
+
+
+def no_changed_runs():
+    record = _record()
+    del record["changed"]
+    return record
+
+
+def found_that_it_cannot_be_told():
+    small = [6, -9, 3, -6, 3]
+    return _record(
+        changed=[value + step / 150 for value, step in zip(BASELINE, small, strict=True)], concluded="cannot tell"
+    )
+
+
+def rounded_to_three_digits():
+    return _record(
+        baseline=[round(value, 3) for value in BASELINE], changed=[round(value - 0.04, 3) for value in BASELINE]
+    )
+
+
 WRONG = {
+    "01-write-byol-step": {
+        only_one_direction: "only one direction",
+        student_without_predictor: "goes through the predictor",
+        teacher_with_predictor: "belongs to the student alone",
+        squared_distance: "not normalised",
+        target_from_the_student: "target came from the student",
+        byol_summed: "were summed",
+        byol_without_zero_grad: "no zero_grad()",
+        momentum_swapped: "swapped",
+        teacher_before_the_step: "before optimizer.step()",
+        teacher_overwritten: "overwritten",
+        teacher_never_moves: "never moved",
+        gradient_into_the_teacher: "not something to optimise",
+        byol_returns_the_tensor: ".item()",
+    },
+    "01-investigate-contrast": {
+        one_seed_only: "fewer than 5 seeds",
+        an_expectation_of_ones_own: "one of three words",
+        no_question: "without its question",
+        percentages: "a multiple of 1/150",
+        another_baseline: "the chapter's setting, unchanged",
+        nothing_changed: "no effect on any run",
+        concluded_what_was_expected: "interval of the differences",
+        concluded_from_the_mean: "includes zero",
+        no_changed_runs: "has no 'changed'",
+    },
     "01-train-step": {
         no_zero_grad: "no zero_grad()",
         softmax_before_cross_entropy: "softmax before cross_entropy",
@@ -389,8 +609,8 @@ WRONG = {
         nothing_kept: "no chosen word was kept",
         a_tenth_of_the_rest: "a tenth of the remaining fifth",
         one_random_word_for_all: "draw each random word anew",
-        labels_everywhere: "asked everywhere",
-        labels_turned_round: "turned round",
+        labels_everywhere: "every word has a label",
+        labels_turned_round: "reversed",
         labels_copied_too_late: "before labels were copied",
         changes_ids_in_place: "ids.clone()",
         ignores_the_generator: "generator=rng everywhere",
@@ -404,13 +624,15 @@ WRONG = {
         rows_of_any_length: "not normalised",
         plain_deviation: "not normalised",
         without_the_root: "sqrt(D) is missing",
-        turned_round: "turned round",
+        turned_round: "reversed",
         centred_first: "centred before",
         one_score_a_column: "one number",
     },
 }
 
 RIGHT = {
+    "01-write-byol-step": [as_distances_of_unit_rows, with_two_losses],
+    "01-investigate-contrast": [found_that_it_cannot_be_told, rounded_to_three_digits],
     "01-train-step": [clears_at_the_end, takes_the_gradients_itself],
     "01-write-nt-xent": [with_pairwise_cosines, with_exponentials],
     "01-mask-tokens": [with_bernoulli_and_indices, with_a_loop],

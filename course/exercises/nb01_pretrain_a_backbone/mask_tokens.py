@@ -1,4 +1,4 @@
-"""Words hidden to be guessed, 80:10:10, special tokens left alone."""
+"""Words hidden to be predicted, 80:10:10, special tokens left alone."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ exercise = Exercise(
     "01-mask-tokens",
     answer="mask_tokens",
     call="mask_tokens(ids, special, p, rng)",
-    title="Hide words to be guessed",
+    title="Hide the words",
     withholds=("course.models.pretraining.mask_tokens",),
     hints=(
-        "First choose: a random number below p, and not one of special['ids']. torch.isin finds the special ones.",
+        "First choose the positions: a random number below p, and no special token. torch.isin finds special['ids'].",
         "labels is a copy of ids with -100 where nothing was chosen; inputs is another copy. Never write into ids.",
-        "A second random number r for each position: r < 0.8 is [MASK], 0.8 <= r < 0.9 a random word, else it stays.",
+        "Draw a second random number r for each position: below 0.8 it becomes [MASK], from 0.8 to 0.9 a random word, "
+        "above that it stays.",
     ),
     idea="chosen = (torch.rand(ids.shape, generator=rng) < p) & ~torch.isin(ids, torch.tensor(special['ids'])); "
     "labels = ids where chosen, else -100; one more torch.rand: [MASK] below 0.8, a random id below 0.9, else itself.",
@@ -69,7 +70,7 @@ def probe_mask_tokens(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 @exercise.judge(padded_sentences, points=1)
 def special_tokens_are_never_chosen(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Padding and the other special tokens are never changed and never have to be guessed."""
+    """Padding and the other special tokens are never changed and never have to be predicted."""
     ids, run = case["ids"], result["runs"][0]
     touched = (run["labels"] != -100) | (run["inputs"] != ids)
     for name, where in {
@@ -81,7 +82,7 @@ def special_tokens_are_never_chosen(case: dict[str, Any], result: dict[str, Any]
             tried=f"{len(ids)} sentences padded to {ids.shape[1]} tokens",
             got=f"{int((touched & where).sum())} of {int(where.sum())} positions of {name} were chosen",
             expected="0",
-            because="a model that guesses padding learns that most of a sentence is padding; choose among words only"
+            because="a model that predicts padding learns that most of a sentence is padding; choose among words only"
             if name == "padding"
             else "special tokens say nothing about the sentence; choose among words only",
         )
@@ -104,7 +105,7 @@ def _expect_words_are_chosen(case: dict[str, Any], run: dict[str, Any]) -> None:
 
 @exercise.judge(padded_sentences, points=1)
 def labels_are_the_hidden_words(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Of the words, a share p is chosen; labels hold the original id there and -100 everywhere else."""
+    """A share p of the words is chosen; labels hold the original id there and -100 everywhere else."""
     ids, run = case["ids"], result["runs"][0]
     inputs, labels = run["inputs"], run["labels"]
     words = ~torch.isin(ids, torch.tensor(case["special"]["ids"]))
@@ -113,7 +114,7 @@ def labels_are_the_hidden_words(case: dict[str, Any], result: dict[str, Any]) ->
     lost = int((changed & (labels != ids)).sum())
     because = "a changed position needs its original id as label; was `ids` changed in place before labels were copied?"
     if lost and (labels[changed] == -100).all():
-        because = "the labels are turned round: -100 means 'do not ask', and belongs where nothing was chosen"
+        because = "the labels are reversed: -100 means 'ignore', and belongs where nothing was chosen"
     expect(
         not lost,
         tried="comparing the labels of changed words with the original ids",
@@ -126,7 +127,7 @@ def labels_are_the_hidden_words(case: dict[str, Any], result: dict[str, Any]) ->
         tried="comparing the labels of chosen words with the original ids",
         got=f"{int((labels[chosen] != ids[chosen]).sum())} differ",
         expected="0 differ",
-        because="the label is what stood there before",
+        because="the label is the id that was there before",
     )
     n = int(words.sum())
     share = int(chosen.sum()) / n
@@ -135,9 +136,7 @@ def labels_are_the_hidden_words(case: dict[str, Any], result: dict[str, Any]) ->
         tried=f"p = {case['p']:g} on {n} words",
         got=f"{share:.1%} of the words have a label",
         expected=f"about {case['p']:.0%}",
-        because="labels are asked everywhere; put -100 where nothing was chosen"
-        if share > 0.99
-        else _share_because(share),
+        because="every word has a label; put -100 where nothing was chosen" if share > 0.99 else _share_because(share),
     )
 
 
@@ -151,7 +150,7 @@ def _share_because(share: float) -> str:
 
 @exercise.judge(padded_sentences, points=2)
 def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Of the chosen words, 80 % become [MASK], 10 % a random word, and 10 % stay as they are."""
+    """Of the chosen words, 80% become [MASK], 10% a random word, and 10% stay as they are."""
     ids, run = case["ids"], result["runs"][0]
     words = ~torch.isin(ids, torch.tensor(case["special"]["ids"]))
     chosen = (run["labels"] != -100) & words
@@ -165,7 +164,7 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
         and abs(other - 0.1) < _six_sigma(0.1, n),
         tried=f"counting what became of {n} chosen words",
         got=f"{masked:.0%} [MASK], {other:.0%} another word, {kept:.0%} kept",
-        expected="80 % [MASK], 10 % another word, 10 % kept",
+        expected="80% [MASK], 10% another word, 10% kept",
         because=_why_not_eighty_ten_ten(masked, other, kept),
     )
     replaced = inputs[(inputs != case["special"]["mask"]) & (inputs != ids[chosen])]
@@ -173,7 +172,7 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
         len(replaced.unique()) > 20,
         tried=f"looking at the {len(replaced)} random words",
         got=f"{len(replaced.unique())} different ones",
-        expected="many of the vocabulary",
+        expected="many different words",
         because="draw each random word anew from the whole vocabulary",
     )
     strange = int(((replaced < 0) | (replaced >= case["special"]["vocab_size"])).sum())
@@ -190,19 +189,19 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
 def _why_not_eighty_ten_ten(masked: float, other: float, kept: float) -> str:
     """The misconception that these fractions of the chosen words show."""
     if masked > 0.97:
-        return "every chosen word became [MASK]: the model would never see a real word where it has to answer"
+        return "every chosen word became [MASK]: the model would never have to predict anything at an ordinary word"
     if other < 0.001:
         return "no chosen word became a random one"
     if kept < 0.02:
         return "no chosen word was kept"
     if abs(other - 0.02) < 0.012 and masked < 0.9:
-        return "a tenth of the remaining fifth is 2 %: of what is not [MASK], half becomes a random word"
-    return "draw one more random number for each chosen word and divide it at 0.8 and 0.9"
+        return "a tenth of the remaining fifth is 2%: of the words that don't become [MASK], half become a random word"
+    return "draw one more random number for each chosen word, and split at 0.8 and 0.9"
 
 
 @exercise.judge(padded_sentences, points=1)
 def only_the_generator_decides(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The generator alone decides: the same seed hides the same words, another seed others; ids stays as it was."""
+    """All randomness comes from the generator: one seed hides the same words, another seed others; ids is unchanged."""
     first, again, other = result["runs"]
     for run in result["runs"]:
         _expect_words_are_chosen(case, run)
@@ -211,7 +210,7 @@ def only_the_generator_decides(case: dict[str, Any], result: dict[str, Any]) -> 
         tried="comparing `ids` before and after the call",
         got="changed",
         expected="as it was",
-        because="`inputs = ids` is the same tensor under another name: write into ids.clone()",
+        because="ids was changed in place; write into a copy, ids.clone()",
     )
     same = torch.equal(first["inputs"], again["inputs"]) and torch.equal(first["labels"], again["labels"])
     expect(

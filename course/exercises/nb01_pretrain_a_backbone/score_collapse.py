@@ -13,10 +13,10 @@ exercise = Exercise(
     "01-score-collapse",
     answer="collapse_score",
     call="collapse_score(z)",
-    title="See that embeddings collapsed",
+    title="See the collapse",
     withholds=("course.models.pretraining.collapse_score",),
     hints=(
-        "Collapsed means: every picture gets the same direction. So make each row of length 1 first.",
+        "Collapsed means that every picture gets the same direction. So scale each row to length 1 first.",
         "If all rows are alike, each column hardly varies: take the standard deviation over the rows, dim=0.",
         "Unit rows that point everywhere have a deviation of 1/sqrt(D) in each column: multiply the mean by sqrt(D).",
     ),
@@ -60,35 +60,35 @@ def probe_collapse_score(answer: Any, case: dict[str, Any]) -> dict[str, list[fl
 
 @exercise.judge(four_clouds, points=2)
 def near_zero_when_collapsed(case: dict[str, Any], result: dict[str, list[float]]) -> None:
-    """The same embedding for every picture scores 0, and nearly the same one nearly 0."""
+    """The same embedding for every picture scores 0, and nearly the same one scores nearly 0."""
     others = _expect_scores(case, result, 0.0, COLLAPSED, 0.005)
     low = sum(not got > COLLAPSED for got in others)
     expect(
         not low,
         tried=f"{len(others)} sets of embeddings that have not collapsed",
         got=f"{low} of them score nearly 0 too",
-        expected="0 for collapsed ones alone",
-        because=_mistake(case, result) or "a score tells collapsed embeddings from others",
+        expected="nearly 0 for collapsed embeddings only",
+        because=_mistake(case, result) or "the score must distinguish collapsed embeddings from others",
     )
 
 
 @exercise.judge(four_clouds, points=1)
 def near_one_when_spread_out(case: dict[str, Any], result: dict[str, list[float]]) -> None:
-    """Rows that point in all directions alike score 1, however long they are."""
+    """Rows that point in all directions evenly score 1, however long they are."""
     others = _expect_scores(case, result, SPREAD, math.inf, 0.02)
     high = sum(not got < SPREAD for got in others)
     expect(
         not high,
         tried=f"{len(others)} sets of embeddings that collapsed or lean in one direction",
         got=f"{high} of them score 1 or more",
-        expected="1 for rows that point in all directions alone",
-        because=_mistake(case, result) or "a score tells embeddings that are spread out from others",
+        expected="1 only for rows that point in all directions",
+        because=_mistake(case, result) or "the score must distinguish embeddings that are spread out from others",
     )
 
 
 @exercise.judge(four_clouds, points=1)
 def between_for_the_rest(case: dict[str, Any], result: dict[str, list[float]]) -> None:
-    """Rows that lean in one direction score what the formula says."""
+    """Rows that lean in one direction score what the formula gives."""
     _expect_scores(case, result, COLLAPSED, SPREAD, 0.02)
 
 
@@ -158,21 +158,21 @@ def collapse(z: torch.Tensor) -> float:
 
 
 MISTAKES = {
-    "uncentred: the root of the mean square is not a deviation; a constant has a large one": (
+    "uncentred: a root mean square is not a standard deviation, and a constant has a large one": (
         lambda z: _unit(z).pow(2).mean(0).sqrt().mean() * math.sqrt(z.shape[1])
     ),
-    "the deviation was taken inside each row (dim=1); collapse shows across rows (dim=0)": (
+    "the deviation was taken within each row (dim=1); collapse shows across rows (dim=0)": (
         lambda z: _unit(z).std(1).mean() * math.sqrt(z.shape[1])
     ),
-    "the rows are not normalised: a longer embedding is not a more varied one": (
+    "the rows are not normalised: longer embeddings are not more varied": (
         lambda z: z.std(0).mean() * math.sqrt(z.shape[1])
     ),
     "the rows are not normalised, and sqrt(D) is missing": lambda z: z.std(0).mean(),
-    "sqrt(D) is missing: unit rows that point everywhere deviate by 1/sqrt(D) in each column": (
+    "sqrt(D) is missing: unit rows that point everywhere have a deviation of 1/sqrt(D) in each column": (
         lambda z: _unit(z).std(0).mean()
     ),
-    "the score is turned round: 0 is collapsed, 1 is spread out": lambda z: 1 - collapse(z),
-    "centred before the rows were normalised: that blows the little noise up to full length": (
+    "the score is reversed: 0 means collapsed, 1 means spread out": lambda z: 1 - collapse(z),
+    "centred before the rows were normalised: that scales even a little noise up to length 1": (
         lambda z: collapse(z - z.mean(0))
     ),
 }

@@ -18,8 +18,8 @@ exercise = Exercise(
     title="Take one training step",
     withholds=("course.training.loop.train_one_epoch", "course.training.loop.fit"),
     hints=(
-        "A step does four things: forget old gradients, compute the loss, compute its gradients, move the weights.",
-        "backward() adds to what `.grad` already holds. cross_entropy takes logits: it contains the softmax.",
+        "A step has four parts: clear the old gradients, compute the loss, compute its gradients, move the parameters.",
+        "backward() adds to whatever `.grad` already holds. cross_entropy takes logits: the softmax is inside it.",
         "`loss = cross_entropy(model(x), y)`, then zero_grad(), backward(), step(), and `return loss.item()`.",
     ),
     idea="x, y = batch; loss = F.cross_entropy(model(x), y); optimizer.zero_grad(); loss.backward(); optimizer.step(); "
@@ -71,19 +71,19 @@ def one_step_goes_downhill(case: dict[str, Any], result: dict[str, Any]) -> None
     """One step moves the weights down the gradient of cross-entropy, so the loss on that batch falls."""
     before = _weights(_start(case)[0])
     got, right = result["weights"][0], steps(case)[0][0]
-    because = "the weights went somewhere else than down the gradient of the mean cross-entropy of this batch"
+    because = "the weights moved, but not down the gradient of this batch's mean cross-entropy"
     if torch.equal(got, before):
         because = (
-            "no weight moved: backward() fills the gradients, step() uses them, and nothing may clear them between"
+            "no weight moved: backward() fills the gradients, step() uses them, and nothing may clear them in between"
         )
     mistakes: dict[str, dict[str, Any]] = {
-        "softmax before cross_entropy: it contains the softmax already, and a second one flattens the gradients": {
+        "softmax before cross_entropy: it is inside already, and a second softmax flattens the gradients": {
             "loss": lambda logits, y: F.cross_entropy(logits.softmax(1), y)
         },
-        "the losses of the batch were summed: the step then grows with the batch size": {
+        "the losses of the batch were summed: the step then grows with the batch size; take the mean": {
             "loss": lambda logits, y: F.cross_entropy(logits, y, reduction="sum")
         },
-        "the model was in eval mode: BatchNorm then uses its stored statistics; a training step needs train mode": {
+        "the model was in eval mode: BatchNorm then uses its stored statistics, and a training step needs train mode": {
             "training": False
         },
         "the optimiser stepped twice": {"repeat": 2},
@@ -106,7 +106,7 @@ def gradients_do_not_pile_up(case: dict[str, Any], result: dict[str, Any]) -> No
     right, got = steps(case)[0], result["weights"]
     because = "each step should use the gradient of its own batch"
     if _near(got[-1], steps(case, clear=False)[0][-1]):
-        because = "no zero_grad(): backward() adds to the gradients that are there, so step 3 used all three batches"
+        because = "no zero_grad(): backward() adds to the existing gradients, so step 3 used those of all three batches"
     elif not _near(got[0], right[0]):
         because = "the first step is wrong already"
     expect(
@@ -138,7 +138,7 @@ def returns_the_loss_as_a_float(case: dict[str, Any], result: dict[str, Any]) ->
             tried=f"the loss that call {i + 1} returns",
             rtol=1e-3,
             mistakes={
-                "this is the loss after the step; return the one whose gradient was used": _loss(
+                "this is the loss after the step; return the loss whose gradient was used": _loss(
                     case, before[i + 1], i
                 ),
                 "softmax before cross_entropy": _loss(case, before[i], i, softmax=True),
@@ -147,7 +147,7 @@ def returns_the_loss_as_a_float(case: dict[str, Any], result: dict[str, Any]) ->
             },
             because="this is not the mean cross-entropy of this batch, in train mode and before the step",
         )
-    expect(len(result["returned"]) == len(case["batches"]), tried=tried, got="too few losses", expected="one a call")
+    expect(len(result["returned"]) == len(case["batches"]), tried=tried, got="too few losses", expected="one per call")
 
 
 def steps(

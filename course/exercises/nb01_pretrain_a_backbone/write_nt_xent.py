@@ -15,9 +15,11 @@ exercise = Exercise(
     title="Write the contrastive loss",
     withholds=("course.models.pretraining.nt_xent",),
     hints=(
-        "Cosine similarity is a dot product of rows of length 1: normalise z first. Then z @ z.T holds all pairs.",
-        "Row i is a classification: among all other rows, which one is the second view of the same picture?",
-        "Fill the diagonal of z @ z.T / temperature with -inf; cross_entropy with target i + N (or i - N).",
+        "The cosine similarity of two rows is the dot product of the rows scaled to length 1. Normalise z first; then "
+        "z @ z.T holds the similarities of all pairs.",
+        "Each row is a classification: which of all the other rows shows the same picture? So cross_entropy can do the "
+        "rest, if a row can't choose itself.",
+        "Fill the diagonal of the logits with -inf. The target of row i is i + N, or i - N in the second half.",
     ),
     idea="z = F.normalize(z, dim=1); logits = z @ z.T / temperature, diagonal filled with -inf; "
     "F.cross_entropy(logits, torch.arange(2N).roll(N)).",
@@ -64,7 +66,7 @@ def probe_nt_xent(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 @exercise.judge(six_pictures, points=2)
 def equal_to_the_formula(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The loss is the one of the formula, written as two plain loops."""
+    """The loss equals the formula, written as two plain loops."""
     temperature = case["temperature"]
     for z, got in zip(case["batches"], result["losses"], strict=True):
         expect_close(
@@ -84,15 +86,15 @@ def _wrong_losses(z: torch.Tensor, temperature: float) -> dict[str, torch.Tensor
             z, temperature, with_self=True
         ),
         "the second view of row i is row i + N; you paired neighbours": by_loops(_neighbours(z), temperature),
-        "the positive pair belongs in the denominator too: it is the right class among all the others": by_loops(
+        "the positive pair belongs in the denominator too: it is the right class among all the candidates": by_loops(
             z, temperature, with_positive=False
         ),
         "the similarities were multiplied by the temperature; divide": by_loops(z, 1 / temperature),
         "the temperature is missing": by_loops(z, 1.0),
-        "the sign is turned round: the loss is minus the log of the fraction": -expected,
+        "the sign is reversed: the loss is minus the log of the fraction": -expected,
         "the rows were summed; take the mean over all 2N": expected * len(z),
         "the mean is over all 2N rows, not over N pictures": expected * 2,
-        "only the first N rows were asked; the second views are asked as well": by_loops(
+        "only the first N rows were used; the second views are asked as well, so average over all 2N rows": by_loops(
             z, temperature, rows=len(z) // 2
         ),
     }
@@ -101,7 +103,7 @@ def _wrong_losses(z: torch.Tensor, temperature: float) -> dict[str, torch.Tensor
 def _wrong_losses_by_length(z: torch.Tensor, temperature: float) -> dict[str, torch.Tensor]:
     """Misconceptions to the losses that they give, of those in which longer rows count for more."""
     return {
-        "z is not normalised: without it these are dot products, and longer rows look more alike": by_loops(
+        "z is not normalised: without that these are dot products, and longer rows look more alike": by_loops(
             z, temperature, normalise=False
         ),
         "self-pairs are in the denominator, and z is not normalised": by_loops(
@@ -117,15 +119,15 @@ def _neighbours(z: torch.Tensor) -> torch.Tensor:
 
 @exercise.judge(six_pictures, points=1)
 def only_directions_count(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Making rows longer or shorter changes nothing: only their directions count."""
+    """Scaling a row changes nothing: only directions count."""
     temperature = case["temperature"]
     for loss, scaled in zip(result["losses"], result["scaled"], strict=True):
         expect_close(
             scaled,
             loss,
-            tried="the same rows, each made 3 to 4 times as long",
+            tried="the same rows, each scaled by a factor between 3 and 4",
             rtol=1e-3,
-            because="z is not normalised: only the lengths of its rows have changed, and your loss with them",
+            because="only the lengths of the rows have changed, and your loss with them: z is not normalised",
         )
     # Any constant is the same for longer rows, so the loss must be one of these rows, if perhaps a wrong one.
     formulas = [[by_loops(z, temperature), *_wrong_losses(z, temperature).values()] for z in case["batches"]]
@@ -135,23 +137,23 @@ def only_directions_count(case: dict[str, Any], result: dict[str, Any]) -> None:
     )
     expect(
         known,
-        tried="the rows as they are and made longer",
+        tried="the rows as they are, and scaled",
         got=f"{float(result['losses'][0]):.4g} both times",
         expected=f"{float(formulas[0][0]):.4g} both times",
-        because="the same number both times, but not the loss of these rows",
+        because="scaling changes nothing, but this is not the loss of these rows",
     )
 
 
 @exercise.judge(six_pictures, points=1)
 def the_gradient_reaches_z(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The loss is differentiable: its gradient with respect to z is the right one."""
+    """The loss is differentiable, and its gradient with respect to z is right."""
     for batch, gradient in zip(case["batches"], result["gradients"], strict=True):
         expect(
             gradient is not None,
             tried="loss.backward()",
             got="a loss without a graph",
             expected="a gradient for z",
-            because="detach(), .item(), no_grad() and torch.tensor(...) cut the graph, and then nothing can be learned",
+            because="detach(), .item(), no_grad() and torch.tensor(...) cut the graph, so nothing could be learned",
         )
         z = batch.clone().requires_grad_()
         by_loops(z, case["temperature"]).backward()
@@ -164,7 +166,7 @@ def the_gradient_reaches_z(case: dict[str, Any], result: dict[str, Any]) -> None
 def _why_this_gradient(z: torch.Tensor, gradient: torch.Tensor, temperature: float) -> str:
     """The reason for a gradient that is not right: it is the one of a wrong loss, or the length of rows comes in."""
     if gradient.shape != z.shape:
-        return "a gradient has the shape of z"
+        return "the gradient doesn't have the shape of z"
     z = z.clone().requires_grad_()
     for because, loss in {**_wrong_losses(z, temperature), **_wrong_losses_by_length(z, temperature)}.items():
         (known,) = torch.autograd.grad(loss, z, retain_graph=True)
