@@ -8,9 +8,11 @@ import torch
 
 from course.exercises.nb04_fine_tune import (
     adapt_low_rank,
+    find_a_rate,
     freeze_again,
     group_by_depth,
     head_then_everything,
+    investigate_a_change,
     unfreeze_a_stage,
 )
 
@@ -90,3 +92,23 @@ def adapts_a_layer_over_tokens(case: dict[str, Any], result: dict[str, Any]) -> 
     adapt_low_rank.both_factors_learn.decide(case, result)
     adapt_low_rank.the_update_is_scaled.decide(case, result)
     adapt_low_rank.merging_is_exact.decide(case, result)
+
+
+@find_a_rate.exercise.case
+def two_batches_of_a_longer_model(rng: torch.Generator) -> dict[str, Any]:
+    return find_a_rate.range_case("long_chain", rng, high=0.2, steps=9, batches=2)
+
+
+@find_a_rate.exercise.hidden_judge(two_batches_of_a_longer_model, points=1)
+def tests_a_longer_model(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """On a longer model with other rates the test is right as well."""
+    find_a_rate.rates_grow_by_a_factor.decide(case, result)
+    find_a_rate.losses_are_those_of_the_steps.decide(case, result)
+    find_a_rate.the_model_is_unchanged.decide(case, result)
+
+
+@investigate_a_change.exercise.hidden_judge(investigate_a_change.the_record, points=1)
+def the_record_supports_itself(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Measurements and conclusion agree with each other and with the chapter's own runs."""
+    investigate_a_change.both_settings_were_measured.decide(case, result)
+    investigate_a_change.the_conclusion_follows.decide(case, result)

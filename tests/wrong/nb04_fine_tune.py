@@ -1,7 +1,11 @@
 """Mistakes of chapter 04."""
 
+import copy
+
 import torch
 from torch import nn
+
+from course.exercises.nb04_fine_tune.investigate_a_change import BASELINE
 
 
 def _split(stage, lr, weight_decay):
@@ -422,8 +426,6 @@ def probe_on_cached_features(model, data):
 
 
 def freezes_and_steps_by_hand(model, data):
-    import copy
-
     data = list(data)
     for phase, (lr, passes) in enumerate([(0.1, 10), (0.01, 2)]):
         model.train(phase == 1)
@@ -573,6 +575,162 @@ class TheOtherFactorZero(nn.Module):
         return layer
 
 
+def _range_test(model, batches, low, high, steps, *, rate=None, **wrong):
+    """A right answer but for what `wrong` names."""
+    trial = model if wrong.get("in_place") else copy.deepcopy(model)
+    trial.train(not wrong.get("eval_mode"))
+    optimizer = torch.optim.SGD(trial.parameters(), lr=low, momentum=wrong.get("momentum", 0.0))
+    found = []
+    for step in range(steps):
+        lr = rate(low, high, step, steps) if rate else low * (high / low) ** (step / (steps - 1))
+        if not wrong.get("rate_not_set"):
+            optimizer.param_groups[0]["lr"] = lr
+        x, y = batches[0 if wrong.get("first_batch") else step % len(batches)]
+        loss = nn.functional.cross_entropy(trial(x), y)
+        diverged = bool(found) and not loss.item() <= 4 * min(loss for _, loss in found)
+        if diverged and wrong.get("last_not_recorded"):
+            break
+        if not wrong.get("after_the_step"):
+            found.append((lr, loss.item()))
+        if diverged and not wrong.get("never_stops"):
+            break
+        if not wrong.get("not_cleared"):
+            optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if wrong.get("after_the_step"):
+            found.append((lr, nn.functional.cross_entropy(trial(x), y).item()))
+    return found
+
+
+def equal_differences(*args):
+    return _range_test(*args, rate=lambda low, high, step, steps: low + (high - low) * step / (steps - 1))
+
+
+def short_of_high(*args):
+    return _range_test(*args, rate=lambda low, high, step, steps: low * (high / low) ** (step / steps))
+
+
+def constant_rate(*args):
+    return _range_test(*args, rate=lambda low, high, step, steps: low)
+
+
+def rates_only_recorded(*args):
+    return _range_test(*args, rate_not_set=True)
+
+
+def one_batch_only(*args):
+    return _range_test(*args, first_batch=True)
+
+
+def in_eval_mode(*args):
+    return _range_test(*args, eval_mode=True)
+
+
+def momentum_in_the_test(*args):
+    return _range_test(*args, momentum=0.9)
+
+
+def never_cleared(*args):
+    return _range_test(*args, not_cleared=True)
+
+
+def loss_after_the_step(*args):
+    return _range_test(*args, after_the_step=True)
+
+
+def never_stops(*args):
+    return _range_test(*args, never_stops=True)
+
+
+def divergence_not_recorded(*args):
+    return _range_test(*args, last_not_recorded=True)
+
+
+def ruins_the_model(*args):
+    return _range_test(*args, in_place=True)
+
+
+def restores_only_the_weights(model, *args):
+    start = [parameter.detach().clone() for parameter in model.parameters()]
+    found = _range_test(model, *args, in_place=True)
+    with torch.no_grad():
+        for parameter, value in zip(model.parameters(), start, strict=True):
+            parameter.copy_(value)
+    return found
+
+
+def restores_the_state(model, batches, low, high, steps):
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
+    lr, factor, found, lowest = low, (high / low) ** (1 / (steps - 1)), [], float("inf")
+    for step in range(steps):
+        x, y = batches[step % len(batches)]
+        model.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        found.append([lr, float(loss)])
+        if not torch.isfinite(loss) or loss > 4 * lowest:
+            break
+        lowest = min(lowest, float(loss))
+        loss.backward()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter -= lr * parameter.grad
+        lr *= factor
+    model.load_state_dict(start)
+    return found
+
+
+def _record(**changes):
+    better = [round(value + 0.03 + 0.01 * (i % 2), 3) for i, value in enumerate(BASELINE[:5])]
+    written = {
+        "question": "does a larger weight decay raise the validation accuracy?",
+        "expected": "cannot tell",
+        "baseline": list(BASELINE[:5]),
+        "changed": better,
+        "concluded": "better",
+    }
+    return {**written, **changes}
+
+
+def no_question():
+    return _record(question="wd 0.1")
+
+
+def three_seeds():
+    return _record(baseline=list(BASELINE[:3]), changed=list(BASELINE[1:4]))
+
+
+def in_per_cent():
+    return _record(changed=[value * 100 for value in BASELINE[:5]])
+
+
+def another_baseline():
+    return _record(baseline=[0.31, 0.28, 0.33, 0.35, 0.3], changed=[0.36, 0.34, 0.37, 0.4, 0.36])
+
+
+def nothing_changed():
+    return _record(changed=list(BASELINE[:5]), concluded="cannot tell")
+
+
+def concludes_from_the_means():
+    noisy = [value + shift for value, shift in zip(BASELINE[:5], (0.1, -0.05, 0.06, -0.08, 0.0), strict=True)]
+    return _record(changed=[round(value, 3) for value in noisy], concluded="better")
+
+
+def a_record_without_conclusion():
+    return {key: value for key, value in _record().items() if key != "concluded"}
+
+
+def an_honest_record():
+    return _record()
+
+
+def it_got_worse_over_six_seeds():
+    worse = [round(value - 0.04 - 0.01 * (i % 3), 3) for i, value in enumerate(BASELINE)]
+    return _record(baseline=list(BASELINE), changed=worse, concluded="worse")
+
+
 WRONG = {
     "04-group-by-depth": {
         overlapping_groups: "the groups overlap",
@@ -649,6 +807,30 @@ WRONG = {
         MergedWithoutTheBias: "the bias of merged()",
         FactorsThatAreNoParameters: "two factors",
     },
+    "04-investigate-a-change": {
+        no_question: "without its question",
+        three_seeds: "fewer than 5 seeds",
+        in_per_cent: "a multiple of 1/100",
+        another_baseline: "the chapter's setting, unchanged",
+        nothing_changed: "no effect on any run",
+        concludes_from_the_means: "includes zero",
+        a_record_without_conclusion: "no 'concluded'",
+    },
+    "04-find-a-rate": {
+        equal_differences: "equal differences",
+        short_of_high: "falls short of high",
+        constant_rate: "the rate never changed",
+        rates_only_recorded: "the recorded rates were not used",
+        one_batch_only: "every step uses the first batch",
+        in_eval_mode: "in eval mode",
+        momentum_in_the_test: "momentum 0.9",
+        never_cleared: "the gradients were not cleared",
+        loss_after_the_step: "the losses after the step",
+        never_stops: "continues after it has diverged",
+        divergence_not_recorded: "was not recorded",
+        ruins_the_model: "train a copy",
+        restores_only_the_weights: "they are buffers",
+    },
 }
 
 RIGHT = {
@@ -657,4 +839,6 @@ RIGHT = {
     "04-freeze-again": [drops_gradients, leaves_the_groups, drops_before_every_step],
     "04-head-then-everything": [probe_on_cached_features, freezes_and_steps_by_hand, _two_steps],
     "04-adapt-low-rank": [_LoRA, TwoSmallLinears, TheOtherFactorZero],
+    "04-investigate-a-change": [an_honest_record, it_got_worse_over_six_seeds],
+    "04-find-a-rate": [_range_test, restores_the_state],
 }

@@ -237,9 +237,7 @@ def biases_and_norms_do_not_decay(case: dict[str, Any], result: dict[str, Any]) 
         because="a parameter in no group has no weight decay to look at",
     )
     weight_decay = case["weight_decay"]
-    wrong = [
-        name for name, got in found.items() if abs(got - (weight_decay if shapes[name] > 1 else 0.0)) > 1e-9
-    ]
+    wrong = [name for name, got in found.items() if abs(got - (weight_decay if shapes[name] > 1 else 0.0)) > 1e-9]
     because = ""
     if wrong and not any(found.values()):
         because = "no group has a weight decay: an argument that is not passed on has no effect"

@@ -280,9 +280,7 @@ def _mistakes_with_everything(case: dict[str, Any], handover: State) -> dict[str
     }
 
 
-def _named(
-    got: State, start: State, names: Any, mistakes: dict[str, Callable[[], State]], *, rtol: float = 0.1
-) -> str:
+def _named(got: State, start: State, names: Any, mistakes: dict[str, Callable[[], State]], *, rtol: float = 0.1) -> str:
     """The mistake whose recomputed state is the one that came back; "" if none is."""
     for because, state in mistakes.items():
         other = state()

@@ -18,7 +18,7 @@ exercise = Exercise(
     title="Unfreeze one more stage",
     time_limit_s=30.0,
     hints=(
-        "Two facts keep a frozen stage still. One is requires_grad=False. What does the optimiser know about the stage?",
+        "Two facts keep a frozen stage still. One is requires_grad=False. What does the optimiser know about it?",
         "An optimiser updates the parameters in its param_groups, and it has a method that adds a group.",
         'optimizer.add_param_group({"params": [...]}) raises an error for a parameter that is already in a group, so '
         "add only those that are in none.",
@@ -201,7 +201,9 @@ def the_head_keeps_its_momentum(case: dict[str, Any], result: dict[str, Any]) ->
             result["momentum"].get(name, torch.tensor(0.0)),
             buffer,
             tried=f"the momentum of {name} after your call",
-            mistakes={"the optimizer has lost the momentum of the head: add to it, don't create it anew": torch.tensor(0.0)},
+            mistakes={
+                "the optimizer has lost the momentum of the head: add to it, don't create it anew": torch.tensor(0.0)
+            },
         )
     _step(model, optimizer, case)
     other = diverged(result["after"], model.state_dict(), start, names)
