@@ -132,6 +132,11 @@ def train_head(model: nn.Module, upper: Upper, data: TensorDataset, seed: int, l
     fit(find_head(model).module, shuffled(features, seed), epochs=PROBE_EPOCHS, lr=lr, verbose=False)
 
 
+def _in_eval_mode(layer: nn.Module, mode: bool = True) -> nn.Module:
+    """What replaces the `train` of a BatchNorm whose shift learns while its statistics stay."""
+    return layer
+
+
 def train(setting: str, lr: float, seed: int) -> Upper:
     """The upper part after one way of training at one rate."""
     seed_everything(seed)
@@ -148,7 +153,8 @@ def train(setting: str, lr: float, seed: int) -> Upper:
         for module in upper.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.bias.requires_grad_(True)
-                module.train = lambda mode=True, module=module: module  # stays in eval mode while its shift learns
+                layer: Any = module
+                layer.train = functools.partial(_in_eval_mode, layer)
     groups = param_groups(model, lr, decay=0.5) if setting == "rates by depth" else trainable_parameters(upper)
     optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=0.01)
     loader = shuffled(Augmented(seed) if setting == "augmented" else data, seed)
