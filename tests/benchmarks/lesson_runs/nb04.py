@@ -47,4 +47,25 @@ LESSONS = [
         "A probe on pretrained features is ahead of logistic regression on the pixels.",
         _difference("probe", "pixels", "fluent"),
     ),
+    Lesson(
+        "04-but-not-under-a-shift",
+        "On other styles, logistic regression on the pixels is ahead of the probe.",
+        _difference("pixels", "probe", "shifted"),
+    ),
+    Lesson(
+        "04-augmentation-helps-under-a-shift",
+        "Augmentation raises the accuracy of fine-tuning on styles that it was not trained on.",
+        _difference("augmented", "fine-tuning", "shifted"),
+    ),
+    Lesson("04-lora-pays", "LoRA is ahead of the probe in distribution.", _difference("LoRA", "probe", "fluent")),
+    Lesson(
+        "04-lora-pays-under-a-shift",
+        "LoRA is ahead of the probe on styles that it was not trained on.",
+        _difference("LoRA", "probe", "shifted"),
+    ),
+    Lesson(
+        "04-bitfit-gains-less",
+        "BitFit is behind fine-tuning in distribution.",
+        _difference("fine-tuning", "BitFit", "fluent"),
+    ),
 ]
