@@ -754,7 +754,7 @@ WRONG = {
         flags_alone: "it is not in the optimizer",
         a_new_optimizer_inside: "not the one that the training loop steps",
         optimizer_alone: "still frozen",
-        added_without_asking: "refuses a parameter that is already in a group",
+        added_without_asking: "more than one parameter group",
         adds_it_twice: "must not be added again",
         counts_from_the_head: "one stage at a time",
         everything_from_k_on: "one stage at a time",

@@ -157,14 +157,23 @@ def rates_grow_by_a_factor(case: dict[str, Any], result: dict[str, Any]) -> None
 
 
 def _expect_a_run(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless there are losses of several steps."""
-    different = len(set(result["losses"]))
+    """Raise Wrong unless there are losses of several steps, and the first is one that this model has."""
+    got, rates = result["losses"], result["rates"][:1]
+    different = len(set(got))
     expect(
         different > 2,
         tried="reading the losses",
         got=f"{different} different values",
         expected="one loss per step of a model that is being trained",
         because="the same few values come back in every step" if different else "the list is empty",
+    )
+    # In train mode, in eval mode, or after the first step: which of them is right is for another judge.
+    starts = [_losses(case, rates)[0], _losses(case, rates, train=False)[0], _losses(case, rates, steps_first=True)[0]]
+    expect(
+        any(abs(got[0] - start) <= 1e-3 * start for start in starts),
+        tried="the loss of the first step",
+        got=got[0],
+        expected=f"{starts[0]:.6g}, that of your model on the first batch",
     )
 
 
@@ -212,7 +221,7 @@ def losses_are_those_of_the_steps(case: dict[str, Any], result: dict[str, Any]) 
 def it_stops_at_divergence(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The run ends with the first loss that is not finite or above four times the lowest so far."""
     losses, steps = result["losses"], case["steps"]
-    expect(losses, tried="reading the losses", got="none", expected="at least one pair")
+    _expect_a_run(case, result)
     lowest = math.inf
     end = len(losses)
     for step, loss in enumerate(losses):
