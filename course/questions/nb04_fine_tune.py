@@ -5,13 +5,13 @@ from course.questions.question import Answer, Between, Option, Prediction, Quiz
 QUESTIONS = (
     Prediction(
         "04-first-tuning",
-        "A head is trained on the frozen backbone. Then everything is trained for two short epochs, {steps} steps in "
-        "all. What happens to the loss on the *training* pictures?",
+        "First the head is trained on the frozen backbone. Then everything is trained for two short epochs, {steps} "
+        "steps in all. What happens to the loss on the *training* pictures?",
         (
             Option(
                 "it falls further",
                 {"ratio": Between(high=0.95)},
-                "Every layer now contributes, and these few steps are enough to see it.",
+                "Every layer can now adapt to these pictures, and a few steps are enough to see it.",
             ),
             Option(
                 "it stays about the same: so few steps change nothing",
@@ -27,14 +27,42 @@ QUESTIONS = (
         measured="the training loss was {before:.4f} with the head alone and {after:.4f} after training everything",
     ),
     Prediction(
+        "04-pays",
+        "The probe trains a head on frozen features; fine-tuning trains the backbone as well. Both learn from "
+        "{pictures} drawings in one style. Where is fine-tuning ahead, on average over ten seeds?",
+        (
+            Option(
+                "in both",
+                {"familiar": Between(0.005), "shifted": Between(0.005)},
+                "The features adapt to drawings, which helps with unseen objects in the training style and in others.",
+            ),
+            Option(
+                "only in distribution: on unseen objects in the style of training",
+                {"familiar": Between(0.005), "shifted": Between(high=0.005)},
+                "The features adapt to the training style, and what they gain does not carry over to other styles.",
+            ),
+            Option(
+                "only out of distribution: on unseen objects in other styles",
+                {"familiar": Between(high=0.005), "shifted": Between(0.005)},
+                "In the training style the frozen features are good enough already; elsewhere they are not.",
+            ),
+            Option(
+                "nowhere: so few pictures can only damage the features",
+                {"familiar": Between(high=0.005), "shifted": Between(high=0.005)},
+                "There are far more parameters than the pictures can determine.",
+            ),
+        ),
+        measured="fine-tuning minus the probe: {familiar:+.1%} in distribution, {shifted:+.1%} out of distribution",
+    ),
+    Prediction(
         "04-rates",
-        "Fine-tuning starts from a new head and runs for four epochs with AdamW, at the learning rates 0.0003, 0.001 "
-        "and 0.01. Which is the worst on unseen drawings?",
+        "Fine-tuning starts from a new head and runs for twelve epochs with AdamW, at the learning rates 0.0001, 0.001 "
+        "and 0.01. Which rate does worst on the validation set?",
         (
             Option(
                 "all are about the same",
                 {"spread": Between(high=0.1)},
-                "At each of these rates, the features survive the few steps and the head learns.",
+                "At each of these rates, the features survive and the head learns.",
             ),
             Option(
                 "0.01: too high",
@@ -48,37 +76,12 @@ QUESTIONS = (
                 "A rate that is worse than a lower and a higher one is most likely due to chance.",
             ),
             Option(
-                "0.0003: too low",
-                {"worst": "0.0003", "spread": Between(0.1)},
-                "The head starts at random, and at this rate four epochs are too short for it.",
+                "0.0001: too low",
+                {"worst": "0.0001", "spread": Between(0.1)},
+                "The head starts at random, and at this rate twelve epochs are too few for it.",
             ),
         ),
-        measured="accuracy on unseen drawings: {accuracies}",
-    ),
-    Prediction(
-        "04-away",
-        "All runs learn from Fluent drawings only, {pictures} of them. How does LP-FT compare with fine-tuning at the "
-        "same rate on the two styles that neither has seen?",
-        (
-            Option(
-                "it is clearly better",
-                {"verdict": "better"},
-                "With a trained head, fine-tuning distorts the features less, which pays off on other styles.",
-            ),
-            Option(
-                "about the same: the difference is within the noise",
-                {"verdict": "level"},
-                "Only the upper part of the network learns here. The lower part is frozen, so a random head cannot "
-                "distort it. The whole network follows below.",
-            ),
-            Option(
-                "it is clearly worse",
-                {"verdict": "worse"},
-                "The trained head fits the style that it was trained on, and that doesn't carry over.",
-            ),
-        ),
-        measured="on the unseen styles, the accuracy of LP-FT minus that of fine-tuning is {difference:+.1f} points; "
-        "differences of up to {noise:.1f} points are within the noise",
+        measured="accuracy on the validation set: {accuracies}",
     ),
     Prediction(
         "04-unfreeze",
@@ -107,14 +110,64 @@ QUESTIONS = (
         otherwise="The stage moved, although not all of its parameters have gradients.",
     ),
     Prediction(
+        "04-by-heart",
+        "In thirty epochs the loss on the training set falls to almost zero. What does the loss on the validation set "
+        "do?",
+        (
+            Option(
+                "it falls, and then rises again",
+                {"lowest": Between(2), "rise": Between(0.04)},
+                "The model becomes more and more certain, of its mistakes as well, and a confident mistake costs a "
+                "high loss.",
+            ),
+            Option(
+                "it falls, and then stays where it is",
+                {"lowest": Between(2), "rise": Between(high=0.04), "late_fall": Between(high=0.04)},
+                "What the model still learns about the training pictures neither helps nor harms on others.",
+            ),
+            Option(
+                "it falls as well, but more slowly",
+                {"lowest": Between(2), "rise": Between(high=0.04), "late_fall": Between(0.04)},
+                "What the model learns about the training pictures still helps on others.",
+            ),
+        ),
+        measured="the validation loss is lowest after epoch {lowest} and ends {rise:.0%} above that; from there to the "
+        "end, the validation accuracy goes {accuracy}",
+        otherwise="It rose from the first epoch on.",
+    ),
+    Prediction(
+        "04-resume",
+        "A run of four epochs is killed in the third, and started again with the same checkpoint. How do its final "
+        "weights compare with those of a run that was never killed?",
+        (
+            Option(
+                "they are close, but differ by rounding",
+                {"differ": Between(1), "furthest": Between(high=1e-4)},
+                "The state was restored, but the computation took another order.",
+            ),
+            Option(
+                "they are the same, bit by bit",
+                {"differ": Between(0, 1)},
+                "The half epoch was discarded and repeated from the stored state: weights, optimiser, schedule and "
+                "random generators.",
+            ),
+            Option(
+                "they are different, because an epoch was started twice",
+                {"differ": Between(1), "furthest": Between(1e-4)},
+                "Part of the state was not restored, so the resumed run took other steps.",
+            ),
+        ),
+        measured="{differ} of {tensors} tensors differ; the largest difference between two weights is {furthest:g}",
+    ),
+    Prediction(
         "04-lora",
-        "How many parameters does LoRA with r = 4 train in the upper part, compared with fine-tuning it (not counting "
+        "How many parameters does LoRA with rank 4 train in the upper part, compared with fine-tuning it (excluding "
         "the head)?",
         (
             Option(
-                "as many: both change every weight",
+                "just as many: both change every weight",
                 {"share": Between(0.75)},
-                "The two factors together are as large as the weight beside which they stand.",
+                "The two factors together are as large as the weight that they adapt.",
             ),
             Option(
                 "about half as many",
@@ -136,59 +189,9 @@ QUESTIONS = (
         ),
         measured="LoRA trains {lora:,} parameters and fine-tuning {everything:,}: {share:.1%}",
     ),
-    Prediction(
-        "04-by-heart",
-        "In twelve epochs the loss on the training pictures goes down to almost zero. What does the loss on the "
-        "validation set do?",
-        (
-            Option(
-                "it falls, and then rises again",
-                {"lowest": Between(2), "rise": Between(0.04)},
-                "The model becomes more and more certain, of its mistakes as well, and a confident mistake costs a "
-                "high loss.",
-            ),
-            Option(
-                "it falls, and then stays where it is",
-                {"lowest": Between(2), "rise": Between(high=0.04), "late_fall": Between(high=0.04)},
-                "What the model still learns about the training pictures neither helps nor harms it on others.",
-            ),
-            Option(
-                "it falls as well, but more slowly",
-                {"lowest": Between(2), "rise": Between(high=0.04), "late_fall": Between(0.04)},
-                "What the model learns about the training pictures still helps it on others.",
-            ),
-        ),
-        measured="the validation loss is lowest after epoch {lowest} and ends {rise:.0%} above that; from there to the "
-        "end, the validation accuracy goes {accuracy}",
-        otherwise="It rose from the first epoch on.",
-    ),
-    Prediction(
-        "04-resume",
-        "A run of four epochs is killed in the third, and started again with the same checkpoint. How do its final "
-        "weights compare with those of a run that was never killed?",
-        (
-            Option(
-                "they are close, apart from rounding",
-                {"differ": Between(1), "furthest": Between(high=1e-4)},
-                "The state was restored, but the computation took another order.",
-            ),
-            Option(
-                "they are the same, bit by bit",
-                {"differ": Between(0, 1)},
-                "The half epoch was discarded and repeated from the stored state: weights, optimiser, schedule and "
-                "random generators.",
-            ),
-            Option(
-                "they are different: an epoch was begun twice",
-                {"differ": Between(1), "furthest": Between(1e-4)},
-                "Part of the state was not restored, so the resumed run took other steps.",
-            ),
-        ),
-        measured="{differ} of {tensors} tensors differ; the largest difference between two weights is {furthest:g}",
-    ),
     Quiz(
         "04-recall-statistics",
-        "Why did the recipe at the top set BatchNorm to eval mode while everything else was fine-tuned?",
+        "Why does the recipe at the top keep BatchNorm in eval mode while everything else is fine-tuned?",
         (
             Answer(
                 "Otherwise an optimiser would move its running mean",
@@ -202,7 +205,7 @@ QUESTIONS = (
                 "The mode switches statistics and dropout, not gradients.",
             ),
             Answer(
-                "In train mode its running statistics follow the batches, and 25 drawings are few to estimate them",
+                "In train mode its running statistics follow the batches, and 25 drawings are too few to estimate them",
                 "Forward passes in train mode update the buffers, whatever the optimiser does (chapter 02).",
                 is_right=True,
             ),

@@ -8,9 +8,11 @@ import torch
 
 from course.exercises.nb04_fine_tune import (
     adapt_low_rank,
+    find_a_rate,
     freeze_again,
     group_by_depth,
     head_then_everything,
+    investigate_a_change,
     unfreeze_a_stage,
 )
 
@@ -22,9 +24,10 @@ def two_stages_frozen(rng: torch.Generator) -> dict[str, Any]:
 
 @group_by_depth.exercise.hidden_judge(two_stages_frozen, points=1)
 def rates_fall_on_a_longer_model(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """On a longer model with frozen stages every trainable parameter is there once, at the rate of its depth."""
+    """On a longer model with two frozen stages the groups are right as well."""
     group_by_depth.every_parameter_once.decide(case, result)
     group_by_depth.rates_fall_with_depth.decide(case, result)
+    group_by_depth.biases_and_norms_do_not_decay.decide(case, result)
 
 
 @unfreeze_a_stage.exercise.case
@@ -34,7 +37,8 @@ def one_after_another_and_again(rng: torch.Generator) -> dict[str, Any]:
 
 @unfreeze_a_stage.exercise.hidden_judge(one_after_another_and_again, points=1)
 def unfreezes_one_after_another(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Two stages unfrozen in turn move, and a repeated call does no harm."""
+    """Two stages unfrozen one after the other train, and a repeated call changes nothing."""
+    unfreeze_a_stage.a_second_call_does_nothing.decide(case, result)
     unfreeze_a_stage.the_stage_moves.decide(case, result)
     unfreeze_a_stage.the_others_stay.decide(case, result)
     unfreeze_a_stage.the_head_keeps_its_momentum.decide(case, result)
@@ -47,7 +51,7 @@ def adamw_on_a_longer_model(rng: torch.Generator) -> dict[str, Any]:
 
 @freeze_again.exercise.hidden_judge(adamw_on_a_longer_model, points=1)
 def still_under_adamw(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """AdamW does not move the module either, and goes on with the others."""
+    """AdamW does not move the module either, and keeps training the others."""
     freeze_again.still_under_momentum.decide(case, result)
     freeze_again.the_rest_goes_on.decide(case, result)
 
@@ -70,7 +74,7 @@ def longer_model_one_batch(rng: torch.Generator) -> dict[str, Any]:
 
 @head_then_everything.exercise.hidden_judge(longer_model_one_batch, points=1)
 def two_steps_on_a_longer_model(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The hand-over and the second step hold on another model and another data set."""
+    """Both steps are right on a longer model and other data."""
     head_then_everything.backbone_identical_at_handover.decide(case, result)
     head_then_everything.the_head_is_trained_first.decide(case, result)
     head_then_everything.then_everything_moves_on_from_there.decide(case, result)
@@ -83,8 +87,28 @@ def without_bias_on_tokens(rng: torch.Generator) -> dict[str, Any]:
 
 @adapt_low_rank.exercise.hidden_judge(without_bias_on_tokens, points=1)
 def adapts_a_layer_over_tokens(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A base without a bias, applied at every token, is adapted and merged as well."""
+    """A base without a bias, applied to a sequence of tokens, is adapted and merged as well."""
     adapt_low_rank.the_start_changes_nothing.decide(case, result)
     adapt_low_rank.both_factors_learn.decide(case, result)
     adapt_low_rank.the_update_is_scaled.decide(case, result)
     adapt_low_rank.merging_is_exact.decide(case, result)
+
+
+@find_a_rate.exercise.case
+def two_batches_of_a_longer_model(rng: torch.Generator) -> dict[str, Any]:
+    return find_a_rate.range_case("long_chain", rng, high=0.2, steps=9, batches=2)
+
+
+@find_a_rate.exercise.hidden_judge(two_batches_of_a_longer_model, points=1)
+def tests_a_longer_model(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """On a longer model with other rates the test is right as well."""
+    find_a_rate.rates_grow_by_a_factor.decide(case, result)
+    find_a_rate.losses_are_those_of_the_steps.decide(case, result)
+    find_a_rate.the_model_is_unchanged.decide(case, result)
+
+
+@investigate_a_change.exercise.hidden_judge(investigate_a_change.the_record, points=1)
+def the_record_supports_itself(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Measurements and conclusion agree with each other and with the chapter's own runs."""
+    investigate_a_change.both_settings_were_measured.decide(case, result)
+    investigate_a_change.the_conclusion_follows.decide(case, result)

@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks efficiency_table` measures what is missing and writes the stored table
 `course/data/assets/tables/efficiency_table.json`; with seeds as arguments only theirs are measured. Training starts
-from the probe of `fine_tuning` (100 emoji at 96 pixels, the whole EfficientNet-Lite0) and takes EPOCHS epochs. Seconds
+from the probe of `ood_signs` (100 emoji at 96 pixels, the whole EfficientNet-Lite0) and takes EPOCHS epochs. Seconds
 are of the training, or of the shrinking, alone; MiB are of the weights in a zip; milliseconds are for one of 20
 pictures; accuracy is on the 205 test things in the training style.
 """
@@ -34,7 +34,7 @@ from course.training.features import extract_features
 from course.training.loop import fit
 from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
-from tests.benchmarks.fine_tuning import PER_CLASS, PROBE_EPOCHS, PROBE_LR, SIZE, fresh, pictures, probed, shuffled
+from tests.benchmarks._whole_network import PER_CLASS, PROBE_EPOCHS, PROBE_LR, SIZE, fresh, pictures, probed, shuffled
 
 SEEDS = (0, 1, 2)
 EPOCHS, RATE, LORA_RATE = 3, 3e-4, 3e-3

@@ -1,18 +1,16 @@
 """Does fine-tuning win at home and lose away, and does head first win both (Kumar et al., 2022)? Five seeds on emoji.
 
 `python -m tests.benchmarks ood_signs` prints paired differences with their intervals, told as found, and writes the
-stored table `course/data/assets/tables/ood_signs.json`. The runs are those of `fine_tuning`, on the whole network at 96
-pixels; its stored rows are taken over, and what is missing (seeds 3 and 4) is measured. With seeds as arguments only
-theirs are measured.
+stored table `course/data/assets/tables/ood_signs.json`. Six epochs of the whole network at 96 pixels, on 100 pictures;
+with seeds as arguments only theirs are measured.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from course.training.experiments import Comparison, stored_table
-from tests.benchmarks import Figure, fine_tuning
+from course.training.experiments import Comparison
+from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
+from tests.benchmarks._whole_network import run
 
 PROBE, TUNED, HEAD_FIRST = "probe", "fine-tune, 0.001", "head first, 0.001"
 SETTINGS = (PROBE, TUNED, HEAD_FIRST)
@@ -24,14 +22,6 @@ SIGNS = {
     "head first above fine-tuning at home": (HEAD_FIRST, TUNED, "fluent", "+"),
     "head first above fine-tuning away": (HEAD_FIRST, TUNED, "away", "+"),
 }
-
-
-def run(setting: str, seed: int) -> dict[str, Any]:
-    """One row: the stored one of `fine_tuning` where there is one, else measured by the same code."""
-    for row in stored_table("fine_tuning").rows:
-        if (row["setting"], row["seed"]) == (setting, seed):
-            return row
-    return fine_tuning.run(setting, seed)
 
 
 def told(comparison: Comparison) -> list[str]:

@@ -1,69 +1,115 @@
 """Mistakes of chapter 04."""
 
+import copy
+
 import torch
 from torch import nn
 
-
-def overlapping_groups(model, lr, decay):
-    groups = [{"params": list(s.parameters()), "lr": lr * decay**d} for d, s in enumerate(reversed(model))]
-    return [*groups, {"params": list(model[-1].parameters()), "lr": lr}]
+from course.exercises.nb04_fine_tune.investigate_a_change import BASELINE
 
 
-def cumulative_groups(model, lr, decay):
+def _split(stage, lr, weight_decay):
+    """The groups of a stage, right in everything but perhaps its rate."""
+    trainable = [p for p in stage.parameters() if p.requires_grad]
+    kinds = (([p for p in trainable if p.ndim > 1], weight_decay), ([p for p in trainable if p.ndim <= 1], 0.0))
+    return [{"params": params, "lr": lr, "weight_decay": decay} for params, decay in kinds if params]
+
+
+def _by_depth(model, rate, weight_decay):
+    """Groups with rate(depth), right otherwise."""
+    return [group for d, s in enumerate(reversed(model)) for group in _split(s, rate(d), weight_decay)]
+
+
+def overlapping_groups(model, lr, decay, weight_decay):
+    groups = _by_depth(model, lambda d: lr * decay**d, weight_decay)
+    return [*groups, *_split(model[-1], lr, weight_decay)]
+
+
+def cumulative_groups(model, lr, decay, weight_decay):
     last = len(model) - 1
-    return [{"params": list(model[i:].parameters()), "lr": lr * decay ** (last - i)} for i in range(len(model))]
+    return [g for i in range(len(model)) for g in _split(model[i:], lr * decay ** (last - i), weight_decay)]
 
 
-def head_omitted(model, lr, decay):
-    return [{"params": list(s.parameters()), "lr": lr * decay ** (d + 1)} for d, s in enumerate(reversed(model[:-1]))]
+def head_omitted(model, lr, decay, weight_decay):
+    return _by_depth(model[:-1], lambda d: lr * decay ** (d + 1), weight_decay)
 
 
-def head_slowest(model, lr, decay):
-    return [{"params": list(stage.parameters()), "lr": lr * decay**i} for i, stage in enumerate(model)]
+def head_slowest(model, lr, decay, weight_decay):
+    return [g for i, stage in enumerate(model) for g in _split(stage, lr * decay**i, weight_decay)]
 
 
-def one_factor_for_the_backbone(model, lr, decay):
-    head, backbone = list(model[-1].parameters()), list(model[:-1].parameters())
-    return [{"params": head, "lr": lr}, {"params": backbone, "lr": lr * decay}]
+def rates_grow_with_depth(model, lr, decay, weight_decay):
+    return _by_depth(model, lambda d: lr / decay**d, weight_decay)
 
 
-def head_slowed_too(model, lr, decay):
-    return [{"params": list(s.parameters()), "lr": lr * decay ** (d + 1)} for d, s in enumerate(reversed(model))]
+def one_factor_for_the_backbone(model, lr, decay, weight_decay):
+    return _by_depth(model, lambda d: lr * decay if d else lr, weight_decay)
 
 
-def one_rate_for_all(model, lr, decay):
-    return [{"params": list(model.parameters()), "lr": lr}]
+def head_slowed_too(model, lr, decay, weight_decay):
+    return _by_depth(model, lambda d: lr * decay ** (d + 1), weight_decay)
 
 
-def only_weights_of_convolutions(model, lr, decay):
-    kinds = nn.Conv2d | nn.Linear
-    stages = enumerate(reversed(model))
-    return [
-        {"params": [p for m in s.modules() if isinstance(m, kinds) for p in m.parameters()], "lr": lr * decay**d}
-        for d, s in stages
-    ]
+def one_rate_for_all(model, lr, decay, weight_decay):
+    return _by_depth(model, lambda d: lr, weight_decay)
 
 
-def copied_parameters(model, lr, decay):
-    return [{"params": [p.clone() for p in s.parameters()], "lr": lr * decay**d} for d, s in enumerate(reversed(model))]
+def a_product_of_depth(model, lr, decay, weight_decay):
+    return _by_depth(model, lambda d: lr * decay * d if d else lr, weight_decay)
 
 
-def a_list_of_lists(model, lr, decay):
+def only_weights_of_convolutions(model, lr, decay, weight_decay):
+    return [g for g in _by_depth(model, lambda d: lr * decay**d, weight_decay) if g["params"][0].ndim > 1]
+
+
+def copied_parameters(model, lr, decay, weight_decay):
+    groups = _by_depth(model, lambda d: lr * decay**d, weight_decay)
+    return [{**group, "params": [p.clone() for p in group["params"]]} for group in groups]
+
+
+def a_list_of_lists(model, lr, decay, weight_decay):
     return [list(stage.parameters()) for stage in model]
 
 
-def a_group_for_every_parameter(model, lr, decay):
+def frozen_ones_too(model, lr, decay, weight_decay):
+    flags = [p.requires_grad for p in model.parameters()]
+    model.requires_grad_(True)
+    groups = _by_depth(model, lambda d: lr * decay**d, weight_decay)
+    for parameter, flag in zip(model.parameters(), flags, strict=True):
+        parameter.requires_grad_(flag)
+    return groups
+
+
+def everything_decays(model, lr, decay, weight_decay):
+    return [{**g, "weight_decay": weight_decay} for g in _by_depth(model, lambda d: lr * decay**d, weight_decay)]
+
+
+def nothing_decays(model, lr, decay, weight_decay):
+    return _by_depth(model, lambda d: lr * decay**d, 0.0)
+
+
+def biases_decay_instead(model, lr, decay, weight_decay):
+    groups = _by_depth(model, lambda d: lr * decay**d, weight_decay)
+    return [{**group, "weight_decay": weight_decay - group["weight_decay"]} for group in groups]
+
+
+def a_group_for_every_parameter(model, lr, decay, weight_decay):
     children = [name for name, _ in model.named_children()]
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             depth = len(children) - 1 - children.index(name.split(".")[0])
-            yield {"params": parameter, "lr": lr * decay**depth}
+            own = weight_decay if parameter.ndim > 1 else 0
+            yield {"params": parameter, "lr": lr * decay**depth, "weight_decay": own}
 
 
-def rates_multiplied_on_the_way(model, lr, decay):
+def rates_multiplied_on_the_way(model, lr, decay, weight_decay):
     groups = []
     for stage in list(model.children())[::-1]:
-        groups.append({"params": stage.parameters(), "lr": lr})
+        norms = [p for m in stage.modules() if isinstance(m, nn.BatchNorm2d) for p in m.parameters(recurse=False)]
+        small = {id(p) for p in norms} | {id(p) for name, p in stage.named_parameters() if name.endswith("bias")}
+        large = [p for p in stage.parameters() if p.requires_grad and id(p) not in small]
+        plain = [p for p in stage.parameters() if p.requires_grad and id(p) in small]
+        groups += [{"params": large, "lr": lr, "weight_decay": weight_decay}, {"params": plain, "lr": lr}]
         lr = lr * decay
     return groups
 
@@ -80,6 +126,16 @@ def a_new_optimizer_inside(model, optimizer, k):
 
 def optimizer_alone(model, optimizer, k):
     optimizer.add_param_group({"params": list(model[k].parameters())})
+
+
+def added_without_asking(model, optimizer, k):
+    model[k].requires_grad_(True)
+    optimizer.add_param_group({"params": list(model[k].parameters())})
+
+
+def adds_it_twice(model, optimizer, k):
+    model[k].requires_grad_(True)
+    optimizer.param_groups[0]["params"].extend(model[k].parameters())
 
 
 def counts_from_the_head(model, optimizer, k):
@@ -179,6 +235,11 @@ def a_new_optimizer_for_the_rest(module, optimizer):
     optimizer = torch.optim.SGD(rest, lr=0.05)
 
 
+def dropped_once_but_not_frozen(module, optimizer):
+    for parameter in module.parameters():
+        parameter.grad = None
+
+
 def drops_gradients(module, optimizer):
     for parameter in module.parameters():
         parameter.requires_grad_(False)
@@ -203,13 +264,65 @@ def drops_before_every_step(module, optimizer):
     optimizer.register_step_pre_hook(drop)
 
 
-def _train(model, data, params, lr, passes):
-    optimizer = torch.optim.SGD(params, lr=lr)
+def _train(model, data, params, lr, passes, *, clears="first", momentum=0.0, loss=nn.functional.cross_entropy):
+    optimizer = torch.optim.SGD(params, lr=lr, momentum=momentum)
     for _ in range(passes):
         for x, y in data:
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x), y).backward()
+            if clears == "first":
+                optimizer.zero_grad()
+            loss(model(x), y).backward()
             optimizer.step()
+            if clears == "last":
+                optimizer.zero_grad()
+
+
+def _two_steps(model, data, *, freezes=True, passes=(10, 2), **settings):
+    """A right answer but for the settings."""
+    model.eval()
+    if freezes:
+        model[:-1].requires_grad_(False)
+    _train(model, data, model[-1].parameters(), 0.1, passes[0], **settings)
+    handover = _copy(model)
+    model.train().requires_grad_(True)
+    _train(model, data, model.parameters(), 0.01, passes[1], **settings)
+    return handover
+
+
+def gradients_never_cleared(model, data):
+    return _two_steps(model, data, clears="never")
+
+
+def gradients_leak_into_step_two(model, data):
+    return _two_steps(model, data, freezes=False, clears="last")
+
+
+def with_momentum(model, data):
+    return _two_steps(model, data, momentum=0.9)
+
+
+def softmax_before_the_loss(model, data):
+    return _two_steps(model, data, loss=lambda logits, y: nn.functional.cross_entropy(logits.softmax(1), y))
+
+
+def loss_summed(model, data):
+    return _two_steps(model, data, loss=lambda logits, y: nn.functional.cross_entropy(logits, y, reduction="sum"))
+
+
+def one_pass_each(model, data):
+    return _two_steps(model, data, passes=(1, 1))
+
+
+def ten_passes_each(model, data):
+    return _two_steps(model, data, passes=(10, 10))
+
+
+def backbone_alone_in_step_two(model, data):
+    model.eval()
+    _train(model, data, model[-1].parameters(), 0.1, 10)
+    handover = _copy(model)
+    model.train()
+    _train(model, data, model[:-1].parameters(), 0.01, 2)
+    return handover
 
 
 def _copy(model):
@@ -313,8 +426,6 @@ def probe_on_cached_features(model, data):
 
 
 def freezes_and_steps_by_hand(model, data):
-    import copy
-
     data = list(data)
     for phase, (lr, passes) in enumerate([(0.1, 10), (0.01, 2)]):
         model.train(phase == 1)
@@ -376,6 +487,12 @@ class ScaledByAlpha(_LoRA):
     def __init__(self, base, r, alpha):
         super().__init__(base, r, alpha)
         self.scale = alpha
+
+
+class ScaledBySquareRoot(_LoRA):
+    def __init__(self, base, r, alpha):
+        super().__init__(base, r, alpha)
+        self.scale = alpha / r**0.5
 
 
 class BaseTrainable(_LoRA):
@@ -458,57 +575,231 @@ class TheOtherFactorZero(nn.Module):
         return layer
 
 
+def _range_test(model, batches, low, high, steps, *, rate=None, **wrong):
+    """A right answer but for what `wrong` names."""
+    trial = model if wrong.get("in_place") else copy.deepcopy(model)
+    trial.train(not wrong.get("eval_mode"))
+    optimizer = torch.optim.SGD(trial.parameters(), lr=low, momentum=wrong.get("momentum", 0.0))
+    found = []
+    for step in range(steps):
+        lr = rate(low, high, step, steps) if rate else low * (high / low) ** (step / (steps - 1))
+        if not wrong.get("rate_not_set"):
+            optimizer.param_groups[0]["lr"] = lr
+        x, y = batches[0 if wrong.get("first_batch") else step % len(batches)]
+        loss = nn.functional.cross_entropy(trial(x), y)
+        diverged = bool(found) and not loss.item() <= 4 * min(loss for _, loss in found)
+        if diverged and wrong.get("last_not_recorded"):
+            break
+        if not wrong.get("after_the_step"):
+            found.append((lr, loss.item()))
+        if diverged and not wrong.get("never_stops"):
+            break
+        if not wrong.get("not_cleared"):
+            optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if wrong.get("after_the_step"):
+            found.append((lr, nn.functional.cross_entropy(trial(x), y).item()))
+    return found
+
+
+def equal_differences(*args):
+    return _range_test(*args, rate=lambda low, high, step, steps: low + (high - low) * step / (steps - 1))
+
+
+def short_of_high(*args):
+    return _range_test(*args, rate=lambda low, high, step, steps: low * (high / low) ** (step / steps))
+
+
+def constant_rate(*args):
+    return _range_test(*args, rate=lambda low, high, step, steps: low)
+
+
+def rates_only_recorded(*args):
+    return _range_test(*args, rate_not_set=True)
+
+
+def one_batch_only(*args):
+    return _range_test(*args, first_batch=True)
+
+
+def in_eval_mode(*args):
+    return _range_test(*args, eval_mode=True)
+
+
+def momentum_in_the_test(*args):
+    return _range_test(*args, momentum=0.9)
+
+
+def never_cleared(*args):
+    return _range_test(*args, not_cleared=True)
+
+
+def loss_after_the_step(*args):
+    return _range_test(*args, after_the_step=True)
+
+
+def never_stops(*args):
+    return _range_test(*args, never_stops=True)
+
+
+def divergence_not_recorded(*args):
+    return _range_test(*args, last_not_recorded=True)
+
+
+def ruins_the_model(*args):
+    return _range_test(*args, in_place=True)
+
+
+def restores_only_the_weights(model, *args):
+    start = [parameter.detach().clone() for parameter in model.parameters()]
+    found = _range_test(model, *args, in_place=True)
+    with torch.no_grad():
+        for parameter, value in zip(model.parameters(), start, strict=True):
+            parameter.copy_(value)
+    return found
+
+
+def restores_the_state(model, batches, low, high, steps):
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
+    lr, factor, found, lowest = low, (high / low) ** (1 / (steps - 1)), [], float("inf")
+    for step in range(steps):
+        x, y = batches[step % len(batches)]
+        model.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        found.append([lr, float(loss)])
+        if not torch.isfinite(loss) or loss > 4 * lowest:
+            break
+        lowest = min(lowest, float(loss))
+        loss.backward()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter -= lr * parameter.grad
+        lr *= factor
+    model.load_state_dict(start)
+    return found
+
+
+def _record(**changes):
+    better = [round(value + 0.03 + 0.01 * (i % 2), 3) for i, value in enumerate(BASELINE[:5])]
+    written = {
+        "question": "does a larger weight decay raise the validation accuracy?",
+        "expected": "cannot tell",
+        "baseline": list(BASELINE[:5]),
+        "changed": better,
+        "concluded": "better",
+    }
+    return {**written, **changes}
+
+
+def no_question():
+    return _record(question="wd 0.1")
+
+
+def three_seeds():
+    return _record(baseline=list(BASELINE[:3]), changed=list(BASELINE[1:4]))
+
+
+def in_per_cent():
+    return _record(changed=[value * 100 for value in BASELINE[:5]])
+
+
+def another_baseline():
+    return _record(baseline=[0.31, 0.28, 0.33, 0.35, 0.3], changed=[0.36, 0.34, 0.37, 0.4, 0.36])
+
+
+def nothing_changed():
+    return _record(changed=list(BASELINE[:5]), concluded="cannot tell")
+
+
+def concludes_from_the_means():
+    noisy = [value + shift for value, shift in zip(BASELINE[:5], (0.1, -0.05, 0.06, -0.08, 0.0), strict=True)]
+    return _record(changed=[round(value, 3) for value in noisy], concluded="better")
+
+
+def a_record_without_conclusion():
+    return {key: value for key, value in _record().items() if key != "concluded"}
+
+
+def an_honest_record():
+    return _record()
+
+
+def it_got_worse_over_six_seeds():
+    worse = [round(value - 0.04 - 0.01 * (i % 3), 3) for i, value in enumerate(BASELINE)]
+    return _record(baseline=list(BASELINE), changed=worse, concluded="worse")
+
+
 WRONG = {
     "04-group-by-depth": {
         overlapping_groups: "the groups overlap",
         cumulative_groups: "the groups overlap",
         head_omitted: "the head is in no group",
-        head_slowest: "upside down",
-        one_factor_for_the_backbone: "one factor for the whole backbone",
+        head_slowest: "the order is reversed",
+        rates_grow_with_depth: "the rates grow towards the input",
+        one_factor_for_the_backbone: "the whole backbone has one rate",
         head_slowed_too: "the head's own rate is lr",
         one_rate_for_all: "every stage has the same rate",
-        only_weights_of_convolutions: "what is in no group never moves",
+        a_product_of_depth: "decay * depth",
+        only_weights_of_convolutions: "a parameter in no group is never updated",
         copied_parameters: "not the model's parameters",
         a_list_of_lists: "a group is a dict",
+        frozen_ones_too: "frozen on purpose",
+        everything_decays: "every parameter decays",
+        nothing_decays: "no group has a weight decay",
+        biases_decay_instead: "the other way round",
     },
     "04-unfreeze-a-stage": {
         flags_alone: "it is not in the optimizer",
-        a_new_optimizer_inside: "not the one that is stepped",
+        a_new_optimizer_inside: "not the one that the training loop steps",
         optimizer_alone: "still frozen",
+        added_without_asking: "more than one parameter group",
+        adds_it_twice: "must not be added again",
         counts_from_the_head: "one stage at a time",
         everything_from_k_on: "one stage at a time",
         all_parameters_again: "more than one parameter group",
-        optimizer_started_anew: "made anew",
+        optimizer_started_anew: "has lost the momentum",
         only_the_weights_of_the_stage: "left out",
     },
     "04-freeze-again": {
-        zeroed_gradients: "its gradients are zero, and it moves all the same",
-        zeroed_once: "momentum and weight decay push",
+        zeroed_gradients: "its gradients are zero, and it moves nevertheless",
+        zeroed_once: "even one of zeros",
         flag_without_dropping_the_gradient: "the old .grad tensor",
         eval_mode: "nothing was frozen",
-        weights_zeroed: "keeps the values",
+        dropped_once_but_not_frozen: "nothing was frozen",
+        weights_zeroed: "keep the values",
         rate_of_all_to_zero: "the others were stopped too",
         forgets_the_momentum_of_all: "keep the optimizer's settings and its state",
-        only_out_of_the_optimizer: "computed for nothing",
+        only_out_of_the_optimizer: "although nothing uses them",
         a_new_optimizer_for_the_rest: "nothing was frozen",
     },
     "04-head-then-everything": {
         head_reset_between: "the head was reset",
         backbone_in_train_mode: "only BatchNorm's statistics moved",
-        all_trained_in_the_first_step: "give its optimizer the head alone",
-        stops_after_the_head: "never let go",
-        everything_at_once: "not trained before the backbone was let go",
+        all_trained_in_the_first_step: "give its optimiser only the head",
+        stops_after_the_head: "nothing was trained after the hand-over",
+        everything_at_once: "not trained before the backbone was unfrozen",
         handover_not_copied: "clone each of them",
-        old_optimizer_kept: "in the second optimizer",
+        old_optimizer_kept: "in the second optimiser",
         rate_of_the_head_kept: "ten times too high",
         still_in_eval_mode: "in eval mode",
         returns_the_model: "a dict like model.state_dict()",
+        gradients_never_cleared: "the gradients were not cleared",
+        gradients_leak_into_step_two: "its zero_grad did not clear them",
+        with_momentum: "momentum 0.9",
+        softmax_before_the_loss: "softmax was applied before the loss",
+        loss_summed: "summed over the batch",
+        one_pass_each: "a single pass",
+        ten_passes_each: "trained for 10 passes",
+        backbone_alone_in_step_two: "the head was not in the second optimiser",
     },
     "04-adapt-low-rank": {
-        BothFactorsZero: "zero for ever",
+        BothFactorsZero: "both stay zero",
         BothFactorsRandom: "neither factor starts at zero",
         NoScale: "alpha / r is missing",
         ScaledByAlpha: "scaled by alpha, not by alpha / r",
+        ScaledBySquareRoot: "as in rsLoRA",
         BaseTrainable: "the base is trainable too",
         WithoutTheBase: "not added to what the base computes",
         MergedWithoutScale: "merged without alpha / r",
@@ -516,12 +807,38 @@ WRONG = {
         MergedWithoutTheBias: "the bias of merged()",
         FactorsThatAreNoParameters: "two factors",
     },
+    "04-investigate-a-change": {
+        no_question: "without its question",
+        three_seeds: "fewer than 5 seeds",
+        in_per_cent: "a multiple of 1/100",
+        another_baseline: "the chapter's setting, unchanged",
+        nothing_changed: "no effect on any run",
+        concludes_from_the_means: "includes zero",
+        a_record_without_conclusion: "no 'concluded'",
+    },
+    "04-find-a-rate": {
+        equal_differences: "equal differences",
+        short_of_high: "falls short of high",
+        constant_rate: "the rate never changed",
+        rates_only_recorded: "the recorded rates were not used",
+        one_batch_only: "every step uses the first batch",
+        in_eval_mode: "in eval mode",
+        momentum_in_the_test: "momentum 0.9",
+        never_cleared: "the gradients were not cleared",
+        loss_after_the_step: "the losses after the step",
+        never_stops: "continues after it has diverged",
+        divergence_not_recorded: "was not recorded",
+        ruins_the_model: "train a copy",
+        restores_only_the_weights: "they are buffers",
+    },
 }
 
 RIGHT = {
     "04-group-by-depth": [a_group_for_every_parameter, rates_multiplied_on_the_way],
     "04-unfreeze-a-stage": [extends_the_group, one_group_a_parameter],
     "04-freeze-again": [drops_gradients, leaves_the_groups, drops_before_every_step],
-    "04-head-then-everything": [probe_on_cached_features, freezes_and_steps_by_hand],
+    "04-head-then-everything": [probe_on_cached_features, freezes_and_steps_by_hand, _two_steps],
     "04-adapt-low-rank": [_LoRA, TwoSmallLinears, TheOtherFactorZero],
+    "04-investigate-a-change": [an_honest_record, it_got_worse_over_six_seeds],
+    "04-find-a-rate": [_range_test, restores_the_state],
 }

@@ -1,4 +1,4 @@
-"""A linear layer that learns in two small factors and merges into one."""
+"""A linear layer adapted by two low-rank factors, which can be merged into its weight."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ exercise = Exercise(
     "04-adapt-low-rank",
     answer="LoRALinear",
     call="LoRALinear(base, r, alpha)",
-    title="A layer that learns in two small factors",
+    title="Write a LoRA layer",
+    time_limit_s=30.0,
     withholds=("course.models.lora.LoRALinear",),
     hints=(
-        "It computes base(x) + alpha / r * B(A(x)), A from inputs to r numbers, B from those to outputs.",
-        "At the start the second part must be zero and still learn. What is A's gradient where B is zero, and B's?",
-        "A random, B zero. The update of the weight is alpha / r * B @ A, of shape (out, in), as nn.Linear keeps it.",
+        "The layer computes base(x) + alpha / r * B(A(x)). A maps the inputs to r values, B maps these to the outputs.",
+        "At the start the update must be zero, and yet it must be able to learn. What is the gradient of A if B is "
+        "zero? And the gradient of B?",
+        "Start with A random and B zero. The update of the weight is alpha / r * B @ A, of shape (out, in), the shape "
+        "in which nn.Linear stores its weight.",
     ),
     idea="base frozen; self.A = nn.Parameter(torch.randn(r, in) / 9); self.B = nn.Parameter(torch.zeros(out, r)); "
     "forward: base(x) + alpha / r * x @ A.T @ B.T; merged: a Linear with weight base.weight + alpha / r * B @ A.",
@@ -98,11 +101,11 @@ def _oriented(case: dict[str, Any], tensors: list[torch.Tensor]) -> tuple[torch.
         trainable = sum(t.numel() for t in tensors)
         raise Wrong(
             tried=f"a Linear({inputs}, {outputs}) with r={r}: reading what is trainable",
-            got=f"{trainable} numbers in {len(tensors)} tensors: {', '.join(str(list(t.shape)) for t in tensors)}",
-            expected=f"two factors, {r * (inputs + outputs)} numbers",
+            got=f"{trainable} parameters in {len(tensors)} tensors: {', '.join(str(list(t.shape)) for t in tensors)}",
+            expected=f"two factors with {r * (inputs + outputs)} parameters together",
             because="the base is trainable too: freeze it"
             if any(t.shape == (outputs, inputs) for t in tensors)
-            else "what learns are two factors, A and B, each an nn.Parameter (or a Linear) of the layer",
+            else "the trainable part is two factors, A and B, each an nn.Parameter (or a Linear) of the layer",
         )
     return down[0], up[0]
 
@@ -111,28 +114,32 @@ def _output(case: dict[str, Any], down: torch.Tensor, up: torch.Tensor, scale: f
     return nn.functional.linear(case["x"], case["weight"] + scale * up @ down, case["bias"])
 
 
-def _scales(case: dict[str, Any]) -> list[float]:
-    """The right factor of the update, and the wrong ones that another judge names."""
-    return [case["alpha"] / case["r"], 1.0, case["alpha"], case["r"] / case["alpha"]]
-
-
 def _expect_learning(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless the factors came where SGD on these inputs leads, if perhaps with a wrong scale."""
+    """Raise Wrong unless the factors are where SGD leads a layer with the scale that this one has, right or wrong."""
     before, after = _oriented(case, result["before"]), _oriented(case, result["after"])
-    for scale in _scales(case):
-        for on_base in (1.0, 0.0):
-            path = _learned(case, before, scale, on_base)
-            pairs = zip(after, path, before, strict=True)
-            if all((p != b).any() and follows(a, p, b) for a, p, b in pairs):
-                return
+    for on_base in (1.0, 0.0):
+        path = _learned(case, before, _measured_scale(case, result, on_base), on_base)
+        pairs = zip(after, path, before, strict=True)
+        if all((p != b).any() and follows(a, p, b) for a, p, b in pairs):
+            return
     raise Wrong(
         tried=f"following the two factors for {LORA_STEPS} steps of SGD",
-        got="they stayed as they were"
+        got="they did not move"
         if all(map(torch.equal, after, before))
-        else "they came elsewhere than their gradients lead",
-        expected="both learn from these inputs and targets",
-        because="a layer that learns nothing is its base",
+        else "they moved elsewhere than the gradients of base(x) + scale * B A x lead, whatever the scale",
+        expected="both factors learn from these inputs and targets",
+        because="" if any(part.any() for part in before) else "both factors start at zero, so neither has a gradient",
     )
+
+
+def _measured_scale(case: dict[str, Any], result: dict[str, Any], on_base: float) -> float:
+    """The factor with which the trained layer adds B A x, by least squares; 0 if it can't be measured."""
+    down, up = _oriented(case, result["after"])
+    update = case["x"] @ (up @ down).T
+    base = on_base * nn.functional.linear(case["x"], case["weight"], case["bias"])
+    if result["end"].shape != update.shape or not update.any():
+        return 0.0
+    return float(((result["end"] - base) * update).sum() / update.square().sum())
 
 
 def _learned(
@@ -154,14 +161,16 @@ def the_start_changes_nothing(case: dict[str, Any], result: dict[str, Any]) -> N
     """Before the first step the layer computes what its base computes."""
     expected = nn.functional.linear(case["x"], case["weight"], case["bias"])
     factors = [part for part in result["before"] if part.ndim == 2 and case["r"] in part.shape]
-    because = "at the start the factors must add nothing to what the base computes: return base(x) plus the update"
+    because = ""
     if len(factors) == 2 and all(part.any() for part in factors):
         because = "neither factor starts at zero, so the pretrained layer is disturbed before anything is learned"
+    elif result["start"].shape == expected.shape and not result["start"].any():
+        because = "the output is zero, so the update is not added to what the base computes"
     expect(
         result["start"].shape == expected.shape and torch.allclose(result["start"], expected, rtol=1e-4, atol=1e-5),
         tried="a new LoRALinear on a batch",
-        got="another output than the base's",
-        expected="what base(x) gives",
+        got="an output that differs from base(x)",
+        expected="the output of base(x)",
         because=because,
     )
     _expect_learning(case, result)
@@ -178,16 +187,16 @@ def both_factors_learn(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=f"{LORA_STEPS} steps of SGD",
         got=f"{sum(moved)} of the 2 factors moved",
         expected="both",
-        because="both factors start at zero, and the gradient of each is a product with the other: zero for ever"
+        because="both factors start at zero, and the gradient of each is a product with the other, so both stay zero"
         if zero
-        else "a factor is out of the graph or out of the optimiser: both are parameters that ask for a gradient",
+        else "",
     )
     expect(
         torch.equal(result["base"], case["weight"]),
-        tried="comparing the base's weight around the steps",
-        got="it moved",
-        expected="as it was",
-        because="the base stays frozen; that is what makes the update small",
+        tried="comparing the base's weight before and after the steps",
+        got="it changed",
+        expected="the same weight",
+        because="the base must stay frozen",
     )
     _expect_learning(case, result)
 
@@ -204,11 +213,15 @@ def the_update_is_scaled(case: dict[str, Any], result: dict[str, Any]) -> None:
         rtol=1e-3,
         atol=1e-4,
         mistakes={
-            "alpha / r is missing: without it every other r needs another learning rate": _output(case, down, up, 1.0),
-            "scaled by alpha, not by alpha / r": _output(case, down, up, alpha),
-            "scaled by r / alpha, upside down": _output(case, down, up, r / alpha),
-            "the update alone: it is not added to what the base computes": case["x"] @ (alpha / r * up @ down).T,
-            "the base alone: the update is not added to what the base computes": _output(case, down, up, 0.0),
+            "alpha / r is missing: the update is added without a scale": _output(case, down, up, 1.0),
+            "the update is scaled by alpha, not by alpha / r": _output(case, down, up, alpha),
+            "the update is scaled by r / alpha, the inverse of alpha / r": _output(case, down, up, r / alpha),
+            "the update is scaled by alpha / sqrt(r), as in rsLoRA; the formula here is alpha / r": _output(
+                case, down, up, alpha / r**0.5
+            ),
+            "this is the update alone: it is not added to what the base computes": case["x"]
+            @ (alpha / r * up @ down).T,
+            "this is the base alone: the update is not added to what the base computes": _output(case, down, up, 0.0),
         },
     )
     _expect_learning(case, result)
@@ -227,11 +240,13 @@ def merging_is_exact(case: dict[str, Any], result: dict[str, Any]) -> None:
         rtol=1e-4,
         atol=1e-5,
         mistakes={
-            "merged without alpha / r": case["weight"] + update,
-            "merged with alpha, not with alpha / r": case["weight"] + case["alpha"] * update,
-            "merged with r / alpha, upside down": case["weight"] + case["r"] / case["alpha"] * update,
-            "the base's weight alone: the update was not merged": case["weight"],
-            "the update alone: the base's weight was lost": case["alpha"] / case["r"] * update,
+            "the update is merged without alpha / r": case["weight"] + update,
+            "the update is merged with alpha, not with alpha / r": case["weight"] + case["alpha"] * update,
+            "the update is merged with r / alpha, the inverse": case["weight"] + case["r"] / case["alpha"] * update,
+            "the update is merged with alpha / sqrt(r), as in rsLoRA": case["weight"]
+            + case["alpha"] / case["r"] ** 0.5 * update,
+            "this is the base's weight: the update was not merged": case["weight"],
+            "this is the update: the base's weight was lost": case["alpha"] / case["r"] * update,
         },
     )
     if case["bias"] is None:

@@ -1,4 +1,4 @@
-"""A module frozen in the midst of training: momentum and weight decay move it no more."""
+"""A module frozen in the middle of training, which momentum and weight decay must no longer move."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from torch import nn
 
 from course.exercises import small_models
 from course.exercises.tensor_comparison import diverged
-from course.judging import Exercise, Wrong, expect
+from course.judging import Exercise, expect
 
 exercise = Exercise(
     "04-freeze-again",
     answer="refreeze",
     call="refreeze(module, optimizer)",
-    title="Freeze what was trained before",
+    title="Freeze a layer again",
+    time_limit_s=30.0,
     withholds=("course.models.freeze",),
     hints=(
-        "The optimizer moves a parameter if its .grad is a tensor, even one of zeros. What if there is no tensor?",
-        "Momentum and weight decay need no gradient to push: .grad must be None (or the parameter not in any group).",
-        "requires_grad_(False) stops new gradients, but an old .grad stays, and zero_grad may only fill it with zeros.",
+        "The optimizer updates a parameter whenever its .grad is a tensor, even a tensor of zeros. When does it skip "
+        "one?",
+        "requires_grad_(False) stops new gradients, but the .grad of the last step is still there, and "
+        "zero_grad(set_to_none=False) only fills it with zeros. What else has to happen to it?",
+        "Set .grad to None for every parameter of the module. Taking the parameters out of the groups is safe as well, "
+        "but leave the optimizer's other groups, settings and state as they are.",
     ),
-    idea="For every parameter of the module: requires_grad_(False), and .grad = None. To be safe, take it out of the "
-    'groups too: group["params"] = [p for p in group["params"] if p.requires_grad].',
+    idea="For every parameter of the module: requires_grad_(False) and .grad = None. To be safe, remove it from the "
+    'groups as well: group["params"] = [p for p in group["params"] if p.requires_grad].',
 )
 
 
@@ -63,13 +67,14 @@ def probe_refreeze(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     _train_steps(model, optimizer, case, STEPS_AFTER)
     gradients = [parameter.grad for parameter in module.parameters()]
     requires_grad = [parameter.requires_grad for parameter in module.parameters()]
-    # Values that still ask for gradients are left out of the last: a flag alone could be set by whoever knows of it.
+    # The last is left out while gradients are still computed: a flag alone could be set to please this probe.
     return {
         "before": before,
         "after": dict(model.state_dict()),
         "zeroed": bool(gradients) and all(g is not None and not g.any() for g in gradients),
         "requires_grad": requires_grad,
         "without_gradient": None if any(requires_grad) else dict(module.state_dict()),
+        "has_gradient": any(g is not None for g in gradients),
     }
 
 
@@ -125,7 +130,7 @@ def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="comparing the module's weights before and after your call",
         got=f"{len(changed)} of {len(names)} changed",
         expected="all as training left them",
-        because="freezing keeps the values that were learned",
+        because="freezing must keep the values that training has reached",
     )
     moved = [name for name in names if not torch.equal(result["before"][name], result["after"][name])]
     rule = "momentum and weight decay" if case["optimizer"] == "sgd" else "AdamW"
@@ -134,7 +139,7 @@ def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
         not moved,
         tried=f"{STEPS_AFTER} more steps with {rule}{zeros}",
         got=f"{len(moved)} of the {len(names)} parameters moved",
-        expected="bit-identical",
+        expected="none: bit-identical values",
         because=_why_it_moved(result),
     )
     # Whether the others forgot their momentum is for another judge; that they train at all is what keeps it from moot.
@@ -143,24 +148,28 @@ def _still(case: dict[str, Any], result: dict[str, Any]) -> None:
     expect(
         not all(paths),
         tried=f"following the others in these {STEPS_AFTER} steps",
-        got=f"{len(paths[0])} of {len(_outside(case))} parameters outside the module came elsewhere",
-        expected="they train on, beside a module that stands still",
-        because="when nothing trains, it is easy to stand still: stop the module alone",
+        got=f"{len(paths[0])} of {len(_outside(case))} parameters outside the module took another path",
+        expected="the others keep training as before",
+        because="everything else was stopped as well; only the module should be"
+        if all(torch.equal(result["after"][name], result["before"][name]) for name in _outside(case))
+        else "",
     )
 
 
 def _why_it_moved(result: dict[str, Any]) -> str:
-    if not any(result["requires_grad"]):
+    if any(result["requires_grad"]):
+        if result["zeroed"]:
+            return (
+                "its gradients are zero, and it moves nevertheless: momentum and weight decay update every parameter "
+                "whose .grad is a tensor. Only .grad = None, or leaving the groups, keeps a parameter still"
+            )
+        return "it still gets gradients: nothing was frozen"
+    if result["has_gradient"]:
         return (
-            "no new gradient comes, but the old .grad tensor is still there, even if it holds zeros: momentum "
-            "and weight decay push whatever has one. Set .grad to None"
+            "no new gradient is computed, but the old .grad tensor is still there: momentum and weight decay update "
+            "every parameter whose .grad is a tensor, even one of zeros. Set .grad to None"
         )
-    if result["zeroed"]:
-        return (
-            "its gradients are zero, and it moves all the same: momentum and weight decay push whatever has a .grad "
-            "tensor. Only .grad = None, or leaving the groups, keeps a parameter still"
-        )
-    return "it still gets gradients: nothing was frozen"
+    return ""
 
 
 @exercise.judge(momentum_and_decay, points=2)
@@ -171,20 +180,20 @@ def still_under_momentum(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(gradients_kept_as_zeros, points=1)
 def still_with_zeroed_gradients(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """They don't change even if the loop fills gradients with zeros instead of dropping them."""
+    """The same holds if the loop clears gradients with zero_grad(set_to_none=False), which fills them with zeros."""
     _still(case, result)
 
 
 @exercise.judge(momentum_and_decay, points=1)
 def no_gradient_is_computed(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """No gradient is computed for the module any more, so backward is cheaper."""
+    """No gradient is computed for the module any more, which makes the backward pass cheaper."""
     asking = sum(map(bool, result["requires_grad"]))
     expect(
         not asking and isinstance(result["without_gradient"], dict),
         tried="reading requires_grad of the module's parameters",
         got=f"True for {asking} of {len(result['requires_grad'])}",
         expected="False for all",
-        because="leaving the optimizer keeps it still, but its gradients are computed for nothing",
+        because="its gradients are still computed, although nothing uses them",
     )
     quiet = {name: result["without_gradient"][name.partition(".")[2]] for name in _inside(case)}
     _still(case, {**result, "after": {**result["after"], **quiet}})
@@ -192,15 +201,22 @@ def no_gradient_is_computed(case: dict[str, Any], result: dict[str, Any]) -> Non
 
 @exercise.judge(momentum_and_decay, points=1)
 def the_rest_goes_on(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """All other parameters train on as before, momentum included."""
+    """All other parameters keep training as before, with their momentum."""
     before, after = _trained(case)
-    for name in diverged(result["after"], after, before, _outside(case)):
-        because = "the steps are other ones than without your call: keep the optimizer's settings and its state"
-        if torch.equal(result["after"][name], result["before"][name]):
-            because = "the others were stopped too: only the module that was passed in stays"
-        raise Wrong(
-            tried=f"following {name}, outside the module, for {STEPS_AFTER} steps",
-            got="it went somewhere else",
-            expected="the same path as with the module standing still",
-            because=because,
-        )
+    _, forgetful = _trained(case, keep=False)
+    outside = _outside(case)
+    other = diverged(result["after"], after, before, outside)
+    because = ""
+    if any(not torch.equal(result["after"][name], before[name]) for name in _inside(case)):
+        because = "the module itself has changed, and with it the gradients of everything else"
+    elif all(torch.equal(result["after"][name], result["before"][name]) for name in outside):
+        because = "the others were stopped too; only the module should be"
+    elif not diverged(result["after"], forgetful, before, outside):
+        because = "the optimizer has lost its state: keep the optimizer's settings and its state for the others"
+    expect(
+        not other,
+        tried=f"following the {len(outside)} parameters outside the module for {STEPS_AFTER} steps",
+        got=f"{len(other)} took another path, for example {', '.join(other[:2])}",
+        expected="the path that they take if only the module is frozen",
+        because=because,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,16 +11,20 @@ from torch import nn
 from course.exercises import small_models
 from course.judging import Exercise, Wrong, expect, need
 
+State = dict[str, torch.Tensor]
+
 exercise = Exercise(
     "04-head-then-everything",
     answer="lp_ft",
     call="lp_ft(model, data)",
-    title="Head first, then everything",
+    title="Train the head first, then everything",
+    time_limit_s=30.0,  # a probe takes a tenth of a second; the rest is for a busy machine
     hints=(
-        "Two loops, one after the other. What does each optimizer hold, and in which mode is the backbone in each?",
-        "Between the loops: copy the state. state_dict() gives the model's own tensors, which go on changing.",
-        "First: model.eval(), SGD(model[-1].parameters(), lr=0.1). Then clone every tensor of state_dict(). Then "
-        "model.train(), requires_grad_(True) everywhere, SGD(model.parameters(), lr=0.01).",
+        "Write two training loops, one after the other. For each: which parameters does its optimiser hold, and in "
+        "which mode is the model?",
+        "Between the two loops, copy the state. state_dict() returns the model's own tensors, and they keep changing.",
+        "First model.eval() and SGD(model[-1].parameters(), lr=0.1). Then clone every tensor of state_dict(). Then "
+        "model.train(), requires_grad_(True) for all parameters, and SGD(model.parameters(), lr=0.01).",
     ),
     idea="Ten passes with SGD over model[-1].parameters() in eval mode; handover = {name: value.clone() for each item "
     "of model.state_dict()}; two passes with SGD over model.parameters() in train mode; return handover.",
@@ -51,30 +56,68 @@ def probe_lp_ft(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return {"handover": dict(handover), "final": dict(model.state_dict())}
 
 
-def _passes(model: Any, case: dict[str, Any], params: Any, lr: float, passes: int) -> None:
-    optimizer = torch.optim.SGD(params, lr=lr)
+def _softmax_first(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return nn.functional.cross_entropy(logits.softmax(1), labels)
+
+
+def _summed(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return nn.functional.cross_entropy(logits, labels, reduction="sum")
+
+
+def _passes(
+    model: Any,
+    case: dict[str, Any],
+    parameters: Any,
+    lr: float,
+    passes: int,
+    *,
+    clears: bool = True,
+    momentum: float = 0.0,
+    loss: Callable[..., torch.Tensor] = nn.functional.cross_entropy,
+    optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+) -> None:
+    parameters = list(parameters)
+    made = optimizer(parameters, lr=lr) if optimizer else torch.optim.SGD(parameters, lr=lr, momentum=momentum)
     for _ in range(passes):
         for x, y in zip(case["x"], case["y"], strict=True):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x), y).backward()
-            optimizer.step()
+            loss(model(x), y).backward()
+            made.step()
+            if clears:
+                made.zero_grad()
 
 
-def _probed(case: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """The reference state at the hand-over."""
+def _probed(case: dict[str, Any], *, train: bool = False, part: str = "head", **other: Any) -> State:
+    """The state at the hand-over: the reference, or that of another way to train the head."""
+    model: Any = small_models.restore(case["architecture"], case["state"]).train(train)
+    settings = {"lr": PROBE_LR, "passes": PROBE_PASSES} | other
+    _passes(model, case, (model[-1] if part == "head" else model).parameters(), **settings)
+    return model.state_dict()
+
+
+def _tuned(case: dict[str, Any], handover: State, *, train: bool = True, part: str = "all", **other: Any) -> State:
+    """The state after the second step from this hand-over: the reference, or that of another way to train."""
+    model: Any = small_models.restore(case["architecture"], handover).train(train)
+    parameters = model[:-1].parameters() if part == "backbone" else model.parameters()
+    settings = {"lr": TUNE_LR, "passes": TUNE_PASSES} | other
+    _passes(model, case, parameters, **settings)
+    return model.state_dict()
+
+
+def _tuned_with_old_gradients(case: dict[str, Any], *, clears: bool, freezes: bool = False) -> State:
+    """The final state if gradients of the first step are still there in the second.
+
+    With `clears` each optimiser clears its own parameters: those of the backbone, unless the first step `freezes` it,
+    keep what the first step computed. Without it nothing is ever cleared.
+    """
     model: Any = small_models.restore(case["architecture"], case["state"]).eval()
-    _passes(model, case, model[-1].parameters(), PROBE_LR, PROBE_PASSES)
+    model[:-1].requires_grad_(not freezes)
+    _passes(model, case, model[-1].parameters(), PROBE_LR, PROBE_PASSES, clears=clears)
+    model.train().requires_grad_(True)
+    _passes(model, case, model.parameters(), TUNE_LR, TUNE_PASSES, clears=clears)
     return model.state_dict()
 
 
-def _tuned(case: dict[str, Any], handover: dict[str, torch.Tensor], *, train: bool = True, lr: float = TUNE_LR) -> Any:
-    """The reference state after the second step from this hand-over."""
-    model = small_models.restore(case["architecture"], handover).train(train)
-    _passes(model, case, model.parameters(), lr, TUNE_PASSES)
-    return model.state_dict()
-
-
-def _known_handover(case: dict[str, Any], result: dict[str, Any]) -> dict[str, torch.Tensor]:
+def _known_handover(case: dict[str, Any], result: dict[str, Any]) -> State:
     handover = result["handover"]
     expect(
         handover.keys() == case["state"].keys()
@@ -87,17 +130,24 @@ def _known_handover(case: dict[str, Any], result: dict[str, Any]) -> dict[str, t
     return handover
 
 
+def _loss(case: dict[str, Any], state: State) -> float:
+    """The mean loss over the batches, in eval mode."""
+    model = small_models.restore(case["architecture"], state).eval()
+    with torch.no_grad():
+        return float(nn.functional.cross_entropy(model(torch.cat(case["x"])), torch.cat(case["y"])))
+
+
 @exercise.judge(three_batches, points=2)
 def backbone_identical_at_handover(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """At the hand-over the backbone, its BatchNorm statistics too, is still bit-identical to the pretrained one."""
+    """At the hand-over the head has learned, and the backbone with its BatchNorm statistics is bit-identical."""
     handover = _known_handover(case, result)
     backbone = [name for name in handover if not name.startswith("head.")]
     moved = [name for name in backbone if not torch.equal(handover[name], case["state"][name])]
-    because = "the backbone was trained in the first step: give its optimizer the head alone"
+    because = "the backbone was trained in the first step: give its optimiser only the head"
     if moved and all(torch.equal(handover[name], result["final"][name]) for name in backbone):
-        because = "this is the state at the end: state_dict() holds the model's own tensors, so clone each of them"
+        because = "this is the state at the end: state_dict() returns the model's own tensors, so clone each of them"
     elif moved and all("running" in name or "num_batches" in name for name in moved):
-        because = "only BatchNorm's statistics moved: in the first step the frozen backbone belongs in eval mode"
+        because = "only BatchNorm's statistics moved: in the first step the frozen backbone must be in eval mode"
     expect(
         not moved,
         tried="comparing the state you returned with the pretrained one",
@@ -105,84 +155,139 @@ def backbone_identical_at_handover(case: dict[str, Any], result: dict[str, Any])
         expected="0 moved",
         because=because,
     )
-    # The state that the model came in would do otherwise. How far the head was trained is for another judge.
-    way, reference = (_way(case, state) for state in (handover, _probed(case)))
+    untouched = all(torch.equal(handover[name], case["state"][name]) for name in ("head.weight", "head.bias"))
+    before, after = _loss(case, case["state"]), _loss(case, handover)
     expect(
-        way @ reference > 0.9 * way.norm() * reference.norm(),
-        tried="comparing the head in the state you returned with the one it started with",
-        got="the head it started with" if not way.any() else "a head trained to something else",
-        expected="a head on the way that SGD takes it on the frozen backbone",
-        because="the head was not trained before the hand-over, so nothing could have moved the backbone",
+        not untouched and after < before,
+        tried="the loss on your batches with the state you returned",
+        got=f"{after:.3f}" + (", with the head that it started with" if untouched else ""),
+        expected=f"less than the {before:.3f} of the untrained head",
+        because="the head has not been trained before the hand-over" if untouched else "",
     )
-
-
-def _way(case: dict[str, Any], state: dict[str, torch.Tensor]) -> torch.Tensor:
-    """What training changed in the head, in one row."""
-    return torch.cat([(state[name] - case["state"][name]).flatten() for name in ("head.weight", "head.bias")])
 
 
 @exercise.judge(three_batches, points=1)
 def the_head_is_trained_first(case: dict[str, Any], result: dict[str, Any]) -> None:
     """At the hand-over the head is the one that ten passes with rate 0.1 give on the frozen backbone."""
     handover, expected = _known_handover(case, result), _probed(case)
-    for name in ("head.weight", "head.bias"):
-        path = (expected[name] - case["state"][name]).norm()
-        untouched = torch.equal(handover[name], case["state"][name])
-        expect(
-            (handover[name] - expected[name]).norm() <= 0.03 * path,
-            tried=f"{name} at the hand-over, after {PROBE_PASSES} passes of SGD with rate {PROBE_LR}",
-            got="the head it started with" if untouched else "another one",
-            expected=f"the reference, {float(path):.2f} away from its start",
-            because="the head was not trained before the backbone was let go"
-            if untouched
-            else "in the first step SGD moves the head alone, over the batches in order, on a backbone in eval mode; "
-            "what you return is a copy from before the second step",
-        )
+    names = ("head.weight", "head.bias")
+    if all(_near(handover, expected, case["state"], name, rtol=0.03) for name in names):
+        return
+    untouched = all(torch.equal(handover[name], case["state"][name]) for name in names)
+    distance = float((handover["head.weight"] - case["state"]["head.weight"]).norm())
+    reference = float((expected["head.weight"] - case["state"]["head.weight"]).norm())
+    if untouched:
+        because = "the head was not trained before the backbone was unfrozen"
+    elif all(torch.equal(handover[name], result["final"][name]) for name in handover):
+        because = "this is the state at the end: state_dict() returns the model's own tensors, so clone each of them"
+    else:
+        because = _named(handover, case["state"], names, _mistakes_with_the_head(case), rtol=0.03)
+    raise Wrong(
+        tried=f"the head at the hand-over, after {PROBE_PASSES} passes of SGD with rate {PROBE_LR}",
+        got="the head that it started with" if untouched else f"a head whose weights moved by {distance:.3g}",
+        expected=f"the reference, whose weights move by {reference:.3g}",
+        because=because,
+    )
+
+
+def _mistakes_with_the_head(case: dict[str, Any]) -> dict[str, Callable[[], State]]:
+    return {
+        "the gradients were not cleared: without zero_grad they add up over the batches": lambda: _probed(
+            case, clears=False
+        ),
+        "the optimiser has momentum 0.9; the recipe is SGD without momentum": lambda: _probed(case, momentum=0.9),
+        "softmax was applied before the loss: cross_entropy expects logits": lambda: _probed(case, loss=_softmax_first),
+        "the loss was summed over the batch, not averaged": lambda: _probed(case, loss=_summed),
+        f"the head was trained with rate {TUNE_LR}": lambda: _probed(case, lr=TUNE_LR),
+        f"the head was trained for {TUNE_PASSES} passes": lambda: _probed(case, passes=TUNE_PASSES),
+        "the head was trained for a single pass": lambda: _probed(case, passes=1),
+        "the optimiser was Adam; the recipe is SGD": lambda: _probed(case, optimizer=torch.optim.Adam),
+        "the optimiser was AdamW; the recipe is SGD": lambda: _probed(case, optimizer=torch.optim.AdamW),
+        "the backbone was in train mode while the head was trained": lambda: _probed(case, train=True),
+        "the backbone was trained together with the head": lambda: _probed(case, part="all"),
+    }
 
 
 @exercise.judge(three_batches, points=2)
 def then_everything_moves_on_from_there(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The second step starts from the trained head and moves everything: two passes with rate 0.01 in train mode."""
-    handover = _known_handover(case, result)
-    if all(torch.equal(result["final"][name], handover[name]) for name in handover):
-        clone = not torch.equal(handover["stem.0.weight"], case["state"]["stem.0.weight"])
+    handover, final = _known_handover(case, result), result["final"]
+    parameters = [name for name, _ in small_models.build(case["architecture"]).named_parameters()]
+    backbone = [name for name in parameters if not name.startswith("head.")]
+    if all(torch.equal(final[name], handover[name]) for name in parameters):
+        is_copy = torch.equal(handover["stem.0.weight"], case["state"]["stem.0.weight"])
         raise Wrong(
             tried="comparing the model at the end with the hand-over",
-            got="the same",
-            expected="every weight of the backbone has moved on",
-            because="clone the tensors of state_dict()" if clone else "the backbone was never let go: unfreeze it",
+            got="the same weights",
+            expected="every weight has moved",
+            because="nothing was trained after the hand-over: unfreeze the backbone and train everything"
+            if is_copy
+            else "the state you returned changes with the model: clone the tensors of state_dict()",
         )
     expected = _tuned(case, handover)
-    parameters = [name for name, _ in small_models.build(case["architecture"]).named_parameters()]
-    wrong = [name for name in parameters if not _near(result["final"], expected, handover, name)]
-    expect(
-        not wrong,
+    wrong = [name for name in parameters if not _near(final, expected, handover, name)]
+    if not wrong:
+        return
+    if all(torch.equal(final[name], handover[name]) for name in backbone):
+        because = "only the head moved: is the backbone unfrozen, and in the second optimiser?"
+    else:
+        because = _named(final, handover, parameters, _mistakes_with_everything(case, handover))
+    far, usual = ((state["head.weight"] - handover["head.weight"]).norm() for state in (final, expected))
+    if not because and far > 5 * usual:
+        because = (
+            f"the head ends {float(far / usual):.0f} times as far from the hand-over as in the reference, as if the "
+            "head was reset between the two steps; the second step starts from the trained head"
+        )
+    raise Wrong(
         tried=f"{TUNE_PASSES} passes of SGD with rate {TUNE_LR} over everything, from your hand-over",
-        got=f"{len(wrong)} of {len(parameters)} parameters end elsewhere, {', '.join(wrong[:2])} among them",
-        expected="the reference",
-        because=_why_elsewhere(case, result["final"], handover, expected, parameters),
+        got=f"{len(wrong)} of {len(parameters)} parameters have other values, for example {', '.join(wrong[:2])}",
+        expected="the values of the reference",
+        because=because,
     )
 
 
-def _near(got: dict[str, Any], expected: dict[str, Any], start: dict[str, Any], name: str) -> bool:
-    return bool((got[name] - expected[name]).norm() <= 0.1 * (expected[name] - start[name]).norm() + 1e-5)
-
-
-def _why_elsewhere(
-    case: dict[str, Any], got: Any, handover: dict[str, torch.Tensor], expected: Any, parameters: list[str]
-) -> str:
-    backbone = [name for name in parameters if not name.startswith("head.")]
-    head = "head.weight"
-    if all(torch.equal(got[name], handover[name]) for name in backbone):
-        return "the backbone did not move: unfrozen, and in the second optimizer?"
-    for because, other in {
-        "in the second step the model was in eval mode: there BatchNorm learns along": _tuned(
+def _mistakes_with_everything(case: dict[str, Any], handover: State) -> dict[str, Callable[[], State]]:
+    return {
+        "the model was in eval mode in the second step, so BatchNorm used its stored statistics": lambda: _tuned(
             case, handover, train=False
         ),
-        "the second step kept the rate of the first, ten times too high": _tuned(case, handover, lr=PROBE_LR),
-    }.items():
-        if all(_near(got, other, handover, name) for name in parameters):
+        "the second step kept the rate of the first, which is ten times too high": lambda: _tuned(
+            case, handover, lr=PROBE_LR
+        ),
+        "the gradients were not cleared: without zero_grad they add up over the batches": lambda: _tuned(
+            case, handover, clears=False
+        ),
+        "no gradient was ever cleared, so those of the first step were still there in the second": lambda: (
+            _tuned_with_old_gradients(case, clears=False)
+        ),
+        "no gradient was ever cleared, so those of the head were still there in the second step": lambda: (
+            _tuned_with_old_gradients(case, clears=False, freezes=True)
+        ),
+        "the backbone's gradients of the first step were still there when the second began: its optimiser never held "
+        "them, so its zero_grad did not clear them. Freeze the backbone, or clear with model.zero_grad()": lambda: (
+            _tuned_with_old_gradients(case, clears=True)
+        ),
+        "the optimiser has momentum 0.9; the recipe is SGD without momentum": lambda: _tuned(
+            case, handover, momentum=0.9
+        ),
+        "softmax was applied before the loss: cross_entropy expects logits": lambda: _tuned(
+            case, handover, loss=_softmax_first
+        ),
+        "the loss was summed over the batch, not averaged": lambda: _tuned(case, handover, loss=_summed),
+        f"everything was trained for {PROBE_PASSES} passes": lambda: _tuned(case, handover, passes=PROBE_PASSES),
+        "everything was trained for a single pass": lambda: _tuned(case, handover, passes=1),
+        "the head was not in the second optimiser": lambda: _tuned(case, handover, part="backbone"),
+    }
+
+
+def _named(got: State, start: State, names: Any, mistakes: dict[str, Callable[[], State]], *, rtol: float = 0.1) -> str:
+    """The mistake whose recomputed state is the one that came back; "" if none is."""
+    for because, state in mistakes.items():
+        other = state()
+        if all(_near(got, other, start, name, rtol=rtol) for name in names):
             return because
-    if (got[head] - handover[head]).norm() > 5 * (expected[head] - handover[head]).norm():
-        return "the head was reset between the two steps: what it learned is what the second step should start from"
     return ""
+
+
+def _near(got: State, expected: State, start: State, name: str, *, rtol: float = 0.1) -> bool:
+    return bool((got[name] - expected[name]).norm() <= rtol * (expected[name] - start[name]).norm() + 1e-5)

@@ -15,14 +15,16 @@ exercise = Exercise(
     "04-unfreeze-a-stage",
     answer="unfreeze_stage",
     call="unfreeze_stage(model, optimizer, k)",
-    title="Unfreeze one stage more",
+    title="Unfreeze one more stage",
+    time_limit_s=30.0,
     hints=(
-        "Two things keep a frozen stage still. One is requires_grad; what does the optimizer know of the stage?",
-        "An optimizer moves what is in its param_groups. It has a method that takes one group more.",
-        'optimizer.add_param_group({"params": [...]}) refuses parameters it has already: leave those out.',
+        "Two facts keep a frozen stage still. One is requires_grad=False. What does the optimiser know about it?",
+        "An optimiser updates the parameters in its param_groups, and it has a method that adds a group.",
+        'optimizer.add_param_group({"params": [...]}) raises an error for a parameter that is already in a group, so '
+        "add only those that are in none.",
     ),
-    idea="for parameter in model[k].parameters(): requires_grad_(True); then add_param_group with those of them that "
-    "are in none of optimizer.param_groups yet.",
+    idea="model[k].requires_grad_(True); collect the ids of all parameters in optimizer.param_groups; call "
+    "add_param_group with those parameters of model[k] whose id is not among them, if there are any.",
 )
 
 
@@ -39,6 +41,11 @@ def unfreeze_case(architecture: str, rng: torch.Generator, *, calls: list[int]) 
         "x": small_models.pictures(rng, 8),
         "y": small_models.labels(rng, 8),
     }
+
+
+@exercise.case
+def the_same_stage_twice(rng: torch.Generator) -> dict[str, Any]:
+    return unfreeze_case("chain", rng, calls=[2, 2])
 
 
 @exercise.probe
@@ -95,7 +102,7 @@ def _of(stage: str, case: dict[str, Any]) -> list[str]:
     ]
 
 
-@exercise.judge(second_from_the_head, points=2)
+@exercise.judge(second_from_the_head, points=1)
 def the_stage_moves(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Every parameter of the stage moves in the next steps."""
     before, after = result["before"], result["after"]
@@ -104,18 +111,22 @@ def the_stage_moves(case: dict[str, Any], result: dict[str, Any]) -> None:
         still = [name for name in inside if torch.equal(before[name], after[name])]
         asks = [name for name in inside if result["requires_grad"][name]]
         held = {name for group in result["groups"] for name in group["names"]}
-        because = "some of the stage's parameters were left out"
-        if len(asks) == len(inside) and not held & set(inside):
-            because = (
-                "the stage asks for gradients and gets them, but it is not in the optimizer, which was made before "
-                "and holds the head alone. A new optimizer inside your function is not the one that is stepped either"
-            )
-        elif not asks:
+        because = ""
+        if not asks:
             because = "the stage is still frozen: requires_grad is False"
+        elif len(asks) < len(inside):
+            because = "requires_grad is still False for some of the stage's parameters, so they were left out"
+        elif not held & set(inside):
+            because = (
+                "the stage gets gradients, but it is not in the optimizer, which holds only the head. (A new optimizer "
+                "created inside your function is not the one that the training loop steps.)"
+            )
+        elif set(inside) - held:
+            because = "some of the stage's parameters were left out of the optimizer"
         expect(
             not still,
             tried=f"a step after unfreeze_stage(model, optimizer, {k})",
-            got=f"{len(still)} of the {len(inside)} parameters of model[{k}] stayed as they were",
+            got=f"{len(still)} of the {len(inside)} parameters of model[{k}] did not move",
             expected="all of them move",
             because=because,
         )
@@ -137,15 +148,17 @@ def _expect_the_gradient(case: dict[str, Any], result: dict[str, Any]) -> None:
     expect(
         not other,
         tried="a step after your function",
-        got=f"{len(other)} parameters of the stage went elsewhere, {', '.join(other[:2])} among them",
-        expected="a step down the gradient",
-        because="the stage joins the training that is under way, by the same loss",
+        got=f"{len(other)} parameters of the stage did not follow it, for example {', '.join(other[:2])}",
+        expected="a step along the negative gradient",
+        because="these parameters did not move at all"
+        if all(torch.equal(result["after"][name], start[name]) for name in other)
+        else "",
     )
 
 
 @exercise.judge(second_from_the_head, points=1)
 def the_others_stay(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The stages before it stay frozen, the head still trains, and nothing is changed by unfreezing itself."""
+    """The other stages stay frozen, the head keeps training, and your function itself changes no weight."""
     stages, (model, _) = _stages(case), _half_trained(case)
     moved = {name for name, value in result["before"].items() if not torch.equal(value, result["after"][name])}
     meant = {stages[k] for k in case["calls"]} | {stages[-1]}
@@ -155,18 +168,23 @@ def the_others_stay(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=f"a step after unfreezing {', '.join(f'model[{k}]' for k in dict.fromkeys(case['calls']))}",
         got=f"{', '.join(extra)} moved as well",
         expected="only the unfrozen stages and the head move",
-        because="gradual means one stage at a time: the stages nearer the input wait for their turn",
+        because="unfreeze one stage at a time: only model[k] joins the head",
     )
     still = [name for name in _of(stages[-1], case) if name not in moved]
-    expect(not still, tried="a step", got="the head stayed as it was", expected="the head still trains")
+    expect(not still, tried="a step after your call", got="the head did not move", expected="the head keeps training")
     changed = [name for name, value in model.state_dict().items() if not torch.allclose(value, result["before"][name])]
-    expect(not changed, tried="comparing weights around your call", got=f"{len(changed)} changed", expected="none")
+    expect(
+        not changed,
+        tried="comparing the weights before and after your call",
+        got=f"{len(changed)} changed",
+        expected="none: training changes them, unfreezing does not",
+    )
     _expect_the_gradient(case, result)
 
 
 @exercise.judge(second_from_the_head, points=1)
 def the_head_keeps_its_momentum(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The optimizer still remembers the momentum of the head, and holds every parameter once."""
+    """The optimizer still has the momentum of the head, and continues with it."""
     model, optimizer = _half_trained(case)
     start = {name: value.clone() for name, value in model.state_dict().items()}
     names = _of(_stages(case)[-1], case)
@@ -176,23 +194,41 @@ def the_head_keeps_its_momentum(case: dict[str, Any], result: dict[str, Any]) ->
             result["momentum"].get(name, torch.tensor(0.0)),
             buffer,
             tried=f"the momentum of {name} after your call",
-            mistakes={"the optimizer was made anew, and what it remembered is gone: add to it": torch.tensor(0.0)},
+            mistakes={
+                "the optimizer has lost the momentum of the head: add to it, don't create it anew": torch.tensor(0.0)
+            },
         )
-    held = [name for group in result["groups"] for name in group["names"]]
-    expect(
-        len(held) == len(set(held)),
-        tried="reading the optimizer's groups",
-        got="a parameter twice",
-        expected="each once",
-        because="what the optimizer holds already must not be added again",
-    )
     _step(model, optimizer, case)
     other = diverged(result["after"], model.state_dict(), start, names)
     expect(
         not other,
         tried="a step after your call",
-        got=f"{', '.join(other)} went elsewhere",
-        expected="the step that its momentum and its rate of before give",
-        because="the head's own group goes on as it was",
+        got=f"{', '.join(other)} took another step",
+        expected="the step that its old momentum and its old rate give",
+        because="the group of the head must stay as it is",
+    )
+    _expect_the_gradient(case, result)
+
+
+@exercise.judge(the_same_stage_twice, points=1)
+def a_second_call_does_nothing(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Called again for the same stage, it changes nothing: the optimizer holds every parameter once."""
+    k = case["calls"][-1]
+    held = [name for group in result["groups"] for name in group["names"]]
+    twice = sorted({name for name in held if held.count(name) > 1})
+    expect(
+        not twice,
+        tried=f"reading the optimizer's groups after unfreeze_stage(model, optimizer, {k}) twice",
+        got=f"{len(twice)} parameters more than once, for example {', '.join(twice[:2])}",
+        expected="each once",
+        because="a parameter that the optimizer holds already must not be added again",
+    )
+    missing = [name for name in _of(_stages(case)[k], case) if name not in held]
+    expect(
+        not missing,
+        tried=f"reading the optimizer's groups after unfreeze_stage(model, optimizer, {k}) twice",
+        got=f"{len(missing)} parameters of model[{k}] in none, for example {', '.join(missing[:2])}",
+        expected="all of them in a group",
+        because="a parameter in no group is never updated",
     )
     _expect_the_gradient(case, result)
