@@ -14,6 +14,7 @@ from course.data.emoji import CLASSES, STYLES, Emoji
 from course.data.held_out import hold_out
 from course.models.backbones import image_transform, load_backbone
 from course.training.features import extract_features
+from tests.benchmarks import frozen_modes
 from tests.benchmarks.frozen_modes import BATCH_SIZE, EPOCHS, LR, POOL, SHARE, SIZE
 from tests.benchmarks.lesson_runs import Lesson
 
@@ -81,6 +82,26 @@ def lead(seed: int, style: str) -> float:
     return scores(seed)[f"backbone {style}"] - scores(seed)[f"pixels {style}"]
 
 
+def lost_after_freezing(seed: int) -> float:
+    """The accuracy that steps with gradients of zeros cost a backbone that was frozen after an epoch of training."""
+    (images, labels), val = frozen_modes.pictures("fluent", seed)
+    model = frozen_modes.frozen_model(seed)
+    frozen_modes.train_head(model, images, labels, seed=seed)
+    model.requires_grad_(True).eval()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    torch.manual_seed(seed)
+    for batch in torch.randperm(len(images)).split(BATCH_SIZE):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images[batch]), labels[batch]).backward()
+        optimizer.step()
+    model.requires_grad_(False)
+    before = frozen_modes.accuracy(model, *val)
+    for _ in range(STEPS):
+        optimizer.zero_grad(set_to_none=False)
+        optimizer.step()
+    return before - frozen_modes.accuracy(model, *val)
+
+
 def smaller_lead(seed: int, style: str) -> float:
     """By how much that lead is smaller in a style than on Fluent."""
     return lead(seed, "fluent") - lead(seed, style)
@@ -112,6 +133,11 @@ LESSONS = [
             functools.partial(modes, style=style),
         )
         for style in STYLES
+    ),
+    Lesson(
+        "02-zeros-move-a-frozen-backbone",
+        "Momentum and weight decay cost a backbone accuracy that was frozen in the midst of training.",
+        lost_after_freezing,
     ),
     *(
         Lesson(
