@@ -115,14 +115,14 @@ QUESTIONS = (
                 "The head adapts to the features that it gets, and the drift costs little here.",
             ),
             Option(
-                "it is less accurate, by two to five percentage points",
-                Between(-0.05, -0.02),
+                "it is less accurate, by two to ten percentage points",
+                Between(-0.10, -0.02),
                 "The head learned from features normalised by each batch, and is used with the drifted running "
                 "statistics, which the backbone's weights were not trained with.",
             ),
             Option(
-                "it is less accurate, by over five percentage points",
-                Between(high=-0.05),
+                "it is less accurate, by over ten percentage points",
+                Between(high=-0.10),
                 "The head learned from features normalised by each batch, and is used with the drifted running "
                 "statistics, which the backbone's weights were not trained with.",
             ),

@@ -352,7 +352,7 @@ def audits_with_sets(model, optimizer):
     return {"drifting": drifting, "held": held - trainable, "missing": trainable - held}
 
 
-MEASURED = [0.58, 0.56, 0.6, 0.54, 0.62]
+MEASURED = [0.58, 0.5867, 0.5733, 0.5333, 0.62]
 
 
 def _record(**changes):

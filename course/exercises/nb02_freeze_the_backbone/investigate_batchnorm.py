@@ -11,7 +11,7 @@ from course.judging import Exercise
 
 SAMPLES = 150  # pictures in the validation set of each seed
 # The chapter's frozen backbone in eval mode with seeds 0, 1, 2, ..., as the workbench prints them.
-FROZEN: tuple[float, ...] = ()
+FROZEN = (0.58, 0.5867, 0.5733, 0.5333, 0.62)
 
 exercise = Exercise(
     "02-investigate-batchnorm",
