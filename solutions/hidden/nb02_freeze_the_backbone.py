@@ -7,8 +7,10 @@ from typing import Any
 import torch
 
 from course.exercises.nb02_freeze_the_backbone import (
+    audit_freeze,
     cache_features,
     freeze_backbone,
+    investigate_batchnorm,
     list_trainable,
     set_train_mode,
     training_cases,
@@ -33,7 +35,7 @@ def residual(rng: torch.Generator) -> dict[str, Any]:
 
 @set_train_mode.exercise.hidden_judge(residual, points=1)
 def keeps_a_residual_stage_still(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A frozen stage in the middle of a ResNet stays still."""
+    """A frozen stage in the middle of a ResNet keeps its statistics."""
     set_train_mode.frozen_statistics_stay.decide(case, result)
 
 
@@ -59,5 +61,40 @@ def another_draw(rng: torch.Generator) -> dict[str, Any]:
 
 @cache_features.exercise.hidden_judge(another_draw, points=1)
 def pairs_hold_on_other_pictures(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Features and labels stay together on pictures that the notebook never showed."""
+    """Features and labels stay together on other pictures."""
     cache_features.labels_stay_with_their_features.decide(case, result)
+
+
+@audit_freeze.exercise.case
+def shared_and_adamw(rng: torch.Generator) -> dict[str, Any]:
+    case = audit_freeze.audit_case("resnet", rng)
+    tied = ["layer1.0.conv2", "layer1.0.conv1"]
+    for values in (case["requires_grad"], case["groups"]):
+        values[f"{tied[0]}.weight"] = values[f"{tied[1]}.weight"]
+    return {**case, "optimizer": "AdamW", "tie": tied}
+
+
+@audit_freeze.exercise.hidden_judge(shared_and_adamw, points=1)
+def audits_shared_weights(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The audit is right for another optimiser, and for two layers that share a weight."""
+    for key in audit_freeze.KEYS:
+        audit_freeze.judge_names(key, case, result)
+
+
+@audit_freeze.exercise.case
+def an_efficientnet(rng: torch.Generator) -> dict[str, Any]:
+    return audit_freeze.audit_case("efficientnet", rng)
+
+
+@audit_freeze.exercise.hidden_judge(an_efficientnet, points=1)
+def audits_a_deeper_model(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The audit is right for BatchNorm layers at any depth."""
+    for key in audit_freeze.KEYS:
+        audit_freeze.judge_names(key, case, result)
+
+
+@investigate_batchnorm.exercise.hidden_judge(investigate_batchnorm.the_record, points=1)
+def the_record_as_a_whole(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Plan, measurements and conclusion belong together."""
+    investigate_batchnorm.measured_with_the_chapters_baseline.decide(case, result)
+    investigate_batchnorm.concluded_from_the_interval.decide(case, result)

@@ -29,7 +29,9 @@ class Table:
 TWO_PICTURES = 0.011  # of 205, which may fall on the other side where a machine rounds differently
 TWO_SENTENCES = 0.021  # of 100, likewise
 STYLES = dict.fromkeys(("fluent", "noto", "twemoji"), TWO_PICTURES)
+TWO_OF_150 = 0.0134
 TABLES = [
+    Table("frozen_modes", "eval mode", dict.fromkeys(("fluent", "noto", "twemoji"), TWO_OF_150)),
     Table("fine_tuning", "probe", STYLES),
     Table("ood_signs", "probe", STYLES, seed=3),
     # Training samples proposals by their scores: where a machine rounds differently, other ones are drawn.

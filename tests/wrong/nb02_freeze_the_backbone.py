@@ -231,6 +231,175 @@ def collects_with_a_hook(model, loader):
     return torch.vstack(kept), torch.tensor(labels)
 
 
+def _audit(model, groups):
+    """The three lists by names: `groups` of an optimizer."""
+    held = {id(p) for group in groups for p in group["params"]}
+    named = dict(model.named_parameters())
+    drifting = [
+        f"{name}.{buffer}"
+        for name, module in model.named_modules()
+        if module.training and (own := list(module.parameters(recurse=False))) and not any(p.requires_grad for p in own)
+        for buffer, _ in module.named_buffers(recurse=False)
+    ]
+    return {
+        "drifting": drifting,
+        "held": [name for name, p in named.items() if not p.requires_grad and id(p) in held],
+        "missing": [name for name, p in named.items() if p.requires_grad and id(p) not in held],
+    }
+
+
+def audits_the_first_group(model, optimizer):
+    return _audit(model, optimizer.param_groups[:1])
+
+
+def audits_the_state(model, optimizer):
+    held = {id(p) for p in optimizer.state}
+    named = dict(model.named_parameters())
+    return {
+        **_audit(model, optimizer.param_groups),
+        "held": [name for name, p in named.items() if not p.requires_grad and id(p) in held],
+        "missing": [name for name, p in named.items() if p.requires_grad and id(p) not in held],
+    }
+
+
+def lists_all_that_is_held(model, optimizer):
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    named = dict(model.named_parameters())
+    return {
+        **_audit(model, optimizer.param_groups),
+        "held": [name for name, p in named.items() if id(p) in held],
+        "missing": [name for name, p in named.items() if id(p) not in held],
+    }
+
+
+def lists_all_that_is_frozen(model, optimizer):
+    named = dict(model.named_parameters())
+    return {**_audit(model, optimizer.param_groups), "held": [n for n, p in named.items() if not p.requires_grad]}
+
+
+def lists_layers_that_drift(model, optimizer):
+    found = _audit(model, optimizer.param_groups)
+    return {**found, "drifting": sorted({name.rpartition(".")[0] for name in found["drifting"]})}
+
+
+def ignores_the_modes(model, optimizer):
+    frozen = [
+        name
+        for name, module in model.named_modules()
+        if (own := list(module.parameters(recurse=False))) and not any(p.requires_grad for p in own)
+    ]
+    names = [f"{name}.{buffer}" for name in frozen for buffer, _ in model.get_submodule(name).named_buffers()]
+    return {**_audit(model, optimizer.param_groups), "drifting": names}
+
+
+def ignores_the_flags(model, optimizer):
+    names = [
+        f"{name}.{buffer}"
+        for name, module in model.named_modules()
+        if module.training
+        for buffer, _ in module.named_buffers(recurse=False)
+    ]
+    return {**_audit(model, optimizer.param_groups), "drifting": names}
+
+
+def one_frozen_parameter_is_enough(model, optimizer):
+    names = [
+        f"{name}.{buffer}"
+        for name, module in model.named_modules()
+        if module.training and not all(p.requires_grad for p in module.parameters(recurse=False))
+        for buffer, _ in module.named_buffers(recurse=False)
+    ]
+    return {**_audit(model, optimizer.param_groups), "drifting": names}
+
+
+def asks_the_model_for_its_mode(model, optimizer):
+    found = ignores_the_modes(model, optimizer)
+    return found if model.training else {**found, "drifting": []}
+
+
+def freezes_before_it_looks(model, optimizer):
+    model.eval()
+    return _audit(model, optimizer.param_groups)
+
+
+def a_tuple_of_lists(model, optimizer):
+    return tuple(_audit(model, optimizer.param_groups).values())
+
+
+def without_a_key(model, optimizer):
+    found = _audit(model, optimizer.param_groups)
+    return {key: found[key] for key in ("drifting", "held")}
+
+
+def parameters_instead_of_names(model, optimizer):
+    held = [p for group in optimizer.param_groups for p in group["params"] if not p.requires_grad]
+    return {**_audit(model, optimizer.param_groups), "held": held}
+
+
+def audits_with_sets(model, optimizer):
+    name_of = {id(p): name for name, p in model.named_parameters()}
+    held = {name_of[id(p)] for group in optimizer.param_groups for p in group["params"]}
+    trainable = {name for name, p in model.named_parameters() if p.requires_grad}
+    drifting = set()
+    for name, _ in model.named_buffers():
+        owner = model.get_submodule(name.rpartition(".")[0])
+        if (
+            owner.training
+            and name.endswith(("mean", "var"))
+            and not owner.weight.requires_grad | owner.bias.requires_grad
+        ):
+            drifting.add(name)
+    return {"drifting": drifting, "held": held - trainable, "missing": trainable - held}
+
+
+MEASURED = [0.58, 0.5867, 0.5733, 0.5333, 0.62]
+
+
+def _record(**changes):
+    changed = [round(value * 150 - 12) / 150 for value in MEASURED]
+    written = {
+        "question": "does train mode in every BatchNorm layer cost accuracy?",
+        "expected": "worse",
+        "baseline": MEASURED,
+        "changed": [value + 2 / 150 * (i % 2) for i, value in enumerate(changed)],
+        "concluded": "worse",
+    }
+    return {**written, **changes}
+
+
+def too_few_seeds():
+    return _record(baseline=MEASURED[:3], changed=[0.42, 0.44, 0.4])
+
+
+def another_baseline():
+    return _record(baseline=[round(value * 150 - 30) / 150 for value in MEASURED])
+
+
+def per_cent_instead_of_shares():
+    return _record(changed=[45.3, 46.0, 44.0, 48.0, 47.3])
+
+
+def the_same_twice():
+    return _record(changed=MEASURED, concluded="cannot tell")
+
+
+def better_by_wish():
+    return _record(concluded="better")
+
+
+def cannot_tell_by_caution():
+    return _record(concluded="cannot tell")
+
+
+def a_longer_record():
+    return _record(
+        question="Is the backbone better off with the stem's BatchNorm in train mode?",
+        expected="cannot tell",
+        changed=[value + sign / 150 for value, sign in zip(MEASURED, (1, -1, 2, -2, 0), strict=True)],
+        concluded="cannot tell",
+    )
+
+
 WRONG = {
     "02-freeze-backbone": {
         typo_require_grad: "typo",
@@ -268,12 +437,35 @@ WRONG = {
     },
     "02-cache-features": {
         dropout_left_on: "dropout",
-        one_pass_in_train_mode: "in train mode every feature is another each time",
+        one_pass_in_train_mode: "in train mode the features differ each time",
         labels_from_a_second_pass: "same pass",
         graph_kept: "no_grad",
         only_the_last_batch: "11",
         returns_nothing: "returned None",
         lists_of_batches: "torch.cat",
+    },
+    "02-audit-freeze": {
+        audits_the_first_group: "only the first of the optimiser's groups",
+        audits_the_state: "read `param_groups`, since `optimizer.state`",
+        lists_all_that_is_held: "those that require a gradient belong there",
+        lists_all_that_is_frozen: "whether the optimiser holds it or not",
+        lists_layers_that_drift: "list their buffers",
+        ignores_the_modes: "in eval mode a forward pass changes no buffer",
+        ignores_the_flags: "modules that still train are listed",
+        one_frozen_parameter_is_enough: "only if none of its parameters requires a gradient",
+        asks_the_model_for_its_mode: "'drifting'",
+        freezes_before_it_looks: "repairs nothing",
+        a_tuple_of_lists: "return a dict",
+        without_a_key: "no 'missing'",
+        parameters_instead_of_names: "other than names",
+    },
+    "02-investigate-batchnorm": {
+        too_few_seeds: "fewer than 5 seeds",
+        another_baseline: "the chapter's setting, unchanged",
+        per_cent_instead_of_shares: "a multiple of 1/150",
+        the_same_twice: "no effect on any run",
+        better_by_wish: "interval of the differences",
+        cannot_tell_by_caution: "interval",
     },
 }
 
@@ -282,4 +474,6 @@ RIGHT = {
     "02-set-train-mode": [sets_flags_with_a_hook],
     "02-list-trainable": [filters_lazily],
     "02-cache-features": [collects_with_a_hook],
+    "02-audit-freeze": [audits_with_sets],
+    "02-investigate-batchnorm": [a_longer_record],
 }

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 # On one core 02 takes half a minute. `python -m tests.full_profile NOTEBOOK` runs any other, in up to seven minutes.
 CHAPTERS = {  # a line that it must print, and how many claims are the quick profile's alone
-    "02": ("100 pictures to learn from, 100 other things to be tested on", 0),  # ten pets of each of ten breeds
+    "02": ("40 pictures to train on, 60 for validation", 0),  # ten pets of each of ten breeds
     "08": ("the tagger is ahead of the list", 3),  # the last experiment ran
 }
 

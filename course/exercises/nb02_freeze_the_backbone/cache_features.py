@@ -17,8 +17,8 @@ exercise = Exercise(
     title="Run the frozen backbone once",
     withholds=("course.training.features.extract_features",),
     hints=(
-        "A frozen backbone gives the same features every time only if nothing in it is random or moving: which mode?",
-        "Collect features and labels in the same loop: a shuffling loader gives another order the second time.",
+        "A frozen backbone gives the same features every time only if nothing in it is random or drifts: which mode?",
+        "Collect features and labels in the same loop: a shuffling loader has a new order in every pass.",
         "`model.eval()`, `with torch.no_grad():`, append both of each batch to lists, then `torch.cat` both.",
     ),
     idea="Eval mode, no gradients, one pass: features.append(model(x)), labels.append(y); return torch.cat of both.",
@@ -36,7 +36,7 @@ def shuffled(rng: torch.Generator) -> dict[str, Any]:
 
 
 def features_case(rng: torch.Generator, *, shuffle: bool) -> dict[str, Any]:
-    # Every picture has its own label, so that a pair of features and label says which picture it was.
+    # Every picture has its own label, so that a row of features and its label identify the picture.
     return {
         "architecture": "cnn",
         "state": small_models.drawn_state("cnn", rng),
@@ -54,10 +54,12 @@ def probe_cache_features(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     loader = DataLoader(TensorDataset(case["x"], case["y"]), batch_size=4, shuffle=case["shuffle"])
     returned = need(answer(model, loader), (tuple, list), "the features and the labels: `return features, labels`")
     if len(returned) != 2 or not all(isinstance(part, torch.Tensor) for part in returned):
-        raise Unusable("your answer returned something else than two tensors; torch.cat makes one of a list of batches")
+        raise Unusable(
+            "your answer returned something other than two tensors; torch.cat makes one of a list of batches"
+        )
     features, labels = returned
     graph = features.requires_grad
-    # What carries a graph is left out of the second: a flag alone could be set by whoever knows that it is looked at.
+    # Features with a graph are left out of the second: a flag alone could be set by an answer that knows of this check.
     return {
         "features": features,
         "without_graph": None if graph else features,
@@ -70,7 +72,9 @@ def probe_cache_features(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 def equal_to_live_features(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The cached features are those of the frozen backbone, one row per picture, in the loader's order."""
     expected = _live_features(case)
-    _expect_eval_mode(result, "in train mode dropout and the batch's own statistics make other features every time")
+    _expect_eval_mode(
+        result, "in train mode dropout and the statistics of each batch give different features every time"
+    )
     backwards = {"the rows are in another order than the loader's": expected.flip(0)}
     because = "these are not the frozen backbone's features of these pictures"
     if result["features"].shape != expected.shape:
@@ -83,7 +87,7 @@ def equal_to_live_features(case: dict[str, Any], result: dict[str, Any]) -> None
 
 @exercise.judge(shuffled, points=1)
 def labels_stay_with_their_features(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """With a shuffling loader, every row of features still stands beside its own label."""
+    """With a shuffling loader, every row of features still belongs to its own label."""
     features, labels = result["features"], result["labels"]
     expected = _live_features(case).double()
     rows = {int(label): row for label, row in zip(case["y"], expected, strict=True)}
@@ -93,15 +97,13 @@ def labels_stay_with_their_features(case: dict[str, Any], result: dict[str, Any]
         for label, row in zip(labels, features, strict=True)
     )
     if right != len(rows):
-        _expect_eval_mode(
-            result, "in train mode every feature is another each time, so no row can be told from the others"
-        )
+        _expect_eval_mode(result, "in train mode the features differ each time, so rows can't be matched to pictures")
     expect(
         right == len(rows),
         tried="a loader with shuffle=True",
-        got=f"{int(right)} of {len(rows)} rows beside their own label" if complete else "not every picture once",
+        got=f"{int(right)} of {len(rows)} rows with their own label" if complete else "not every picture once",
         expected=f"{len(rows)} of {len(rows)}",
-        because="a shuffling loader gives another order in every pass: take features and labels from the same pass",
+        because="a shuffling loader has a new order in every pass: take features and labels from the same pass",
     )
 
 

@@ -1,4 +1,4 @@
-"""A module whose parameters no optimiser step moves."""
+"""A module whose parameters an optimiser step leaves as they are."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ exercise = Exercise(
     title="Freeze a module",
     withholds=("course.models.freeze",),
     hints=(
-        "An optimiser moves a parameter only when it has a gradient. Which attribute of a parameter switches that off?",
-        "`module.parameters()` gives every parameter, those of the layers inside too. Go through them all.",
-        "`parameter.requires_grad = False`, or `parameter.requires_grad_(False)`; on the parameter, not on the module.",
+        "`loss.backward()` computes a gradient only for parameters that ask for one. By which attribute?",
+        "`module.parameters()` yields every parameter, including those of the layers inside. Go through them all.",
+        "`parameter.requires_grad = False` or `parameter.requires_grad_(False)`, set on the parameter itself.",
     ),
     idea="for parameter in module.parameters(): parameter.requires_grad_(False); the module is changed in place.",
 )
 
 
-STEPS = 2  # by the second, what is outside has felt whether the frozen module moved in the first
+STEPS = 2  # what is outside depends, in the second, on whether the frozen module moved in the first
 
 
 @exercise.case
@@ -46,7 +46,9 @@ def probe_freeze(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = small_models.restore(case["architecture"], case["state"])
     module = model.get_submodule(case["frozen"])
     for parameter in model.parameters():
-        parameter.grad = torch.ones_like(parameter)  # as after a step, so that it shows who only clears gradients
+        parameter.grad = torch.ones_like(
+            parameter
+        )  # as after a step, to recognise an answer that only clears gradients
     returned = answer(module)
     other = isinstance(returned, nn.Module) and returned is not module
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -97,7 +99,7 @@ def the_rest_still_trains(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=f"{STEPS} SGD steps on a model whose `{case['frozen']}` you froze",
         got="every parameter moved",
         expected="those outside the module move, and no others",
-        because="nothing was frozen, so there is nothing to tell apart",
+        because="nothing was frozen, so this can't be judged yet",
     )
     _expect_the_values_kept(case, result)
     _expect_the_rest_to_train(case, result)
@@ -122,8 +124,8 @@ def _why_they_moved(result: dict[str, Any], *, everything: bool) -> str:
         )
     if result["cleared"]:
         return (
-            "nothing was frozen: clearing `.grad` forgets the gradients of the step before, and the next backward() "
-            "fills them again"
+            "nothing was frozen: clearing `.grad` forgets the gradients of the last step, and the next backward() "
+            "computes new ones"
         )
     return (
         "nothing was frozen: every parameter still has `requires_grad = True`. Go through them all, those of the "
@@ -165,7 +167,7 @@ def _expect_the_rest_to_train(case: dict[str, Any], result: dict[str, Any]) -> N
     expect(
         not other,
         tried=tried,
-        got=f"{len(other)} weights and buffers of the model came elsewhere, {', '.join(other[:2])} among them",
-        expected="the steps of a model with this module frozen, and nothing else",
-        because="part of the module is not frozen, and what lies behind it trains beside a moving target",
+        got=f"{len(other)} weights and buffers of the model differ, {', '.join(other[:2])} among them",
+        expected="those of a model in which this module, and nothing else, is frozen",
+        because="part of the module is not frozen, so the layers after it trained on another output",
     )

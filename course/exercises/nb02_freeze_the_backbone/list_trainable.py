@@ -18,7 +18,7 @@ exercise = Exercise(
     withholds=("course.models.trainable_parameters",),
     hints=(
         "A model has parameters (learned by gradients) and buffers (statistics). Which does an optimiser take?",
-        "`model.parameters()` gives each parameter once, also one that two layers share.",
+        "`model.parameters()` yields each parameter once, even if two layers share it.",
         "Keep those with `parameter.requires_grad`.",
     ),
     idea="[parameter for parameter in model.parameters() if parameter.requires_grad]",
@@ -85,11 +85,11 @@ def judge_names(got: list[str], expected: list[str]) -> None:
             "buffers among them: return what model.parameters() gives"
         )
     elif "a copy" in extra:
-        because = "an optimiser moves the tensors it is given: return the model's own parameters, not copies"
+        because = "an optimiser moves the tensors that it holds: return the model's own parameters, not copies"
     elif extra:
-        because = "frozen parameters are in the list: ask each for its requires_grad"
+        because = "frozen parameters are in the list: read the `requires_grad` of each"
     elif len(got) > len(set(got)):
-        because = "a parameter is in the list twice: an optimiser would move it twice"
+        because = "a parameter is in the list twice: an optimiser warns about that, or updates it twice"
     elif not got:
         because = "nothing is in the list: tensors from state_dict() take no gradient; ask those of model.parameters()"
     else:

@@ -16,12 +16,12 @@ exercise = Exercise(
     "02-set-train-mode",
     answer="set_train",
     call="set_train(model)",
-    title="Train the head, keep the frozen layers still",
+    title="Train the head, keep the frozen layers fixed",
     withholds=("course.models.set_train",),
     hints=(
-        "`requires_grad = False` says nothing about buffers: in train mode BatchNorm updates its running statistics.",
+        "`requires_grad = False` doesn't concern buffers: in train mode BatchNorm updates its running statistics.",
         "`model.train()` switches every module inside. So call it first, and then switch some modules back.",
-        "A module is frozen when it has parameters and none requires a gradient: put exactly those into eval mode.",
+        "A module is frozen if it has parameters and none requires a gradient: put exactly these into eval mode.",
     ),
     idea="model.train(); then, for each module in model.modules() with parameters that are all frozen, module.eval().",
 )
@@ -64,7 +64,7 @@ def frozen_statistics_stay(case: dict[str, Any], result: dict[str, Any]) -> None
     expect(
         not all(torch.equal(start[name], after[name]) for name in _statistics(case)),
         tried="one forward pass after your function, which got the model in eval mode",
-        got="no statistic in the model moved",
+        got="not one statistic in the model moved",
         expected="train mode for what trains",
         because="no module was put into train mode, so nothing could drift",
     )
@@ -72,7 +72,7 @@ def frozen_statistics_stay(case: dict[str, Any], result: dict[str, Any]) -> None
     moved = [name for name in inside if not torch.equal(start[name], after[name])]
     expect(
         not moved,
-        tried="one forward pass on pictures that are brighter than the pretraining ones",
+        tried="one forward pass on pictures that are brighter than those of pretraining",
         got=f"{len(moved)} of the {len(inside)} frozen buffers moved",
         expected="0 moved",
         because="your BatchNorm statistics moved: frozen weights are not a frozen layer. `model.train()` reaches the "
@@ -96,16 +96,16 @@ def the_head_is_in_train_mode(case: dict[str, Any], result: dict[str, Any]) -> N
         tried="reading `.training` of every module",
         got="train mode everywhere",
         expected="train mode for the head alone",
-        because="no module was put into eval mode, so there is nothing to tell apart",
+        because="no module was put into eval mode, the frozen ones included",
     )
     modes = {name: mode for name, mode in result["training"].items() if name.startswith("head")}
-    asleep = sorted(name for name, mode in modes.items() if not mode)
+    in_eval_mode = sorted(name for name, mode in modes.items() if not mode)
     expect(
-        not asleep,
+        not in_eval_mode,
         tried="reading `.training` of every module of the head",
-        got=f"in eval mode: {', '.join(asleep)}",
+        got=f"in eval mode: {', '.join(in_eval_mode)}",
         expected="all in train mode",
-        because=_why_the_head_sleeps(asleep, result["requires_grad"]),
+        because=_why_the_head_is_in_eval_mode(in_eval_mode, result["requires_grad"]),
     )
     frozen = [name for name, flag in result["requires_grad"].items() if not flag and name.startswith("head")]
     expect(
@@ -113,7 +113,7 @@ def the_head_is_in_train_mode(case: dict[str, Any], result: dict[str, Any]) -> N
         tried="reading `.requires_grad` of the head's parameters",
         got=f"{len(frozen)} switched off",
         expected="all still on",
-        because="set_train chooses modes; it freezes nothing",
+        because="set_train chooses modes, and leaves `requires_grad` as it is",
     )
     _expect_the_pass(case, result)
 
@@ -136,17 +136,17 @@ def unfrozen_stages_train(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=tried,
         got="no buffer of `backbone.stage2` moved",
         expected="its running mean and variance move",
-        because=_why_it_sleeps(result["training"], "backbone.stage2"),
+        because=_why_it_is_in_eval_mode(result["training"], "backbone.stage2"),
     )
     _expect_the_pass(case, result)
 
 
-def _why_the_head_sleeps(asleep: list[str], requires_grad: dict[str, bool]) -> str:
+def _why_the_head_is_in_eval_mode(in_eval_mode: list[str], requires_grad: dict[str, bool]) -> str:
     """Why modules of the head are in eval mode, by whether they have parameters."""
-    if not any(parameter.startswith(f"{name}.") for name in asleep for parameter in requires_grad):
+    if not any(parameter.startswith(f"{name}.") for name in in_eval_mode for parameter in requires_grad):
         return (
-            f"{' and '.join(f'`{name}`' for name in asleep)} hold no parameters, and all() of nothing is True: a "
-            "module is frozen when it has parameters and none of them requires a gradient"
+            f"{' and '.join(f'`{name}`' for name in in_eval_mode)} hold no parameters, and all() of nothing is True: a "
+            "module is frozen if it has parameters and none of them requires a gradient"
         )
     return "the head is what you train; only frozen modules belong in eval mode"
 
@@ -158,19 +158,19 @@ def _why_it_drifts(training: dict[str, bool]) -> str:
     return "find frozen modules by their parameters, at any depth"
 
 
-def _why_it_sleeps(training: dict[str, bool], stage: str) -> str:
-    """Why the statistics of a stage that trains stand still, by the modes that the modules are in."""
+def _why_it_is_in_eval_mode(training: dict[str, bool], stage: str) -> str:
+    """Why the statistics of a stage that trains don't move, by the modes that the modules are in."""
     if not any(training.values()):
         return "the whole model is in eval mode: call model.train() first, then put the frozen modules back"
-    asleep = [name for name, mode in training.items() if name.startswith(stage) and not mode]
-    if stage in asleep:
+    in_eval_mode = [name for name, mode in training.items() if name.startswith(stage) and not mode]
+    if stage in in_eval_mode:
         return "the whole backbone was put into eval mode; decide module by module, by requires_grad"
-    if asleep:
+    if in_eval_mode:
         return (
-            f"{', '.join(f'`{name}`' for name in asleep)} went into eval mode though nothing in it is frozen: "
+            f"{', '.join(f'`{name}`' for name in in_eval_mode)} went into eval mode though nothing in it is frozen: "
             "decide by requires_grad, not by the kind of layer"
         )
-    return "what still trains keeps learning the statistics of its pictures"
+    return "a stage that trains keeps updating its statistics"
 
 
 def _statistics(case: dict[str, Any]) -> list[str]:
@@ -182,14 +182,14 @@ def _learning(case: dict[str, Any]) -> list[str]:
 
 
 def _expected(case: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """What the pass leaves when the frozen module sleeps and nothing else does."""
+    """What the pass leaves if the frozen module is in eval mode and everything else in train mode."""
     model = small_models.restore(case["architecture"], case["state"]).train()
     model.get_submodule(case["frozen"]).eval()
     return _after_a_pass(model, case)
 
 
 def _expect_the_pass(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless outputs and statistics are those of a model in which the frozen module alone sleeps."""
+    """Raise Wrong unless outputs and statistics are those of a model whose frozen module alone is in eval mode."""
     expected = _expected(case)
     start = {**case["state"], "outputs": torch.zeros(())}
     other = diverged(result["pass"], expected, start, expected)
