@@ -318,16 +318,17 @@ QUESTIONS = (
         options=(
             Answer(
                 "Small, and smaller towards the input",
-                "Rates by depth preserve the general features of the early layers (chapter 04).",
+                "The early layers hold general features, and small steps preserve them. In chapter 04, a single "
+                "well-chosen rate could not be told apart from rates by depth; one that was too high ended at guessing.",
                 is_right=True,
             ),
             Answer(
                 "Larger near the input: those layers are furthest from the loss",
-                "Those layers hold general features and need to change least (chapter 04).",
+                "Those layers hold general features, which every task needs: they have the least to change.",
             ),
             Answer(
                 "The same as from scratch, for all layers",
-                "In chapter 04 the highest rate lost half of the probe's accuracy.",
+                "In chapter 04, a rate that suits a new head took the whole network down to guessing.",
             ),
             Answer("Zero for the head", "Then nothing learns your classes."),
         ),
