@@ -38,7 +38,8 @@ def pictures(style: str, seed: int) -> tuple[Pictures, Pictures]:
     transform = image_transform(load_backbone(), size=SIZE)
     pool = Emoji("train", style=style, size=SIZE, per_class=POOL, seed=seed, transform=transform)
     parts = hold_out(pool, SHARE, seed=seed)
-    return tuple((torch.stack([picture for picture, _ in part]), part.labels) for part in parts)  # type: ignore[return-value]
+    train, val = ((torch.stack([part[i][0] for i in range(len(part))]), part.labels) for part in parts)
+    return train, val
 
 
 def frozen_model(seed: int) -> nn.Module:

@@ -28,7 +28,8 @@ def _features(split: str, style: str, seed: int | None) -> tuple[torch.Tensor, t
     per_class = None if seed is None else POOL
     options: dict[str, Any] = {"style": style, "size": SIZE, "per_class": per_class, "seed": seed or 0}
     found = extract_features(backbone, Emoji(split, **options, transform=image_transform(backbone, size=SIZE)))
-    images = torch.stack([picture for picture, _ in Emoji(split, **options)])
+    plain = Emoji(split, **options)
+    images = torch.stack([plain[i][0] for i in range(len(plain))])
     return found.x, found.y, nn.functional.adaptive_avg_pool2d(images, 8).flatten(1).numpy()
 
 
