@@ -58,7 +58,8 @@ SMALLER = {  # pixels; scenes; pictures a class; rounds
     "224": "32", "256": "48", "320": "96", "1500": "60", "800": "60", "500": "30", "400": "60",
     "40": "10", "20": "10", "60": "2",
 }  # fmt: skip
-LARGER = {"07": {"224": "64"}}  # a mask must be a few hundred pixels
+# a mask must be a few hundred pixels; there are twelve pets of each breed
+OTHERS = {"07": {"224": "64"}, "02": {"25": "10"}}
 CHECKPOINTS = {
     "resnet50": "resnet50", "detector": DETECTOR, "segmenter": SEGMENTER, "vgg16": "vgg16", "resnet18": "resnet18",
     "mobilenet": "mobilenet_v3_small",
@@ -131,7 +132,7 @@ def prepared(path: Path, folder: Path) -> tuple[NotebookNode, dict[str, str]]:
     (folder / "data").mkdir()
     chapter = path.name[:2]
     tell = lay_out(folder / "data", needs(chapter))
-    nb = in_full_profile(authoring.read(path), tell, SMALLER | LARGER.get(chapter, {}))
+    nb = in_full_profile(authoring.read(path), tell, SMALLER | OTHERS.get(chapter, {}))
     variables = {
         **authoring.environment(folder / "home", strict=path.parent.name == "solutions"),
         "COURSE_DATA": str(folder / "data"),
