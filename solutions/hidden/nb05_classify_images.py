@@ -56,7 +56,7 @@ def counts_where_one_class_takes_all(case: dict[str, Any], result: dict[str, Any
 
 @compare_models.exercise.case
 def many_pictures(rng: torch.Generator) -> dict[str, Any]:
-    return {"draws": [compare_models.drawn_models(rng, sizes) for sizes in ((400, 60, 31), (300, 4, 13))]}
+    return {"draws": [compare_models.drawn_models(rng, *sizes) for sizes in ((400, 60, 31), (300, 4, 13))]}
 
 
 @compare_models.exercise.hidden_judge(many_pictures, points=1)
@@ -67,12 +67,12 @@ def compares_on_many_pictures(case: dict[str, Any], result: dict[str, Any]) -> N
 
 @suspect_labels.exercise.case
 def many_samples(rng: torch.Generator) -> dict[str, Any]:
-    return {"draws": [suspect_labels.drawn_probabilities(rng, classes) for classes in (2, 9)]}
+    return {"draws": [suspect_labels.drawn_probabilities(rng, classes) for classes in (4, 8)]}
 
 
 @suspect_labels.exercise.hidden_judge(many_samples, points=1)
-def suspects_among_two_and_among_many_classes(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """With two classes, and with nine, the same rule finds the suspects in the same order."""
+def suspects_among_few_and_among_many_classes(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """With four classes, and with eight, the same rule finds the suspects in the same order."""
     suspect_labels.judge_lists(case, result, in_order=True)
 
 

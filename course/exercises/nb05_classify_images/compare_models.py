@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,23 +35,28 @@ exercise = Exercise(
 
 @exercise.case
 def two_models(rng: torch.Generator) -> dict[str, Any]:
-    return {"draws": [drawn_models(rng, sizes) for sizes in ((60, 14, 5), (110, 9, 17), (40, 21, 8))]}
+    return {"draws": [drawn_models(rng, *sizes) for sizes in ((60, 14, 5), (110, 9, 17), (40, 21, 8))]}
 
 
 @exercise.case
 def hard_to_tell_apart(rng: torch.Generator) -> dict[str, Any]:
-    """Equally many wins on both sides, a single disagreement, and none."""
+    """Equally many wins on both sides, a single disagreement, none; and two models that differ."""
     each = int(torch.randint(3, 9, (), generator=rng))
-    return {"draws": [drawn_models(rng, sizes) for sizes in ((30, each, each), (25, 1, 0), (20, 0, 0))]}
+    plain = [drawn_models(rng, *sizes, vary=0) for sizes in ((30, each, each), (25, 1, 0), (20, 0, 0))]
+    return {"draws": [*plain, drawn_models(rng, 50, 11, 3)]}
 
 
-def drawn_models(rng: torch.Generator, sizes: tuple[int, int, int]) -> dict[str, Any]:
-    """Labels and two models' predictions: both right, only the first, only the second right; and both wrong, apart."""
-    both, first, second = sizes
+def drawn_models(rng: torch.Generator, both: int, first: int, second: int, *, vary: int = 5) -> dict[str, Any]:
+    """Labels and two models' predictions: both right, only the first, only the second right; and both wrong, apart.
+
+    The three counts are drawn up to `vary` higher, and the models never win equally often because of that.
+    """
     neither, classes = int(torch.randint(8, 25, (), generator=rng)), 6
-    jitter = int(torch.randint(0, 6, (), generator=rng))
-    counts = (both + jitter, first, second, neither)
-    kind = torch.repeat_interleave(torch.arange(4), torch.tensor(counts))
+    more = torch.randint(vary + 1, (3,), generator=rng).tolist()
+    if first + more[1] == second + more[2] and first != second:
+        more[1] += 1
+    counts = torch.tensor([both + more[0], first + more[1], second + more[2], neither])
+    kind = torch.repeat_interleave(torch.arange(4), counts)
     kind = kind[torch.randperm(len(kind), generator=rng)]
     true = torch.randint(classes, kind.shape, generator=rng)
     wrong_a = (true + 1 + torch.randint(classes - 1, kind.shape, generator=rng)) % classes
@@ -95,24 +101,30 @@ def exact_p(a: int, b: int) -> float:
 def the_difference_is_signed(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The difference is the accuracy of the first model minus that of the second."""
     _check_count(case, result)
-    for draw, (got, _) in zip(case["draws"], result["values"].tolist(), strict=True):
-        a, b, n = counts_of(draw)
-        mistakes = {
-            "this is the second model minus the first": (b - a) / n,
-            "this is in pictures; divide by their number": float(a - b),
-            "these are percentage points; return a fraction": 100 * (a - b) / n,
-            "divide by the number of all pictures, not of those on which the models disagree": (a - b) / (a + b),
-            "the sign says which model is better; don't drop it": abs(a - b) / n,
-        }
-        expect_close(
-            got,
-            (a - b) / n,
-            tried=f"two models, {n} pictures: {a} that only the first gets right, {b} that only the second does",
-            atol=1e-5,
-            rtol=0,
-            mistakes={words: value for words, value in mistakes.items() if value != (a - b) / n},
-            because="accuracy of pred_a minus accuracy of pred_b, as a fraction",
-        )
+    counts = [counts_of(draw) for draw in case["draws"]]
+    expected = torch.tensor([(a - b) / n for a, b, n in counts], dtype=torch.float64)
+    mistakes = {
+        "these are the second model's accuracies minus the first's": -expected,
+        "the sign says which model is better; don't drop it": expected.abs(),
+        "these are numbers of pictures; divide by how many there are": _each(counts, lambda a, b, n: a - b),
+        "these are percentage points; return fractions": 100 * expected,
+        "divide by the number of all pictures, not of those on which the models disagree": _each(
+            counts, lambda a, b, n: (a - b) / (a + b)
+        ),
+    }
+    expect_close(
+        result["values"][:, 0],
+        expected,
+        tried=f"models that alone are right on {', '.join(f'{a} and {b}' for a, b, _ in counts)} pictures",
+        atol=1e-5,
+        rtol=0,
+        mistakes=mistakes,
+        because="the accuracy of pred_a minus the accuracy of pred_b, as a fraction",
+    )
+
+
+def _each(counts: list[tuple[int, int, int]], formula: Callable[[int, int, int], float]) -> torch.Tensor:
+    return torch.tensor([formula(*row) for row in counts], dtype=torch.float64)
 
 
 @exercise.judge(two_models, points=2)

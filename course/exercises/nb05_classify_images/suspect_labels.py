@@ -168,10 +168,6 @@ def _at_one_half(probabilities: torch.Tensor, labels: torch.Tensor) -> list[int]
     return suspected(probabilities, labels, torch.full((probabilities.shape[1],), 0.5, dtype=probabilities.dtype))
 
 
-def _means_of_all(probabilities: torch.Tensor, labels: torch.Tensor) -> list[int]:
-    return suspected(probabilities, labels, probabilities.mean(0))
-
-
 def _label_below_threshold(probabilities: torch.Tensor, labels: torch.Tensor) -> list[int]:
     given = probabilities[torch.arange(len(labels)), labels]
     return _sorted(probabilities, labels, given < thresholds(probabilities, labels)[labels])
@@ -189,11 +185,9 @@ def _most_likely_must_reach(probabilities: torch.Tensor, labels: torch.Tensor) -
 
 
 MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], list[int]]] = {
-    "every disagreement with the argmax is listed; a model that is often wrong would accuse half of the labels": (
-        _disagreeing
-    ),
+    "every sample whose argmax isn't its label is listed; the threshold of a class, its mean over the samples *labelled* "
+    "with it (not over all samples), leaves fewer": _disagreeing,
     "0.5 for every class ignores that the model is surer of some classes than of others": _at_one_half,
-    "a class's threshold is the mean over the samples *labelled* with it, not over all samples": _means_of_all,
     "a low probability of the given label alone is no evidence for another class: which one reaches its threshold?": (
         _label_below_threshold
     ),
