@@ -185,7 +185,7 @@ def _most_likely_must_reach(probabilities: torch.Tensor, labels: torch.Tensor) -
 
 
 MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], list[int]]] = {
-    "every sample whose argmax isn't its label is listed; the threshold of a class, its mean over the samples *labelled* "
+    "every sample whose argmax isn't its label is listed; the threshold of a class, its mean over samples *labelled* "
     "with it (not over all samples), leaves fewer": _disagreeing,
     "0.5 for every class ignores that the model is surer of some classes than of others": _at_one_half,
     "a low probability of the given label alone is no evidence for another class: which one reaches its threshold?": (
