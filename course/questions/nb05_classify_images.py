@@ -33,7 +33,7 @@ QUESTIONS = (
     Prediction(
         "05-small-validation",
         "You train on thirty of forty labelled pictures and measure the accuracy on the ten that you held out. How "
-        "far is this estimate from the accuracy on many unseen pictures, on average over twelve such draws?",
+        "far is this estimate from the accuracy on many unseen pictures, on average over many such splits?",
         (
             Option(
                 "less than 3 percentage points",

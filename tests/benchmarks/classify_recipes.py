@@ -1,7 +1,8 @@
-"""Chapter 05's table: the head alone and three ways to fine-tune, 10 seeds; validation and test accuracy on emoji.
+"""Chapter 05's table: the head alone and two ways to fine-tune, 10 seeds; validation and test accuracy on emoji.
 
 `python -m tests.benchmarks classify_recipes [SEED ...]` writes `course/data/assets/tables/classify_recipes.json` once
-all seeds are measured. The recipe is chosen by the mean validation accuracy over all seeds.
+all seeds are measured. The recipe is chosen by the mean validation accuracy over all seeds. Its learning rate, 3e-3,
+was chosen over 1e-3 by the validation accuracy with seeds 0, 1, 4 and 5 (0.75 against 0.72).
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ RECIPES: dict[str, tuple[float, bool] | None] = {
     HEAD: None,
     "fine-tuned without augmentation": (3e-3, False),
     TUNED: (3e-3, True),
-    "the same at a third of the rate": (1e-3, True),
 }
 SETTINGS, SEEDS = tuple(RECIPES), tuple(range(10))
 SIZE, EPOCHS, BATCH = 96, 10, 25

@@ -12,9 +12,9 @@ from sklearn.metrics import confusion_matrix, recall_score
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.datasets import ImageFolder
 
-# The chapter's workbench with seeds 0 to 9: five labels per class, and fifteen.
-BASELINE = [0.5] * 10
-CHANGED = [0.6] * 10
+# The chapter's workbench with seeds 0 to 9: five labels per class, and ten.
+BASELINE = [0.46, 0.45, 0.54, 0.55, 0.59, 0.41, 0.43, 0.57, 0.54, 0.57]
+CHANGED = [0.59, 0.53, 0.59, 0.59, 0.58, 0.53, 0.63, 0.65, 0.60, 0.65]
 
 
 def decodes(file):
@@ -650,7 +650,7 @@ def counts_the_joint(p, labels):
 
 
 RECORD = {
-    "question": "do fifteen labels per class beat five?",
+    "question": "do ten labels per class beat five?",
     "expected": "better",
     "baseline": BASELINE,
     "changed": CHANGED,
@@ -686,7 +686,9 @@ without_baseline = named("without_baseline", lambda: {key: value for key, value 
 undecided = named(
     "undecided", recorded(changed=[*BASELINE[:-1], BASELINE[-1] + 0.01], concluded="cannot tell", expected="worse")
 )
-five_seeds = named("five_seeds", recorded(baseline=tuple(BASELINE[:5]), changed=np.array(CHANGED[:5])))
+five_seeds = named(
+    "five_seeds", recorded(baseline=tuple(BASELINE[:5]), changed=np.array(CHANGED[:5]), concluded="cannot tell")
+)
 
 
 WRONG = {

@@ -10,7 +10,7 @@ from course.exercises import investigation
 from course.judging import Exercise
 
 # The chapter's setting with seeds 0 to 9: five labels per class, right answers of 100 validation pictures.
-KNOWN: tuple[float, ...] = (0.0,) * 10
+KNOWN = (0.46, 0.45, 0.54, 0.55, 0.59, 0.41, 0.43, 0.57, 0.54, 0.57)
 SAMPLES = 100
 TOLERANCE = 0.04
 
@@ -26,7 +26,7 @@ exercise = Exercise(
         "The conclusion follows from the printed interval of `changed - baseline`: better if it lies above zero, worse "
         "if it lies below, cannot tell if it contains zero.",
     ),
-    idea='return {"question": "do fifteen labels per class beat five?", "expected": "better", "baseline": [...], '
+    idea='return {"question": "do ten labels per class beat five?", "expected": "better", "baseline": [...], '
     '"changed": [...], "concluded": "better"}, with the numbers you measured and the conclusion they support.',
 )
 
