@@ -99,7 +99,7 @@ QUESTIONS = (
             Option(
                 "about as large: an error is an accident",
                 {"share": Between(high=0.9), "ratio": Between(high=1.15)},
-                "The matrix shows no pattern beyond what chance gives.",
+                "In this run, these cells hold hardly more than chance gives.",
             ),
             Option(
                 "clearly larger, but many other confusions occur as well",
