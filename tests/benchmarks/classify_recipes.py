@@ -1,8 +1,8 @@
-"""Chapter 05's table: the head alone and the network fine-tuned, four seeds; validation and test accuracy on emoji.
+"""Chapter 05's table: the head alone and the network fine-tuned, 10 seeds; validation and test accuracy on emoji.
 
 `python -m tests.benchmarks classify_recipes [SEED ...]` writes `course/data/assets/tables/classify_recipes.json` once
-all seeds are measured. The learning rate, 3e-3, was chosen over 1e-3 by the validation accuracy with these seeds
-(0.75 against 0.72).
+all seeds are measured. The learning rate, 3e-3, was chosen over 1e-3 by the validation accuracy with seeds 0, 1, 4
+and 5 (0.75 against 0.72).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
 
 HEAD, TUNED = "head alone", "fine-tuned with augmentation"
-SETTINGS, SEEDS = (HEAD, TUNED), (0, 1, 4, 5)
+SETTINGS, SEEDS = (HEAD, TUNED), tuple(range(10))
 SIZE, EPOCHS, BATCH, LR = 96, 10, 25, 3e-3
 
 
