@@ -16,6 +16,7 @@ photographs         two photographs that come with scikit-learn
 pictures            your own pictures, in one folder per class
 picture_table       your own pictures, listed in a CSV file
 held_out            hold_out(): part of a data set kept for validation
+splits              split_pictures(): your own pictures as training, validation and test set
 augmentation        random versions of the training pictures
 picture_files       a picture file of any kind, read as RGB
 annotations         boxes and masks of your own data, checked before training

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,16 @@ class PictureFolder(Pictures):
         root = Path(root)
         classes = tuple(list_classes(root))
         super().__init__(root, classes, (list_pictures(root / name) for name in classes), transform)
+
+
+def write_pictures(data: Iterable[tuple[Image.Image, int]], classes: Sequence[str], folder: str | Path) -> Path:
+    """The folder, with each picture of `data`, (PIL picture, label) pairs, as the file folder/class/0000.png."""
+    folder = Path(folder)
+    for number, (picture, label) in enumerate(data):
+        path = folder / classes[label] / f"{number:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+    return folder
 
 
 def list_pictures(folder: Path) -> list[Path]:

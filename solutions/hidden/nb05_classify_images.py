@@ -1,4 +1,4 @@
-"""Hidden judges of chapter 05: more classes, other numbers of pictures, a class that takes all, none right."""
+"""Hidden judges of chapter 05: more classes, other numbers of pictures, a class that takes all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Any
 
 import torch
 
-from course.exercises.nb05_classify_images import bound_accuracy, count_confusions, predict_pictures, read_folder
+from course.exercises.nb05_classify_images import (
+    compare_models,
+    count_confusions,
+    investigate_a_change,
+    predict_pictures,
+    read_folder,
+    suspect_labels,
+)
 
 
 @read_folder.exercise.case
@@ -42,16 +49,35 @@ def one_class_takes_all(rng: torch.Generator) -> dict[str, Any]:
 
 @count_confusions.exercise.hidden_judge(one_class_takes_all, points=1)
 def counts_where_one_class_takes_all(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Classes that are true now and then and never predicted are counted right."""
+    """Classes that are never predicted are counted right, and their recall of zero is part of the mean."""
     count_confusions.judge_matrices(case, result)
+    count_confusions.judge_scores(case, result)
 
 
-@bound_accuracy.exercise.case
-def none_right(rng: torch.Generator) -> dict[str, Any]:
-    return {"pairs": [[0, n] for _, n in bound_accuracy.drawn_pairs(rng, 4)]}
+@compare_models.exercise.case
+def many_pictures(rng: torch.Generator) -> dict[str, Any]:
+    return {"draws": [compare_models.drawn_models(rng, *sizes) for sizes in ((400, 60, 31), (300, 4, 13))]}
 
 
-@bound_accuracy.exercise.hidden_judge(none_right, points=1)
-def none_right_is_not_hopeless(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """With no answer right the interval begins at 0 and ends above it."""
-    bound_accuracy.judge_bounds(case, result)
+@compare_models.exercise.hidden_judge(many_pictures, points=1)
+def compares_on_many_pictures(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """With hundreds of pictures the p-value is still exact."""
+    compare_models.judge_p_values(case, result)
+
+
+@suspect_labels.exercise.case
+def many_samples(rng: torch.Generator) -> dict[str, Any]:
+    return {"draws": [suspect_labels.drawn_probabilities(rng, classes) for classes in (4, 8)]}
+
+
+@suspect_labels.exercise.hidden_judge(many_samples, points=1)
+def suspects_among_few_and_among_many_classes(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """With four classes, and with eight, the same rule finds the suspects in the same order."""
+    suspect_labels.judge_lists(case, result, in_order=True)
+
+
+@investigate_a_change.exercise.hidden_judge(investigate_a_change.a_record, points=1)
+def the_whole_record_agrees(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Question, numbers and conclusion belong to one measurement."""
+    investigate_a_change.the_numbers_are_measured.decide(case, result)
+    investigate_a_change.the_conclusion_follows.decide(case, result)

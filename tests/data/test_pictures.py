@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from course.data.picture_files import open_picture
-from course.data.pictures import PictureFolder, check_labels
+from course.data.pictures import PictureFolder, check_labels, write_pictures
 from course.errors import BadLabels, BadPicture, DataError, EmptyData
 
 
@@ -254,3 +254,10 @@ def test_good_labels_come_back_as_int64(labels):
 def test_bad_labels_are_named(labels, named):
     with pytest.raises(BadLabels, match=named):
         check_labels(labels, 3)
+
+
+def test_written_pictures_are_read_again_with_their_labels(tmp_path):
+    pairs = [(noise(seed=0), 1), (noise(seed=1), 0), (noise(seed=2), 1)]
+    data = PictureFolder(write_pictures(pairs, ("cat", "dog"), tmp_path / "new"), transform=np.asarray)
+    assert data.counts() == {"cat": 1, "dog": 2}
+    assert all((data[i][0] == np.asarray(pairs[j][0])).all() for i, j in enumerate((1, 0, 2)))

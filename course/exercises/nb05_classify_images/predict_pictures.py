@@ -70,7 +70,7 @@ def probe_predict(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         raise Unusable(f"your answer returned {len(returned)} values; return {what}")
     labels, probabilities = map(_as_tensor, returned)
     graph = probabilities.requires_grad
-    # What carries a graph is left out of the second: a flag alone could be set by whoever knows that it is looked at.
+    # What carries a graph is left out of the second: a flag alone could be set by an answer that knows about it.
     return {
         "labels": labels,
         "probabilities": probabilities,
@@ -114,15 +114,15 @@ def judge_probabilities(case: dict[str, Any], result: dict[str, Any]) -> None:
             tried=tried,
             got="the model ran in train mode",
             expected="eval mode",
-            because="in train mode dropout drops, and a batch is normalised by its own statistics: other answers",
+            because="in train mode dropout is active and BatchNorm uses the batch's statistics: other answers",
         )
     mistakes = {
-        "these are logits; softmax(1) makes probabilities of them": logits,
+        "these are logits; softmax(1) turns them into probabilities": logits,
         f"{COLUMNS}: each picture's probabilities must sum to 1": logits.softmax(0),
         f"{COLUMNS} of a batch: each picture's probabilities must sum to 1": torch.cat(
             [batch.softmax(0) for batch in logits.split(MOST)]
         ),
-        "sigmoid looks at each class alone; one class of many is softmax(1)": logits.sigmoid(),
+        "sigmoid treats each class alone; for one class out of several, take softmax(1)": logits.sigmoid(),
         "these are logarithms: log_softmax is for the loss": logits.log_softmax(1),
         "these are percent; return fractions that sum to 1": 100 * expected,
         "labels come first, then probabilities": expected.argmax(1),
@@ -133,7 +133,7 @@ def judge_probabilities(case: dict[str, Any], result: dict[str, Any]) -> None:
             tried=tried,
             got="the right rows in another order",
             expected="row i for picture i",
-            because="the order was lost: who asked about picture i reads the answer for another. Don't sort or shuffle",
+            because="the order was lost: row i must answer for picture i, so don't sort or shuffle",
         )
     because = "row i is softmax(1) of the logits that the model gives picture i"
     expect_close(got, expected, tried=tried, atol=1e-4, rtol=1e-3, mistakes=mistakes, because=because)
@@ -184,9 +184,9 @@ def a_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
     count, sizes = len(case["x"]), [len(batch) for batch in result["seen"]]
     tried = f"{count} pictures: how many go through the model at once"
     expect(sizes, tried=tried, got="none", expected=f"at most {MOST}", because="the model never ran")
-    because = "all pictures at once fill the memory as soon as there are many: split them"
+    because = "all pictures at once would fill the memory if there were many: split them"
     expect(max(sizes) <= MOST, tried=tried, got=max(sizes), expected=f"at most {MOST}", because=because)
-    because = "one picture at a time is right, and many times slower than a batch"
+    because = "one picture at a time gives the right answer, but many times slower than in batches"
     expect(len(sizes) <= count // 2, tried=tried, got=f"{len(sizes)} runs", expected="batches", because=because)
     times = torch.bincount(_which_seen(case, result), minlength=count + 1)
     never, again, others = int((times[:count] == 0).sum()), int((times[:count] > 1).sum()), int(times[count])

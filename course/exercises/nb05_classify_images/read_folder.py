@@ -1,4 +1,4 @@
-"""A folder of one folder a class: every whole picture with its label, and every other file by name."""
+"""A folder with one folder per class: every complete picture with its label, and every other file by name."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ exercise = Exercise(
     "05-read-folder",
     answer="folder_dataset",
     call="folder_dataset(path)",
-    title="Read a folder, and drop nothing silently",
+    title="Read a folder without losing a file silently",
     withholds=("course.data.pictures.PictureFolder",),
     hints=(
-        "Three lists: the sorted names of the folders in `path`, the samples, and what you had to skip.",
-        "A label is the folder's place in the sorted names: `for label, name in enumerate(classes)`. Try every file "
-        "in it, whatever its name ends in.",
-        "`Image.open(file)` reads the header only, and a photo that was cut off still has one. `.load()` decodes it: "
-        "try that, and on OSError put the file into `skipped`.",
+        "You need three lists: the sorted names of the folders in `path`, the samples, and the files you had to skip.",
+        "A label is the folder's index in the sorted names: `for label, name in enumerate(classes)`. Try every file in "
+        "the folder, whatever its extension.",
+        "`Image.open(file)` reads only the header, which a photo that was cut off still has. `.load()` decodes the "
+        "pixels: try that, and on OSError put the file into `skipped`.",
     ),
     idea="classes = sorted(folder.name for folder in path.iterdir() if folder.is_dir()); for each class's files, try "
     "Image.open(file).load(): samples.append((file, label)), except OSError: skipped.append(file).",
@@ -116,7 +116,7 @@ def _colour(path: Any) -> torch.Tensor:
 
 @exercise.judge(mixed_folder, points=2)
 def classes_are_the_sorted_folder_names(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The classes are the folders' names in alphabetical order, and a label is a place in that order."""
+    """The classes are the folders' names in alphabetical order, and a label is an index into them."""
     expected = sorted({file["folder"] for file in case["files"]})
     got = result["classes"]
     because = "which class is number 0 must not depend on the order in which a disk lists its folders: sort the names"
@@ -140,7 +140,7 @@ def judge_labels(case: dict[str, Any], result: dict[str, Any]) -> None:
                 tried=f"the label of {name}, with the classes {classes}",
                 got=label,
                 expected=classes.index(folders[name]),
-                because="a label is the place of the picture's folder in the sorted classes",
+                because="a label is the index of the picture's folder in the sorted classes",
             )
 
 
@@ -172,15 +172,15 @@ def _key(file: dict[str, Any]) -> str:
 
 @exercise.judge(mixed_folder, points=1)
 def every_whole_picture_is_a_sample(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Every whole picture of every class is a sample, once, whatever its name ends in."""
+    """Every complete picture of every class is a sample, once, whatever its extension."""
     whole = sorted(_key(file) for file in case["files"] if file["kind"] in PICTURES)
     missing = [name for name in whole if name not in result["names"]]
     endings = sorted({name.rpartition(".")[2] for name in missing})
     there = {name.rpartition(".")[2] for name in result["names"]}
-    because = "pictures were lost on the way: try every file of every class"
+    because = "some pictures are missing from the samples: try every file of every class"
     if missing and not there & set(endings):
         because = (
-            f"files that end in {' or '.join(endings)} are pictures too: what counts is whether they can be decoded"
+            f"files that end in {' or '.join(endings)} are pictures too: what counts is whether a file can be decoded"
         )
     expect(
         not missing,
@@ -205,9 +205,12 @@ def judge_skipped(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless exactly the files that can't be decoded are skipped, by name. Labels are judged elsewhere."""
     bad = {_key(file): file["kind"] for file in case["files"] if file["kind"] not in PICTURES}
     kept = [name for name in result["names"] if name in bad]
-    because = "`Image.open` and `verify()` look at the header; a cut-off photo has one. `.load()` decodes every pixel"
+    because = (
+        "`Image.open` and `verify()` don't decode the pixels of a JPEG, so a photo that was cut off passes; `.load()` "
+        "decodes them all"
+    )
     if any(bad[name] == "words" for name in kept):
-        because = "a name that ends in .jpg makes no picture: open each file before you keep it"
+        because = "a file named .jpg need not be a picture: open each file before you keep it"
     expect(
         not kept,
         tried=f"a folder with {len(bad)} files that are cut off or no picture",
@@ -216,7 +219,9 @@ def judge_skipped(case: dict[str, Any], result: dict[str, Any]) -> None:
         because=because,
     )
     listed = sorted(name for name in result["skipped"] if "/" in name)  # the file beside the folders may be named too
-    because = "a silent drop: nobody would ever notice that pictures are missing. List them in `skipped`"
+    because = (
+        "these files were dropped silently, so nobody would notice that pictures are missing: list them in `skipped`"
+    )
     if listed and not set(listed) <= set(bad):
         because = "whole pictures were skipped"
     expect(
