@@ -115,18 +115,24 @@ def _from_folders(folders: dict[str, Path], transform: Transform | None, share: 
     held = {role: _in_classes_of(whole, path, transform) for role, path in folders.items() if role != "train"}
     skipped = [*whole.skipped, *(item for part in held.values() for item in part.skipped)]
     if len(held) == 2:
-        parts = (PictureSubset(part, range(len(part))) for part in (whole, held["validation"], held["test"]))
-        return Splits(*parts, skipped)
+        train, validation, test = (
+            PictureSubset(part, range(len(part))) for part in (whole, held["validation"], held["test"])
+        )
+        return Splits(train, validation, test, skipped)
     (test,) = held.values()
     _check_counts(whole, 2, "a training and a validation set")
-    return Splits(*_split_again(whole, range(len(whole)), share, seed), PictureSubset(test, range(len(test))), skipped)
+    train, validation = _split_again(whole, range(len(whole)), share, seed)
+    return Splits(train, validation, PictureSubset(test, range(len(test))), skipped)
 
 
 def _split_again(
     whole: Pictures, indices: Sequence[int], share: float, seed: int
 ) -> tuple[PictureSubset, PictureSubset]:
     train, validation = hold_out(PictureSubset(whole, indices), share, seed=seed)
-    return tuple(PictureSubset(whole, [indices[i] for i in part.indices]) for part in (train, validation))  # type: ignore[return-value]
+    return (
+        PictureSubset(whole, [indices[i] for i in train.indices]),
+        PictureSubset(whole, [indices[i] for i in validation.indices]),
+    )
 
 
 def _in_classes_of(whole: Pictures, folder: Path, transform: Transform | None) -> Pictures:

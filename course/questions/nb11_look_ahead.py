@@ -319,7 +319,7 @@ QUESTIONS = (
             Answer(
                 "Small, and smaller towards the input",
                 "The early layers hold general features, and small steps preserve them. In chapter 04, a single "
-                "well-chosen rate could not be told apart from rates by depth; one that was too high ended at guessing.",
+                "well-chosen rate could not be told apart from rates by depth; one too high ended at guessing.",
                 is_right=True,
             ),
             Answer(
