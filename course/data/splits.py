@@ -119,10 +119,10 @@ def _from_folders(folders: dict[str, Path], transform: Transform | None, share: 
             PictureSubset(part, range(len(part))) for part in (whole, held["validation"], held["test"])
         )
         return Splits(train, validation, test, skipped)
-    (test,) = held.values()
     _check_counts(whole, 2, "a training and a validation set")
     train, validation = _split_again(whole, range(len(whole)), share, seed)
-    return Splits(train, validation, PictureSubset(test, range(len(test))), skipped)
+    (only,) = held.values()
+    return Splits(train, validation, PictureSubset(only, range(len(only))), skipped)
 
 
 def _split_again(
