@@ -19,7 +19,7 @@ exercise = Exercise(
     call="investigation()",
     title="Does a larger head pay?",
     hints=(
-        "Change one thing at a time: the hidden width, the dropout, or the number of steps. Write down what you expect "
+        "Change one thing at a time: the hidden width, the dropout, or another layer. Write down what you expect "
         "before you run the workbench.",
         "The workbench trains both heads with the same seeds, so run i of one belongs to run i of the other. The "
         "differences decide, not the two means.",

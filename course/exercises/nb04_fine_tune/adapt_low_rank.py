@@ -24,8 +24,9 @@ exercise = Exercise(
         "Start with A random and B zero. The update of the weight is alpha / r * B @ A, of shape (out, in), the shape "
         "in which nn.Linear stores its weight.",
     ),
-    idea="base frozen; self.A = nn.Parameter(torch.randn(r, in) / 9); self.B = nn.Parameter(torch.zeros(out, r)); "
-    "forward: base(x) + alpha / r * x @ A.T @ B.T; merged: a Linear with weight base.weight + alpha / r * B @ A.",
+    idea="base frozen; self.A = nn.Parameter(torch.randn(r, in) / in**0.5); "
+    "self.B = nn.Parameter(torch.zeros(out, r)); forward: base(x) + alpha / r * x @ A.T @ B.T; "
+    "merged: a Linear with weight base.weight + alpha / r * B @ A.",
 )
 
 LORA_STEPS, LORA_RATE = 4, 0.1
