@@ -21,8 +21,8 @@ QUESTIONS = (
             Option(
                 "0.5 to 3",
                 Between(0.5, 3),
-                "The network has long stopped guessing and recognises most of its training drawings. It does not know "
-                "them all, because each one is changed before every step.",
+                "The network has long stopped guessing and recognises most of its training drawings. It doesn't know "
+                "them all yet; note that each one is changed before every step.",
             ),
             Option(
                 "3 to 5",
@@ -161,8 +161,8 @@ QUESTIONS = (
     ),
     Quiz(
         id="01-recall-words",
-        question="You pretrain a network to recognise objects, then use it to classify them. What is it called when "
-        "what was learned on one task is used for another?",
+        question="You pretrain a network to recognise 200 objects, then use its features to sort drawings into ten "
+        "classes. What is the general term for using on one task what was learned on another?",
         options=(
             Answer("Model", "The model is the function f(x; θ) itself."),
             Answer("Pretraining", "Pretraining is only the first half: finding good parameters on the earlier task."),
