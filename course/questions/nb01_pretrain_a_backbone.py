@@ -57,8 +57,8 @@ QUESTIONS = (
             Option(
                 "for 30% to 75%",
                 {"trained": Between(0.30, 0.75)},
-                "The network has learned to compare drawings, not to recognise particular objects, so this works on "
-                "unseen objects as well. Where it is wrong, the two drawings often look alike.",
+                "To compare two drawings, the network doesn't have to know the object, so this works on unseen objects "
+                "as well. Even without training it works in part.",
             ),
             Option(
                 "for more than 75%",
@@ -142,7 +142,7 @@ QUESTIONS = (
             Option(
                 "ahead with 3 labels, and by less with 15",
                 {"few": AHEAD, "change": Between(high=0)},
-                "The more labels there are, the more the network trained from scratch finds by itself of what "
+                "With more labels, the network trained from scratch catches up: it learns more by itself of what "
                 "pretraining had provided.",
             ),
             Option(
