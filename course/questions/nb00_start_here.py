@@ -21,8 +21,8 @@ QUESTIONS = (
             Option(
                 "5 to 30%",
                 Between(0.05, 0.30),
-                "Simple tools keep their shape when they are drawn. Animals and vehicles lose the texture that the "
-                "model relies on, and it takes them for toys and gadgets.",
+                "Some simple tools keep their shape when they are drawn, and the model recognises them. Other drawings "
+                "lose the texture of a photograph; some of these it takes for toys or gadgets.",
             ),
             Option(
                 "30 to 70%",
@@ -161,8 +161,8 @@ QUESTIONS = (
             Option(
                 "25 to 45%",
                 {"pixels": Between(0.25, 0.45)},
-                "Faces and hands are yellow, and a linear head on pixels can use that. On the other classes colour "
-                "says less.",
+                "Most faces and hands are yellow, and a linear head on pixels can use colour. On the other classes, "
+                "its accuracy is lower.",
             ),
             Option(
                 "45% or more",

@@ -21,8 +21,8 @@ QUESTIONS = (
             Option(
                 "0.5 to 3",
                 Between(0.5, 3),
-                "The network has long stopped guessing and recognises most of its training drawings. It does not know "
-                "them all, because each one is changed before every step.",
+                "The network has long stopped guessing and recognises most of its training drawings. It doesn't know "
+                "them all yet; note that each one is changed before every step.",
             ),
             Option(
                 "3 to 5",
@@ -57,8 +57,8 @@ QUESTIONS = (
             Option(
                 "for 30% to 75%",
                 {"trained": Between(0.30, 0.75)},
-                "The network has learned to compare drawings, not to recognise particular objects, so this works on "
-                "unseen objects as well. Where it is wrong, the two drawings often look alike.",
+                "To compare two drawings, the network doesn't have to know the object, so this works on unseen objects "
+                "as well. Even without training it works in part.",
             ),
             Option(
                 "for more than 75%",
@@ -142,7 +142,7 @@ QUESTIONS = (
             Option(
                 "ahead with 3 labels, and by less with 15",
                 {"few": AHEAD, "change": Between(high=0)},
-                "The more labels there are, the more the network trained from scratch finds by itself of what "
+                "With more labels, the network trained from scratch catches up: it learns more by itself of what "
                 "pretraining had provided.",
             ),
             Option(
@@ -161,8 +161,8 @@ QUESTIONS = (
     ),
     Quiz(
         id="01-recall-words",
-        question="You pretrain a network to recognise objects, then use it to classify them. What is it called when "
-        "what was learned on one task is used for another?",
+        question="You pretrain a network to recognise 200 objects, then use its features to sort drawings into ten "
+        "classes. What is the general term for using on one task what was learned on another?",
         options=(
             Answer("Model", "The model is the function f(x; θ) itself."),
             Answer("Pretraining", "Pretraining is only the first half: finding good parameters on the earlier task."),
