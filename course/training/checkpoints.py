@@ -80,7 +80,7 @@ class Run:
         states, processes = kept["generators"], engine.processes
         restore_generators(states[processes.rank if len(states) == processes.count else 0], self.loaders)
         if self.history.rows and engine.is_main:
-            print(f"going on after epoch {len(self.history)}, from {path}")
+            print(f"resuming after epoch {len(self.history)}, from {path}")
 
     def end_epoch(self, path: str | Path | None, engine: Engine) -> None:
         """Keep the run as it is now; a full disk is said, and does not stop the training."""

@@ -65,7 +65,7 @@ def test_a_killed_run_started_again_ends_in_bit_identical_weights(tmp_path):
     assert killed.returncode == -signal.SIGKILL
     done = run(tmp_path / "cut.ckpt", 0, tmp_path / "whole.ckpt")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [f"going on after epoch 1, from {tmp_path / 'cut.ckpt'}", "True"]
+    assert done.stdout.splitlines() == [f"resuming after epoch 1, from {tmp_path / 'cut.ckpt'}", "True"]
 
 
 def test_an_interrupted_first_epoch_run_again_in_the_same_kernel_starts_where_it_started(tmp_path):

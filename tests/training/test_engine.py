@@ -118,7 +118,7 @@ def test_processes_agree_about_order_statistics_and_what_learns(tmp_path):
     printed = python(*TORCHRUN, tmp_path / "together.py", tmp_path).splitlines()
     # Of the two processes, the main one alone reports its epochs, and that it goes on from a checkpoint.
     assert [line.split(":")[0].split(",")[0] for line in sorted(printed)] == [
-        "epoch 1", "going on after epoch 1", "whole", "whole",
+        "epoch 1", "resuming after epoch 1", "whole", "whole",
     ]  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "together.py", "whole"]
 
