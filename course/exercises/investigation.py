@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from course.judging import Unusable, Wrong, expect, need
-from course.training.experiments import Interval
+from course.training.intervals import Interval
 
 OUTCOMES = ("better", "worse", "cannot tell")
 KEYS = ("question", "expected", "baseline", "changed", "concluded")

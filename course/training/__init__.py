@@ -12,6 +12,7 @@ history       what was measured, epoch by epoch
 checkpoints   save, and resume to the bit
 stopping      one line if you interrupt a training
 features      features of a frozen backbone, computed once, kept on disk
+intervals     a mean over seeds, and how far to trust it
 experiments   compare(): settings x seeds, with intervals; stored tables
 distillation  learning from another network: soft targets, or a slow copy of the student
 """

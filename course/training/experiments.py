@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-import math
 import os
 import platform
-import statistics
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,45 +17,10 @@ from course.errors import EmptyData, UnknownName
 from course.files import replacing
 from course.notebook.progress_bars import progress_bar
 from course.runtime import seed_everything
+from course.training.intervals import Interval
 from course.training.stopping import stoppable
 
 TABLES = Path(course.__file__).parent / "data" / "assets" / "tables"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over `n` seeds with its 95 % t interval: mean ± half_width, which is infinite for a single seed."""
-
-    mean: float
-    half_width: float
-    n: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Interval:
-        """The interval for these values (Student, 1908)."""
-        n = len(values)
-        if n < 2:
-            return cls(statistics.fmean(values), math.inf, n)
-        from scipy.special import stdtrit
-
-        half_width = float(stdtrit(n - 1, 0.975)) * statistics.stdev(values) / math.sqrt(n)
-        return cls(statistics.fmean(values), half_width, n)
-
-    @property
-    def low(self) -> float:
-        return self.mean - self.half_width
-
-    @property
-    def high(self) -> float:
-        return self.mean + self.half_width
-
-    @property
-    def excludes_zero(self) -> bool:
-        """True if the interval is entirely above or below 0: of a difference, one setting is better."""
-        return self.low > 0 or self.high < 0
-
-    def __str__(self) -> str:
-        return f"{self.mean:.2f}" + ("" if math.isinf(self.half_width) else f" ± {self.half_width:.2f}")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pkgutil
 from pathlib import Path
 
 from course.runtime import home
-from course.training.experiments import Interval
+from course.training.intervals import Interval
 from tests.benchmarks import Figure, lesson_runs
 from tests.benchmarks.lesson_runs import Lesson
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from course.errors import EmptyData, UnknownName
-from course.training.experiments import Interval, compare, stored_table, write_table
+from course.training.experiments import compare, stored_table, write_table
+from course.training.intervals import Interval
 
 
 def measured(setting, seed):
