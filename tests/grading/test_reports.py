@@ -163,7 +163,7 @@ def test_a_learner_reads_what_was_tried_got_expected_and_why_and_hints(book, tmp
     assert "2 SGD steps on a model whose backbone you froze" in text
     assert "6 of its 6 parameters moved" in text and "none moved" in text
     assert "require_grad is a typo that Python accepts" in text
-    assert find_exercise(FREEZE).hints[0] in text
+    assert find_exercise(FREEZE).hints[0].replace("`", "") in text.replace("`", "")
     assert "Every grading of a notebook draws its own inputs" in text
 
 

@@ -134,4 +134,4 @@ def test_a_download_in_a_notebook_says_how_many_bytes_are_there(outputs):
 
 def test_libraries_that_draw_bars_store_none_after_setup(outputs):
     (printed,) = outputs["libraries"]
-    assert printed.name == "stdout" and printed.text.count("\n") == 1
+    assert printed.name == "stdout" and printed.text.count("\n") == 2
