@@ -1,7 +1,8 @@
 """The exercises of each notebook: cases, probes and visible judges. Content, not machinery (that is course.judging).
 
-investigation      an open investigation: what was expected, measured and concluded
-small_models       narrow variants of well-known architectures, so that a check takes milliseconds
-small_segmenters   the same for segmentation
-tensor_comparison  whether tensors moved as a reference did
+investigation         the judges of an open investigation
+investigation_record  what such an investigation returns, as the probe reads it
+small_models          narrow variants of well-known architectures, so that a check takes milliseconds
+small_segmenters      the same for segmentation
+tensor_comparison     whether tensors moved as a reference did
 """

@@ -2,7 +2,8 @@
 
 import pytest
 
-from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan, read_record
+from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan
+from course.exercises.investigation_record import read_record
 from course.judging import Unusable, Wrong
 
 KNOWN = [0.50, 0.52, 0.48, 0.51, 0.49]

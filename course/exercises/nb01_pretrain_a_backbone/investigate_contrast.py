@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from course.exercises import investigation
+from course.exercises.investigation_record import read_record
 from course.judging import Exercise, expect
 
 exercise = Exercise(
@@ -35,7 +36,7 @@ def the_record(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.probe
 def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    return {"record": investigation.read_record(answer)}
+    return {"record": read_record(answer)}
 
 
 @exercise.judge(the_record, points=1)

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan, read_record
+from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan
+from course.exercises.investigation_record import read_record
 from course.judging import Exercise
 
 SAMPLES = 200  # pictures in the validation set of each seed

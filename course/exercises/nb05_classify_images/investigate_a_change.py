@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from course.exercises import investigation
+from course.exercises.investigation_record import read_record
 from course.judging import Exercise
 
 # The chapter's setting with seeds 0 to 9: five labels per class, right answers of 100 validation pictures.
@@ -38,7 +39,7 @@ def a_record(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.probe
 def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    return investigation.read_record(answer)
+    return read_record(answer)
 
 
 @exercise.judge(a_record, points=1)

@@ -87,7 +87,7 @@ def test_files_beside_a_notebook_are_never_loaded_and_pages_show_what_was_said_a
         (folder / "02_freeze_the_backbone.ipynb").write_bytes(content)
     told: list[str] = []
     summary = grade_class([tmp_path / "handed-in"], tmp_path / "out", Options(jobs=1), tell=told.append)
-    assert (summary.statuses["graded"], summary.statuses["error"], summary.failures) == (7, 1, []), (summary, told)
+    assert (summary.statuses["graded"], summary.statuses["error"], summary.failures) == (11, 1, []), (summary, told)
     with Gradebook.open(tmp_path / "out" / "gradebook.sqlite") as book:
         scores = {row.learner: row.score == row.points for row in book.standings()}
         secret = book.secret
@@ -113,4 +113,4 @@ def test_modules_in_the_folder_that_grading_is_started_in_are_never_loaded(tmp_p
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
     assert not mark.exists(), mark.read_text()
-    assert "exercises: 4 new (4 graded)" in done.stdout, done.stdout + done.stderr
+    assert "exercises: 6 new (6 graded)" in done.stdout, done.stdout + done.stderr
