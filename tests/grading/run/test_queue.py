@@ -20,16 +20,19 @@ from course.grading.run.gather_settings import gather_settings
 from course.grading.run.pools import LocalPool
 from course.grading.run.queue import grade_submissions
 from course.grading.work import TRIES
+from course.judging.exercise import exercises_of
 from tests.benchmarks._submissions import adopting, answers, descendants, grade_process, notebook_with, solutions
 from tests.benchmarks.crash import differences, kill, left_over, recorded
 from tests.conftest import needs_program
+from tests.exercises.samples import all_judges
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 RIGHT = solutions("02")
-FREEZE, SET_TRAIN, LIST, CACHE = RIGHT
+FREEZE, LIST, CACHE = "02-freeze-backbone", "02-list-trainable", "02-cache-features"
 WRONG = {name: sources[-1] for name, sources in answers("02").items()}
-POINTS = {FREEZE: 4, SET_TRAIN: 5, LIST: 3, CACHE: 5}  # hidden judges included
-FULL = sum(POINTS.values())
+# hidden judges included
+POINTS = {exercise.id: sum(judge.points for judge in all_judges(exercise)) for exercise in exercises_of("02")}
+FULL, COUNT = sum(POINTS.values()), len(POINTS)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +123,7 @@ def test_what_is_graded_is_not_asked_for_again(pool, book, hand_in):
     grade_submissions([submission], book, pool, gather_settings(book))
     before = list(book.grades())
     summary = grade_submissions([submission], book, Untouched(), gather_settings(book))
-    assert (summary.already, summary.statuses.total()) == (4, 0)
+    assert (summary.already, summary.statuses.total()) == (COUNT, 0)
     assert list(book.grades()) == before
 
 
@@ -128,7 +131,7 @@ def test_a_renamed_file_is_the_same_submission(pool, book, hand_in):
     submission = hand_in()
     grade_submissions([submission], book, pool, gather_settings(book))
     renamed = replace(submission, path=submission.path.rename(submission.path.with_name("final (2).ipynb")))
-    assert grade_submissions([renamed], book, Untouched(), gather_settings(book)).already == 4
+    assert grade_submissions([renamed], book, Untouched(), gather_settings(book)).already == COUNT
     assert len(list(book.submissions())) == 1
 
 
@@ -155,7 +158,7 @@ def test_what_is_new_what_was_graded_before_and_what_is_a_copy_add_up(book, hand
         for some in (handed_in[:2], handed_in, handed_in)
         for summary in [grade_submissions(some, book, FullMarks(), settings)]
     ]
-    assert counts == [(4, 0, 4), (4, 4, 4), (0, 8, 4)]
+    assert counts == [(COUNT, 0, COUNT), (COUNT, COUNT, COUNT), (0, 2 * COUNT, COUNT)]
 
 
 def test_a_resubmission_counts_and_the_first_one_stays_as_history(pool, book, hand_in):
@@ -175,8 +178,8 @@ def test_the_same_file_of_two_learners_is_graded_once_and_counts_for_both(pool, 
     summary = grade_submissions(
         pair, book, pool, gather_settings(book), on_progress=lambda done, summary: told.append(done)
     )
-    assert summary.statuses == {"graded": 4}
-    assert len(list(book.grades())) == 4
+    assert summary.statuses == {"graded": COUNT}
+    assert len(list(book.grades())) == COUNT
     assert scores(book, learner="ada") == scores(book, learner="ben") == POINTS
     assert told == [1, 2]
 
@@ -191,7 +194,7 @@ def test_an_unreadable_notebook_is_named_and_the_next_one_is_graded(pool, book, 
     broken.path.write_bytes(content)
     summary = grade_submissions([broken, hand_in("ben", {})], book, pool, gather_settings(book))
     (problem,) = summary.problems
-    assert words in problem and summary.statuses == {"not attempted": 4}
+    assert words in problem and summary.statuses == {"not attempted": COUNT}
     assert {row.learner: bool(row.problem) for row in book.submissions()} == {"ada": True, "ben": False}
 
 
@@ -215,7 +218,7 @@ def test_an_exercise_that_is_not_there_is_not_attempted(pool, book, hand_in):
     grade_submissions([submission], book, pool, gather_settings(book))
     found = {one.exercise: (one.status, one.score) for one in book.grades()}
     assert found.pop(LIST) == ("not attempted", 0)
-    assert set(found.values()) == {("graded", points) for points in (4, 5)}
+    assert set(found.values()) == {("graded", points) for points in set(POINTS.values()) - {POINTS[LIST]}}
 
 
 def test_behind_the_sandbox_an_old_import_counts_and_the_learners_page_names_the_new_one(pool, book, hand_in, tmp_path):
@@ -244,7 +247,7 @@ def test_a_notebook_of_which_nothing_is_recognised_counts_as_not_attempted_where
     path = tmp_path / "ada.ipynb"
     path.write_text('{"cells": [{"cell_type": "code", "source": "x = 1"}], "nbformat": 4, "nbformat_minor": 5}')
     summary = grade_submissions([Submission("ada", path)], book, pool, gather_settings(book), notebook="02")
-    assert summary.statuses == {"not attempted": 4} and not summary.problems
+    assert summary.statuses == {"not attempted": COUNT} and not summary.problems
     assert [row.notebook for row in book.submissions()] == ["02"]
 
 
@@ -253,7 +256,7 @@ def test_changed_judges_grade_anew_and_their_grades_count(pool, book, hand_in):
     grade_submissions([submission], book, pool, settings)
     hidden = tuple((name, source.replace("points=1", "points=7")) for name, source in settings.hidden)
     summary = grade_submissions([submission], book, pool, replace(settings, hidden=hidden))
-    assert summary.statuses == {"graded": 4} and summary.already == 0
+    assert summary.statuses == {"graded": COUNT} and summary.already == 0
     assert len(list(book.grades())) == 8
     (standing,) = book.standings()
     assert standing.score == standing.points == FULL + 4 * 6
@@ -272,13 +275,13 @@ def test_a_failure_of_ours_is_tried_again_and_has_no_score(pool, book, hand_in):
     whole = Troubled(pool, lambda number, attempt: None)
     assert grade_submissions([submission], book, whole, gather_settings(book)).already == 3
     assert whole.asked == [LIST]
-    assert scores(book) == POINTS and len(list(book.grades())) == 4
+    assert scores(book) == POINTS and len(list(book.grades())) == COUNT
 
 
 def test_a_failure_that_passes_leaves_no_trace_in_the_grade(pool, book, hand_in):
     flaky = Troubled(pool, lambda number, attempt: OSError("once") if number <= 2 else None)
     summary = grade_submissions([hand_in()], book, flaky, gather_settings(book))
-    assert summary.statuses == {"graded": 4} and not summary.failures
+    assert summary.statuses == {"graded": COUNT} and not summary.failures
     assert scores(book) == POINTS
 
 
@@ -292,7 +295,7 @@ def test_a_notebook_that_cannot_be_read_on_our_side_is_a_failure_and_no_zero(poo
     submission = hand_in()
     summary = grade_submissions([submission], book, NoReading(pool, None), gather_settings(book))
     assert len(summary.failures) == 1 and not list(book.grades())
-    assert grade_submissions([submission], book, pool, gather_settings(book)).statuses == {"graded": 4}
+    assert grade_submissions([submission], book, pool, gather_settings(book)).statuses == {"graded": COUNT}
 
 
 def test_a_canary_that_fails_stops_the_run_and_what_was_graded_is_kept(pool, book, hand_in):
