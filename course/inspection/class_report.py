@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from course.errors import DataError
+from course.notebook.tables import html_table, text_table
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,10 @@ class ClassReport:
         )
 
     def __repr__(self) -> str:
-        cells = self._cells()
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-        return "\n".join([*(line.rstrip() for line in lines), self.summary])
+        return f"{text_table(self._cells())}\n{self.summary}"
 
     def _repr_html_(self) -> str:
-        head, *body = [[html.escape(cell) for cell in row] for row in self._cells()]
-        rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
-        columns = "".join(f"<th>{cell}</th>" for cell in head)
-        return f"<table><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table><p>{self.summary}</p>"
+        return f"{html_table(self._cells())}<p>{self.summary}</p>"
 
 
 def class_report(true: Sequence[Any], predicted: Sequence[Any], classes: Sequence[str]) -> ClassReport:

@@ -16,6 +16,7 @@ import course
 from course.errors import EmptyData, UnknownName
 from course.files import replacing
 from course.notebook.progress_bars import progress_bar
+from course.notebook.tables import html_table, text_table
 from course.runtime import seed_everything
 from course.training.intervals import Interval
 from course.training.stopping import stoppable
@@ -59,7 +60,7 @@ class Comparison:
 
     def table(self) -> str:
         """A row per setting and a column per metric, with mean ± half-width of the 95 % interval, as text."""
-        return _text_table(self._cells())
+        return text_table(self._cells())
 
     def _cells(self) -> list[list[str]]:
         body = [[name, *(str(self.interval(name, metric)) for metric in self.metrics)] for name in self.settings]
@@ -69,7 +70,7 @@ class Comparison:
         return self.table()
 
     def _repr_html_(self) -> str:
-        return _html_table(self._cells())
+        return html_table(self._cells())
 
 
 @stoppable("the comparison was stopped; its runs so far are not kept: run the cell again to begin anew")
@@ -118,10 +119,10 @@ class StoredTable:
         return [names, *([_format_value(row.get(name)) for name in names] for row in self.rows)]
 
     def __repr__(self) -> str:
-        return f"{_text_table(self._cells())}\n{self.source}"
+        return f"{text_table(self._cells())}\n{self.source}"
 
     def _repr_html_(self) -> str:
-        return f"{_html_table(self._cells())}<p>{html.escape(self.source)}</p>"
+        return f"{html_table(self._cells())}<p>{html.escape(self.source)}</p>"
 
 
 def stored_table(name: str) -> StoredTable:
@@ -156,17 +157,5 @@ def _machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores{gpu}, torch {torch.__version__}"
 
 
-def _text_table(cells: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join(line.rstrip() for line in lines)
-
-
 def _format_value(value: Any) -> str:
     return "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _html_table(cells: list[list[str]]) -> str:
-    head, *body = [[html.escape(cell) for cell in row] for row in cells]
-    rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body)
-    return f"<table><thead><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr></thead><tbody>{rows}</tbody></table>"

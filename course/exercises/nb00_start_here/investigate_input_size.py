@@ -19,7 +19,7 @@ exercise = Exercise(
         "Change one setting at a time. Write down what you expect before you run the workbench.",
         "`measure(96)` is the chapter's own setting and gives the baseline; call it once more with your size. Both "
         "use the same seeds, so the two lists belong together, pair by pair.",
-        "`Interval.of([b - a for a, b in zip(baseline, changed)])` from course.training.experiments is the paired "
+        "`Interval.of([b - a for a, b in zip(baseline, changed)])` from course.training.intervals is the paired "
         "interval: above zero is better, below zero is worse, and anything else is cannot tell.",
     ),
     idea="Run measure(96) and measure(size) with the same seeds, copy both lists into the record, and read the "
