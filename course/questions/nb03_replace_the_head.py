@@ -138,8 +138,9 @@ QUESTIONS = (
             Option(
                 "it is smaller, but the copied rows are still ahead",
                 {"ahead": True, "shrinks": True},
-                "The random start catches up, but not completely. A likely reason: many different heads fit ten drawings "
-                "perfectly, and training stops at one near its start, so the copied rows remain a part of the solution.",
+                "The random start catches up, but not completely. A likely reason: many different heads fit ten "
+                "drawings perfectly, and training stops at one near its start, so the copied rows remain a part of the "
+                "solution.",
             ),
             Option(
                 "it has turned: the random start is ahead",

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from course.exercises.investigation import judge_runs
 from course.exercises.nb05_classify_images import (
     compare_models,
     count_confusions,
@@ -77,7 +78,6 @@ def suspects_among_few_and_among_many_classes(case: dict[str, Any], result: dict
 
 
 @investigate_a_change.exercise.hidden_judge(investigate_a_change.a_record, points=1)
-def the_whole_record_agrees(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Question, numbers and conclusion belong to one measurement."""
-    investigate_a_change.the_numbers_are_measured.decide(case, result)
-    investigate_a_change.the_conclusion_follows.decide(case, result)
+def every_run_was_a_run_of_its_own(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each setting was measured with every seed, not once for all of them."""
+    judge_runs(result)
