@@ -41,7 +41,7 @@ class Walk:
             self._replace_cell(text.rstrip("\n"))
         else:
             for command in text.strip().splitlines():
-                self.said[command] = self._run(command)
+                self.said[command] = self.run(command)
 
     def _replace_cell(self, text: str) -> None:
         """The notebook's text, or the cell of the exercise, replaced by this one."""
@@ -56,7 +56,7 @@ class Walk:
         cell["source"] = text
         path.write_text(json.dumps(notebook), encoding="utf-8")
 
-    def _run(self, command: str) -> str:
+    def run(self, command: str) -> str:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "COURSE_HOME": str(self.folder / "home"), "COLUMNS": "200"}
         run = subprocess.run(command, shell=True, cwd=self.folder, env=env, capture_output=True, text=True, timeout=500)

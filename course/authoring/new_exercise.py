@@ -56,10 +56,10 @@ def new_exercise(exercise_id: str, *, into: Path | None = None, root: Path | Non
     fill = {"@ID@": exercise_id, "@NAME@": name, "@NUMBER@": number, "@PACKAGE@": places.package.name}
     fill["@TITLE@"] = match[2].replace("-", " ").capitalize()
     notebook = places.solutions / f"{number}_{name}.ipynb"
+    files = {path: text for path, text in files.items() if path.name != "__init__.py" or not path.exists()}
     _refuse_present([*files, notebook])
     for path, text in files.items():
-        if path.name != "__init__.py" or not path.exists():
-            _write(path, _filled(text, fill))
+        _write(path, _filled(text, fill))
     cells = _notebook(notebook.stem, fill)
     if places.chapter:
         notebook_files.write(insert_exercises(notebook_files.read(places.chapter), cells), places.chapter)
@@ -87,7 +87,7 @@ def _in_repository(number: str, root: Path) -> _Places:
 
 def _refuse_present(paths: list[Path]) -> None:
     for path in paths:
-        if path.exists() and path.name != "__init__.py":
+        if path.exists():
             raise AuthoringError(f"{path} is there already; choose another id, or remove it")
 
 

@@ -42,7 +42,10 @@ def new_exercise(
 
     written = write(id, into=into)
     print("\n".join(f"wrote {path}" for path in written))
-    print(f"now change it part by part, and try it: course try-exercise {id}" + (f" --exercises {into}" if into else ""))
+    option = f" --exercises {into}" if into else ""
+    print(f"now change it part by part, and try it: course try-exercise {id}{option}")
+    if not into:
+        print(f"then move its cells to where they belong in {written[-1].name}, and run: course build {id[:2]}")
 
 
 def try_exercise(
@@ -55,8 +58,8 @@ def try_exercise(
     """
     from course.authoring.building import find_root
     from course.authoring.trying import try_exercise as tries
-    from course.judging.exercise_folders import OWN, packages_in
     from course.judging.exercise import exercises_of, find_exercise
+    from course.judging.exercise_folders import OWN, packages_in
 
     folders = [folder.resolve() for folder in exercises or []]
     numbers = sorted({package.name[2:4] for folder in folders for package in packages_in(folder)})

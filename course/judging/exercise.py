@@ -128,7 +128,7 @@ def exercises_of(notebook: str) -> tuple[Exercise, ...]:
 def _read_exercises(notebook: str) -> tuple[Exercise, ...]:
     changes = class_changes()
     found: dict[str, Exercise] = {}
-    for package in _packages(notebook):
+    for package in _packages_of(notebook):
         for exercise in _exercises_in(package):
             if found.setdefault(exercise.id, exercise) is not exercise:
                 raise ExerciseError(f"two exercises are called {exercise.id}, one of them in {package}; rename it")
@@ -175,10 +175,14 @@ def _with_points(judge: Judge, changes: Mapping[str, Changes]) -> Judge:
     return replace(judge, points=changes.get(judge.exercise_id, Changes()).points.get(judge.name, judge.points))
 
 
-def _packages(notebook: str = "") -> list[str]:
-    """The names of the packages with exercises, of one notebook or of all: the course's own first."""
-    names = [module.name for module in pkgutil.iter_modules(importlib.import_module("course.exercises").__path__)]
-    return [name for name in names if re.match(rf"nb{notebook or r'[0-9]{2}'}_", name)]
+def _packages() -> list[str]:
+    """The names of the packages with exercises, the course's own first."""
+    modules = pkgutil.iter_modules(importlib.import_module("course.exercises").__path__)
+    return [module.name for module in modules if re.match(r"nb\d\d_", module.name)]
+
+
+def _packages_of(notebook: str) -> list[str]:
+    return [name for name in _packages() if name[2:4] == notebook]
 
 
 def notebook_numbers() -> list[str]:
@@ -191,7 +195,7 @@ def notebook_title(number: str) -> str:
     """What a notebook is called: "02 Freeze the backbone"."""
     if not number:
         return "Not recognised"
-    names = _packages(number)
+    names = _packages_of(number)
     return f"{number} {names[0].split('_', 1)[1].replace('_', ' ').capitalize()}" if names else f"Notebook {number}"
 
 

@@ -54,7 +54,7 @@ def _others(variable: str) -> tuple[Path, ...]:
                 f"course new-exercise NN-verb-phrase --into {folder}"
             )
     found = tuple(dict.fromkeys([*named, *(_folder_of(point) for point in entry_points(group=GROUP))]))
-    _refuse_same_names(found)
+    _refuse_unusable(found)
     return found
 
 
@@ -69,9 +69,11 @@ def _folder_of(point: EntryPoint) -> Path:
     return Path(places[0]).resolve()
 
 
-def _refuse_same_names(folders: tuple[Path, ...]) -> None:
+def _refuse_unusable(folders: tuple[Path, ...]) -> None:
     known: dict[str, Path] = {}
     for package in (package for folder in (OWN, *folders) for package in packages_in(folder)):
-        if other := known.setdefault(package.name, package):
-            if other != package:
-                raise SetupError(f"{package} and {other} have the same name; rename one of the two folders")
+        if not (package / "__init__.py").is_file():
+            raise SetupError(f"{package} has no __init__.py, without which it is no package; add an empty one")
+        other = known.setdefault(package.name, package)
+        if other != package:
+            raise SetupError(f"{package} and {other} have the same name; rename one of the two folders")

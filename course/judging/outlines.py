@@ -69,9 +69,9 @@ def read_outlines() -> tuple[Outline, ...]:
 def _with_others(outline: Outline) -> Outline:
     """The chapter with exercises that its notebook does not hold yet, and with the points that this class gives."""
     anchors = {task.id: task.anchor for task in outline.exercises}
-    tasks = [Task(one.id, one.points, anchors.get(one.id, "")) for one in exercises_of(outline.number)]
-    order = [task.id for task in outline.exercises]
-    return replace(outline, exercises=tuple(sorted(tasks, key=lambda task: (order + [task.id]).index(task.id))))
+    places = {id: place for place, id in enumerate(anchors)}
+    found = sorted(exercises_of(outline.number), key=lambda one: places.get(one.id, len(places)))
+    return replace(outline, exercises=tuple(Task(one.id, one.points, anchors.get(one.id, "")) for one in found))
 
 
 def _from_exercises(number: str) -> Outline:

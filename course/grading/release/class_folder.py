@@ -52,9 +52,9 @@ class Release:
 def release_class(out: str | Path, *, root: Path | None = None) -> Release:
     """Write what a class gets to a folder: notebooks without outputs, a wheel, a README, a manifest of hashes.
 
-    Exercises of others are among them. The folder appears whole or not at all; an earlier release in it is replaced if nobody changed it. Raises
-    GradingError where notebooks/ is not what solutions/ gives, where an answer or a hidden judge would be given
-    away, and for a folder that holds anything else; CannotWrite where the disk is full, say.
+    Exercises of others are among them. The folder appears whole or not at all; an earlier release in it is replaced if
+    nobody changed it. Raises GradingError where notebooks/ is not what solutions/ gives, where an answer or a hidden
+    judge would be given away, and for a folder that holds anything else; CannotWrite where the disk is full, say.
     """
     root, out = find_root(root), Path(out).absolute()
     _refuse_stale(root)

@@ -57,7 +57,9 @@ def _hidden_files(folders: Iterable[Path]) -> tuple[tuple[str, str], ...]:
     for path in (path for folder in folders for path in (*sorted(folder.glob("nb*.py")), folder / CHANGES)):
         if path.is_file():
             if path.name in found:
-                raise GradingError(f"two folders of hidden judges hold {path.name}, one of them {path.parent}; rename it")
+                raise GradingError(
+                    f"two folders of hidden judges hold {path.name}, one of them {path.parent}; rename it"
+                )
             found[path.name] = path.read_text(encoding="utf-8")
     return tuple(found.items())
 

@@ -131,7 +131,7 @@ class Machine:
         self._proved.add(notebook)
 
     def _reference(self, notebook: str) -> list[Attempt]:
-        """The reference solution of each exercise; several notebooks may hold some, each with definitions of its own."""
+        """The reference solutions of a chapter; several notebooks may hold some, each with its own definitions."""
         found: dict[str, Attempt] = {}
         for content in (content for number, content in self.settings.canary if number == notebook):
             for attempt in read_attempts(content, notebook).attempts:

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
+from course.authoring.new_exercise import new_exercise
 from course.grading.sandbox.probes import pruned, write_probes
 from course.judging import wire
 from course.judging.answers import find_answers, read_notebook
@@ -245,3 +247,16 @@ def test_every_function_that_is_kept_is_one_that_some_probe_calls(ran):
         kept = {f"{place} {node.name}" for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
         if place.name != "small_models.py":  # a table of all architectures
             assert kept - called == set()
+
+
+def test_of_exercises_of_others_the_probes_are_left_and_nothing_else(tmp_path):
+    new_exercise("02-count-all", into=tmp_path / "ours")
+    (tmp_path / "ours" / "nb02_ours" / "notes.txt").write_text("what a judge expects")
+    kept = pruned(SOURCES, [tmp_path / "ours"])
+    mine = {path.as_posix(): text for path, text in kept.items() if "ours" in path.as_posix()}
+    assert set(mine) == {"nb02_ours/__init__.py", "nb02_ours/count_all.py"}
+    assert set(kept) - set(pruned(SOURCES)) == {Path(name) for name in mine}
+    text = mine["nb02_ours/count_all.py"]
+    assert "probe_count_all" in text and "need(" in text
+    for secret in ("a_few_values", "returns_the_mean", "expect_close(", "divide by how many"):
+        assert secret not in text
