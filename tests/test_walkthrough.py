@@ -83,7 +83,8 @@ def test_a_learner_who_installs_the_wheel_checks_the_exercise_with_nothing_set(g
     (wheel,) = (graded.folder / "class" / "notebooks").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); from course import check; check('02-share-frozen')"
+    path = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})"
+    code = f"{path}; from course import check; check('02-share-frozen')"
     run = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert "`share_frozen` is not defined here" in run.stdout, run.stdout + run.stderr
 

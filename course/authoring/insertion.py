@@ -49,9 +49,10 @@ def with_titles_and_points(nb: NotebookNode, titles: Mapping[str, str]) -> Noteb
     for cell in changed.cells:
         if cell.cell_type == "markdown":
             heading = cell if _HEADING.search(cell.source) else heading
-        elif (id := exercise_of(cell)) in titles and heading is not None:
+        elif heading is not None and (id := exercise_of(cell) or "") in titles:
             line = f"### Exercise: {titles[id]} ({_points(find_exercise(id).points)})"
-            heading.source = _HEADING.sub(lambda _, line=line: line, heading.source, count=1)
+            found = _HEADING.search(heading.source)
+            heading.source = heading.source.replace(found[0], line, 1) if found else heading.source
         grading = cell.metadata.get("nbgrader", {})
         if grading.get("grade"):
             grading["points"] = find_exercise(grading["grade_id"].removesuffix("-check")).points
