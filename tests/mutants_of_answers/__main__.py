@@ -1,4 +1,4 @@
-"""`python -m tests.mutants_of_answers [EXERCISE ...]`: a line for each mutant that no judge finds. Exit code 1: some."""
+"""`python -m tests.mutants_of_answers [EXERCISE ...]`: a line for each that no judge finds, and exit code 1."""
 
 from __future__ import annotations
 

@@ -85,8 +85,8 @@ def _changed(tree: ast.AST) -> Iterator[None]:
                         value[at : at + (len(variant) if isinstance(variant, list) else 1)] = [item]
         for field in ("decorator_list", "ifs", "keywords"):
             yield from _shortened(getattr(parent, field, []))
-        if isinstance(parent, ast.arguments):
-            continue
+        if isinstance(parent, ast.FunctionDef):
+            yield from _other_variables(parent)
 
 
 def _shortened(items: list) -> Iterator[None]:
@@ -95,6 +95,20 @@ def _shortened(items: list) -> Iterator[None]:
         del items[at]
         yield
         items.insert(at, item)
+
+
+def _other_variables(function: ast.FunctionDef) -> Iterator[None]:
+    """Yield with each use of a variable of this function replaced by the next two of its variables."""
+    arguments = [argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)]
+    names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+    known = list(dict.fromkeys([*arguments, *(name.id for name in names if isinstance(name.ctx, ast.Store))]))
+    for name in names:
+        if isinstance(name.ctx, ast.Load) and name.id in known:
+            own, at = name.id, known.index(name.id)
+            for other in dict.fromkeys((known * 2)[at + 1 : at + 3]):
+                name.id = other
+                yield
+            name.id = own
 
 
 def _variants(node: ast.AST) -> Iterator[ast.AST | list[ast.AST]]:
@@ -151,17 +165,17 @@ def _of_expression(node: ast.expr) -> Iterator[ast.expr]:
 
 def _of_call(node: ast.Call) -> Iterator[ast.expr]:
     """A method left out (`.detach()`), an argument left out, arguments swapped, a range that ends elsewhere."""
-    if isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name | ast.Attribute | ast.Call):
-        yield node.func.value
-    elif isinstance(node.func, ast.Attribute) and (not node.args or isinstance(node.func.value, ast.Call)):
-        yield node.func.value
+    func = node.func
+    if isinstance(func, ast.Attribute) and (not node.args or not isinstance(func.value, ast.Name | ast.Attribute)):
+        yield func.value
     if len(node.args) > 1:
-        yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
+        if not (isinstance(func, ast.Name) and func.id in ("min", "max")):  # the order says nothing there
+            yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
         yield _with(node, args=node.args[:-1])
-    if isinstance(node.func, ast.Name) and node.func.id == "range":
+    if isinstance(func, ast.Name) and func.id == "range":
         for op in (ast.Add(), ast.Sub()):
             yield _with(node, args=[*node.args[:-1], ast.BinOp(node.args[-1], op, ast.Constant(1))])
-    if len(node.args) == 1 and isinstance(node.func, ast.Name) and node.func.id in ("sorted", "set", "abs", "float"):
+    if len(node.args) == 1 and isinstance(func, ast.Name) and func.id in ("sorted", "set", "abs", "float"):
         yield node.args[0]
 
 

@@ -43,7 +43,9 @@ def try_mutants(exercise: Exercise, tell: Callable[[str], Any] = lambda line: No
     """Judge every mutant of the reference solution of an exercise; `tell` gets a line for each that survives."""
     source, namespace = _reference(exercise.id)
     draws: dict[Case, Case] = {}
-    judges = [replace(judge, case=draws.setdefault(judge.case, _drawn_once(judge.case))) for judge in all_judges(exercise)]
+    judges = [
+        replace(judge, case=draws.setdefault(judge.case, _drawn_once(judge.case))) for judge in all_judges(exercise)
+    ]
     excused = equivalents().get(exercise.id, {})
     tried, kept = 0, []
     limit_s, exercise.time_limit_s = exercise.time_limit_s, min(LIMIT_S, exercise.time_limit_s)
