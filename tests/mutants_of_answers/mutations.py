@@ -70,7 +70,7 @@ def _changed(tree: ast.AST) -> Iterator[None]:
     """Yield while the tree is changed in one place; it is as it was in between."""
     for parent in list(ast.walk(tree)):
         for field, value in list(ast.iter_fields(parent)):
-            if field in _NOT_CODE:
+            if field in _NOT_CODE or _is_strict(parent):
                 continue
             if isinstance(value, ast.AST):
                 for variant in _variants(value):
@@ -92,9 +92,15 @@ def _changed(tree: ast.AST) -> Iterator[None]:
 def _shortened(items: list) -> Iterator[None]:
     """Yield with each item left out: a decorator, a condition of a comprehension, a keyword argument."""
     for at, item in enumerate(list(items)):
-        del items[at]
-        yield
-        items.insert(at, item)
+        if not _is_strict(item):
+            del items[at]
+            yield
+            items.insert(at, item)
+
+
+def _is_strict(node: ast.AST) -> bool:
+    """True for `strict=` of a zip, which only guards against a mistake that the answer does not make."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def _other_variables(function: ast.FunctionDef) -> Iterator[None]:
