@@ -72,7 +72,7 @@ def many_samples(rng: torch.Generator) -> dict[str, Any]:
 
 
 def a_class_of_one(rng: torch.Generator) -> dict[str, Any]:
-    """One sample has a label of its own, whose probability is its threshold and above that of another confident guess."""
+    """One sample has a label of its own: its threshold is its probability, above that of another confident guess."""
     while True:
         draw = suspect_labels.drawn_probabilities(rng, 4)
         labels, count = draw["labels"].clone(), len(draw["labels"])
