@@ -84,12 +84,12 @@ def audits_shared_weights(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @audit_freeze.exercise.case
 def an_efficientnet(rng: torch.Generator) -> dict[str, Any]:
-    return audit_freeze.audit_case("efficientnet", rng)
+    return audit_freeze.audit_case("efficientnet", rng, nested=True)
 
 
 @audit_freeze.exercise.hidden_judge(an_efficientnet, points=1)
 def audits_a_deeper_model(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The audit is right for BatchNorm layers at any depth."""
+    """The audit is right for BatchNorm layers at any depth, one inside another too."""
     for key in audit_freeze.KEYS:
         audit_freeze.judge_names(key, case, result)
 

@@ -14,6 +14,7 @@ from course.errors import GradingError
 from course.grading.digests import Digests, capstone_digest, graded_notebooks, judges_digest, reader_digest
 from course.grading.import_closure import Sources, digest_of
 from course.grading.sandbox import zygote
+from course.judging.class_changes import Changes
 from tests.conftest import ROOT
 
 NOTEBOOKS = [f"{number:02}" for number in range(12)]
@@ -316,3 +317,42 @@ def test_every_python_and_system_finds_this_digest(tmp_path):
     files = Sources(package).closure(["small.entry"])
     assert sorted(files) == ["__init__.py", "entry.py", "inner/__init__.py", "inner/deep.py", "late.py"]
     assert digest_of(files) == "500b1aa7cf6623e734f12dec6f5d3891ae5ed8a7af3167ff6036fc933cb7e952"
+
+
+@pytest.fixture
+def ours(tmp_path) -> Path:
+    """A folder with an exercise of chapter 02 and one of a chapter that the course has not got."""
+    folder = tmp_path / "ours"
+    for package in ("nb02_ours", "nb77_new"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text("")
+        (folder / package / "one.py").write_text(
+            f"from course.exercises.{package}.helper import X\nfrom course.inspection import corruptions\n"
+        )
+        (folder / package / "helper.py").write_text("X = 1\n")
+    return folder
+
+
+def found_with(tree, folder, changes=None) -> dict[str, str]:
+    digests = Digests(tree, [folder], changes)
+    assert digests.notebooks() == [*NOTEBOOKS, "77"]
+    return {number: digests.notebook(number, HIDDEN) for number in [*NOTEBOOKS, "77"]} | {"reader": digests.reader()}
+
+
+def test_exercises_of_others_decide_as_the_courses_own_do(tree, pristine, ours):
+    before = found_with(tree, ours)
+    assert {name for name in before if before[name] != pristine.get(name)} == {"02", "77", "reader"}
+    assert "inspection/corruptions.py" in Digests(tree, [ours]).deciding_on("77")
+    (ours / "nb77_new" / "helper.py").write_text("X = 2\n")
+    assert differing(before, after := found_with(tree, ours)) == {"77", "reader"}
+    (ours / "solutions" / "hidden").mkdir(parents=True)
+    (ours / "solutions" / "hidden" / "x.py").write_text("Y = 1\n")
+    assert found_with(tree, ours) == after, "hidden judges are given beside, and count by what they are about"
+
+
+def test_the_points_that_a_class_gives_decide_on_their_chapter_alone(tree, ours):
+    before = found_with(tree, ours)
+    other = {"03-replace-head": Changes("", {"a_judge": 3})}
+    assert differing(before, found_with(tree, ours, other)) == {"03", "reader"}
+    with_file = (*HIDDEN, ("class.toml", '["04-find-a-rate"]\npoints = {a_judge = 3}\n'))
+    assert differing(found(tree), found(tree, with_file)) == {"04"}
