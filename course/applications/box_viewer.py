@@ -51,8 +51,9 @@ def show_boxes(
 ) -> Chart:
     """One row of pictures with the boxes whose score is at least `threshold`; targets, which have no scores, show all.
 
-    With `legend` the names of the classes are in a legend below, and beside a box stands only its score. A picture is anything `show_pictures` takes; `detections` have "boxes", "labels" from 1 and, unless they are
-    targets, "scores". Raises ValueError if there are not as many pictures as detections.
+    With `legend` the names of the classes are in a legend below, and beside a box stands only its score. A picture is
+    anything `show_pictures` takes; `detections` have "boxes", "labels" from 1 and, unless they are targets, "scores".
+    Raises ValueError if there are not as many pictures as detections.
     """
     return _rows(pictures, detections, classes, [threshold], legend=legend)
 
@@ -68,8 +69,8 @@ def explore_threshold(
 ) -> None:
     """A slider for the lowest score that is drawn; when nobody watches, one row for each of `thresholds`.
 
-    With `legend`, these rows name the classes in a legend (see `show_boxes`). The slider starts in the middle of `thresholds` and needs no kernel.
-    `alt` describes the rows in words.
+    With `legend`, these rows name the classes in a legend (see `show_boxes`). The slider starts in the middle of
+    `thresholds` and needs no kernel. `alt` describes the rows in words.
     """
     if not can_answer():
         show(_rows(pictures, detections, classes, thresholds, legend=legend), alt=alt)
@@ -180,12 +181,16 @@ def _draw_outlines(axes: Axes, one: dict[str, torch.Tensor], classes: Sequence[s
     edge = [patheffects.Stroke(linewidth=2.6, foreground="white"), patheffects.Normal()]
     for i in _order(one, classes, threshold)[0]:
         x1, y1, x2, y2 = one["boxes"][i].tolist()
-        outline = Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=_colour(one, i), linewidth=1.4)
+        outline = Rectangle(
+            (x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=_colour(one, i), linewidth=1.4
+        )
         outline.set_path_effects(edge)
         axes.add_patch(outline)
         if "scores" in one:
             score = _percent(one["scores"], i).strip()
-            axes.text(x1, max(y1 - 1, 6), score, fontsize=FONT_PT, color=_colour(one, i), path_effects=edge, va="bottom")
+            axes.text(
+                x1, max(y1 - 1, 6), score, fontsize=FONT_PT, color=_colour(one, i), path_effects=edge, va="bottom"
+            )
 
 
 def _draw(axes: Axes, one: dict[str, torch.Tensor], classes: Sequence[str], threshold: float) -> None:

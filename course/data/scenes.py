@@ -55,10 +55,10 @@ class Scenes(Dataset):
     ------------
     As drawn by default, two to five objects are tried per scene: a class with equal probability, an object of that
     class in that split, a style of `styles`, one of five sides from 7/32 to a half of the scene's, mirrored or not,
-    anywhere, extending beyond the edge by up to an eighth of its side. Objects are placed from front to back, and one that would show less than
-    two fifths of its own area is left out altogether, so that everything drawn is also labelled: on average about 3.3
-    objects per scene, at least one. The background is a gradient, clouds, stripes, checks or blotches in colours drawn
-    at random, more or less grainy.
+    anywhere, extending beyond the edge by up to an eighth of its side. Objects are placed from front to back, and one
+    that would show less than two fifths of its own area is left out altogether, so that everything drawn is also
+    labelled: on average about 3.3 objects per scene, at least one. The background is a gradient, clouds, stripes,
+    checks or blotches in colours drawn at random, more or less grainy.
 
     Masks and boxes are exact by construction: a pixel belongs to the front-most object whose alpha is at least a
     half there, and the box surrounds an object's pixels. There are no void pixels. If an object is cut in two by

@@ -628,7 +628,10 @@ def an_honest_record():
 
 
 def it_got_worse():
-    return record(changed=[round(value - 0.05 - 0.01 * i, 3) for i, value in enumerate(BASELINE[:5])], concluded="worse")
+    return record(
+        changed=[round(value - 0.05 - 0.01 * i, 3) for i, value in enumerate(BASELINE[:5])], concluded="worse"
+    )
+
 
 WRONG = {
     "06-measure-overlap": {

@@ -1,4 +1,4 @@
-"""Chapter 06: overlap, box offsets, the predictor swap, duplicates, precision over recall, anchors, an investigation."""
+"""Chapter 06: overlap, box offsets, anchors, the predictor swap, duplicates, precision, an investigation."""
 
 # ruff: noqa: I001, RUF022 (the order is the notebook's, and `exercises_of` keeps it)
 

@@ -70,7 +70,9 @@ def probe_box_coder(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
             raise Unusable(f"your BoxCoder has no method {name}")
         value = need(method(given.clone(), case["anchors"].clone()), torch.Tensor, f"a tensor (N, 4) from {name}")
         if value.shape != given.shape:
-            raise Unusable(f"{name} returned a tensor of shape {tuple(value.shape)} for {len(given)} boxes; return (N, 4)")
+            raise Unusable(
+                f"{name} returned a tensor of shape {tuple(value.shape)} for {len(given)} boxes; return (N, 4)"
+            )
         results[name] = value.detach().float()
     return results
 
@@ -140,9 +142,14 @@ def encoded(box: Four, anchor: Four, *, centred: bool = True, by: str = "anchor"
 
 
 def decoded(
-    deltas: Four, anchor: Four, *, limit: float = MAX_LOG, exponential: bool = True, relative: bool = True,
+    deltas: Four,
+    anchor: Four,
+    *,
+    limit: float = MAX_LOG,
+    exponential: bool = True,
+    relative: bool = True,
     corner: str = "middle",
-) -> list[float]:  # fmt: skip
+) -> list[float]:
     """x1, y1, x2, y2 that the offsets describe; the options are the usual mistakes."""
     low, high = [], []
     for axis in (0, 1):

@@ -122,8 +122,8 @@ def judge_matches(case: dict[str, Any], result: dict[str, Any]) -> None:
         overlaps = matrix(one["anchors"][first : first + 1], one["boxes"])[0].tolist()
         expect(
             False,
-            tried=f"{len(expected)} anchors, {len(one['boxes'])} boxes, high {one['high']:g}, low {one['low']:g}: anchor "
-            f"{first}, whose overlaps are {[round(value, 2) for value in overlaps]}",
+            tried=f"{len(expected)} anchors, {len(one['boxes'])} boxes, high {one['high']:g}, low {one['low']:g}; the "
+            f"anchor {first}, whose overlaps are {[round(value, 2) for value in overlaps]}",
             got=int(got[first]),
             expected=expected[first],
             because=_recognised(pairs),

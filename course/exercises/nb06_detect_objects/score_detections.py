@@ -20,8 +20,8 @@ exercise = Exercise(
         "object in its own picture.",
         "For each box, look at the objects of its picture that no earlier box has matched. If the best of their IoUs "
         "reaches the threshold, the box is right, and that object is matched from now on.",
-        "After k boxes: precision = right so far / k, recall = right so far / all objects. Replace each precision by the "
-        "largest from k on, then sum up precision times the step in recall.",
+        "After k boxes: precision = right so far / k, recall = right so far / all objects. Replace each precision by "
+        "the largest from k on, then sum up precision times the step in recall.",
     ),
     idea="hits in order of score -> right = cumsum(hits); precision = right / arange(1, n + 1); recall = right / "
     "objects; precision = its running maximum from the right; AP = sum of precision * (recall - recall before).",

@@ -158,7 +158,9 @@ def _recognised(pairs: list[tuple[dict[str, Any], torch.Tensor]], threshold: flo
             "boxes with low scores have gone although nothing suppresses them: the threshold is one of IoU, and scores "
             "only give the order"
         )
-    return "from the highest score down, a box stays if its IoU with every kept box of its class is at most the threshold"
+    return (
+        "from the highest score down, a box stays if its IoU with every kept box of its class is at most the threshold"
+    )
 
 
 def _drops_low_scores(pairs: list[tuple[dict[str, Any], torch.Tensor]], threshold: float) -> bool:

@@ -23,7 +23,7 @@ exercise = Exercise(
     withholds=("course.applications.detection.replace_predictor", "course.applications.detection.load_detector"),
     hints=(
         "`model.roi_heads.box_predictor` holds two Linear layers, `cls_score` for scores and `bbox_pred` for boxes.",
-        "Every proposal without an object must get a class as well: how many outputs does that make, for n classes of objects?",
+        "Every proposal without an object must get a class as well. How many outputs do n classes of objects need?",
         "`in_features = model.roi_heads.box_predictor.cls_score.in_features`, then a new "
         "`FastRCNNPredictor(in_features, ...)` from torchvision.models.detection.faster_rcnn in its place.",
     ),
@@ -194,8 +194,7 @@ def _expect_outputs(
     factor = 4 if which else 1
     because = {
         OLD_CLASSES * factor: "this is the old layer: both `cls_score` and `bbox_pred` need a new one",
-        classes
-        * factor: "background is a class too: a proposal without an object must get a score, so n classes of objects need n + 1 outputs",
+        classes * factor: "background is a class too: n classes of objects need n + 1 outputs",
         (classes - 1) * factor: "background is one class more, not one less: n classes of objects need n + 1 outputs",
         (classes + 2) * factor: "background is counted twice: n classes of objects need n + 1 outputs",
     }.get(got[-1], "")
