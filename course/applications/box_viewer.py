@@ -178,11 +178,11 @@ def _rows(
 
 def _draw_outlines(axes: Axes, one: dict[str, torch.Tensor], classes: Sequence[str], threshold: float) -> None:
     """Boxes as thin outlines in the colour of their class, with their score in percent above them if they have one."""
-    edge = [patheffects.Stroke(linewidth=2.6, foreground="white"), patheffects.Normal()]
+    edge = [patheffects.Stroke(linewidth=3, foreground="white"), patheffects.Normal()]
     for i in _order(one, classes, threshold)[0]:
         x1, y1, x2, y2 = one["boxes"][i].tolist()
         outline = Rectangle(
-            (x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=_colour(one, i), linewidth=1.4
+            (x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=_colour(one, i), linewidth=1.8
         )
         outline.set_path_effects(edge)
         axes.add_patch(outline)

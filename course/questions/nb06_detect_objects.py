@@ -45,8 +45,8 @@ QUESTIONS = (
     ),
     Prediction(
         "06-anchors",
-        "The anchors are the same few boxes at every cell of the map (in the quick profile three squares at each of 16 "
-        "× 16 cells, 768 in all). For which share of the objects does one of them have an IoU of at least a half?",
+        "The anchors are the same few boxes at every cell of the map (in the quick profile three squares at each of 12 "
+        "× 12 cells, 432 in all). For which share of the objects does one of them have an IoU of at least a half?",
         (
             Option(
                 "more than three quarters",
