@@ -141,12 +141,12 @@ QUESTIONS = (
     ),
     Prediction(
         "06-generalise",
-        "Between which two of the three kinds of scenes is the larger drop in AP50?",
+        "Between which two of the three kinds of scenes does AP50 fall further, on average over the seeds?",
         (
             Option(
                 "from training scenes to new scenes of the same objects",
                 {"more": Between(high=0)},
-                "The detector has fitted these particular scenes; more scenes of the same objects would help.",
+                "The detector has learned much of its own training scenes by heart.",
             ),
             Option(
                 "from known objects to unseen objects",
@@ -159,8 +159,8 @@ QUESTIONS = (
                 "The detector does about as well on unseen objects as on those that it was trained on.",
             ),
         ),
-        "AP50 falls by {scenes:.2f} from training scenes to new scenes, and by {drop:.2f} from known objects to unseen "
-        "ones",
+        "mean AP50 falls by {scenes:.2f} from training scenes to new scenes, and by {drop:.2f} from known to unseen "
+        "objects",
     ),
     Quiz(
         "06-recall-modes",

@@ -27,6 +27,17 @@ def _gain(metric: str) -> Callable[[int], float]:
     return lambda seed: _row("pretrained", seed)[metric] - _row("random", seed)[metric]
 
 
+def _found_with_right_class(seed: int) -> float:
+    rows = [_row(setting, seed) for setting in ("pretrained", "random")]
+    pretrained, random = (row["found"] * row["classified"] for row in rows)
+    return pretrained - random
+
+
+def _new_scenes(seed: int) -> float:
+    row = _row("pretrained", seed)
+    return row["AP50, training scenes"] - row["AP50, known objects"]
+
+
 def _above_half(seed: int) -> float:
     return _row("pretrained", seed)["AP50"] - 0.5
 
@@ -41,9 +52,14 @@ LESSONS = [
     Lesson("06-pretraining-pays", "AP50 is higher on a pretrained trunk than on a random one.", _gain("AP50")),
     Lesson("06-pretraining-finds-more", "With a pretrained trunk more objects are found.", _gain("found")),
     Lesson(
-        "06-pretraining-classifies-more",
-        "Of the objects that are found, more get the right class with a pretrained trunk.",
-        _gain("classified"),
+        "06-pretraining-finds-and-classifies-more",
+        "With a pretrained trunk more objects are found and get the right class.",
+        _found_with_right_class,
+    ),
+    Lesson(
+        "06-training-scenes-are-learned-by-heart",
+        "AP50 is higher on training scenes than on new scenes of the same objects.",
+        _new_scenes,
     ),
     Lesson(
         "06-unseen-objects-are-harder",
