@@ -685,7 +685,7 @@ WRONG = {
         background_forgotten: "background is a class too",
         one_less: "not one less",
         background_twice: "counted twice",
-        only_the_scores: "both need a new one",
+        only_the_scores: "`bbox_pred` need a new one",
         in_a_place_that_nobody_reads: "this is the old layer",
         edits_out_features: "this is the old layer",
         inputs_guessed: "read in_features",

@@ -39,7 +39,7 @@ def several_classes(rng: torch.Generator) -> dict[str, Any]:
 
 def detector_case(rng: torch.Generator, classes: int | None = None) -> dict[str, Any]:
     """A detector's weights, inputs of its predictor, and a label for each: every class, background among them."""
-    classes = classes or int(torch.randint(7, 11, (), generator=rng))
+    classes = classes or int(torch.randint(8, 12, (), generator=rng))
     state = {
         name: value + 0.2 * torch.rand(value.shape, generator=rng) if value.is_floating_point() else value
         for name, value in _detector().state_dict().items()
