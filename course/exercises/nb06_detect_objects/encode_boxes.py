@@ -19,10 +19,7 @@ exercise = Exercise(
     answer="BoxCoder",
     call="BoxCoder()",
     title="Encode and decode a box",
-    withholds=(
-        "torchvision.models.detection._utils.BoxCoder",
-        "torchvision.ops.boxes.box_convert",
-    ),
+    withholds=("torchvision.models.detection._utils.BoxCoder",),
     hints=(
         "Both methods begin with the same two lines: the centres and the sides of the boxes that they are given.",
         "Decoding is the same four equations solved for the box: what is the centre, given dx, the anchor's centre and "
