@@ -39,7 +39,7 @@ def near_boxes(rng: torch.Generator) -> dict[str, Any]:
 
 
 def coding_case(rng: torch.Generator, count: int = 6, *, least: float = 12.0) -> dict[str, Any]:
-    """Anchors that are no squares, boxes near them, and offsets to decode."""
+    """Anchors that aren't squares, boxes near them, and offsets to decode."""
     anchors = drawn_boxes(rng, count, size=100.0, least=least)
     return {
         "anchors": anchors,

@@ -95,7 +95,7 @@ def probe_match_anchors(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 @exercise.judge(three_kinds, points=2)
 def two_thresholds_make_three_kinds(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """From `high` on an anchor belongs to its best box, below `low` it is background, in between it is ignored."""
+    """At `high` or above an anchor belongs to its best box, below `low` it is background, in between it is ignored."""
     judge_matches(case, result)
 
 
@@ -134,7 +134,9 @@ def _recognised(pairs: list[tuple[dict[str, Any], torch.Tensor]]) -> str:
     for because, options in MISTAKES.items():
         if all(got.tolist() == matched(one, **options) for one, got in pairs):
             return because
-    return "the number of its best box from `high` on or if it is a best anchor of some box, -1 below `low`, else -2"
+    return (
+        "the index of its best box at `high` or above, or if it is a best anchor of some box; -1 below `low`; else -2"
+    )
 
 
 def matched(
@@ -172,10 +174,8 @@ def matched(
 MISTAKES: dict[str, dict[str, Any]] = {
     "objects that no anchor overlaps with by `high` are never found: give each its best anchor": {"rescue": "none"},
     "of several anchors that are equally good for a box, only one was matched": {"rescue": "first"},
-    "an overlap of 0 is no match: here every anchor was a best one of the box that none of them overlaps with": {
-        "zero": True
-    },
-    "an overlap of exactly `high` is enough": {"strict_high": True},
-    "an overlap of exactly `low` is not background any more": {"strict_low": True},
+    "an overlap of 0 is not a match: if no anchor overlaps with a box, none of them is its best": {"zero": True},
+    "an overlap of exactly `high` is enough for a match": {"strict_high": True},
+    "an overlap of exactly `low` is ignored, it is not background": {"strict_low": True},
     "anchors between the two thresholds became background; they are ignored, number -2": {"between": BACKGROUND},
 }
