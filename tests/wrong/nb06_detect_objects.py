@@ -561,6 +561,15 @@ def nothing_is_ignored(anchors, boxes, high, low):
     return match(anchors, boxes, high, low, between=-1)
 
 
+def the_last_box_wins(anchors, boxes, high, low):
+    matched = match(anchors, boxes, high, low)
+    overlaps = box_iou(anchors, boxes)
+    for j in range(len(boxes)):
+        best = overlaps[:, j].max()
+        matched[(overlaps[:, j] == best) & (best > 0)] = j
+    return matched
+
+
 def fails_without_boxes(anchors, boxes, high, low):
     if not len(boxes):
         return box_iou(anchors, boxes).argmax(1)
@@ -716,6 +725,7 @@ WRONG = {
         no_anchor_for_the_small: "give each its best anchor",
         one_of_several_equal: "only one was matched",
         zero_is_the_best: "an overlap of 0",
+        the_last_box_wins: "belongs to the other",
         above_high: "exactly `high`",
         low_is_background: "exactly `low`",
         nothing_is_ignored: "ignored, number -2",

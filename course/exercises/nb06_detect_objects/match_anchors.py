@@ -33,11 +33,13 @@ exercise = Exercise(
 
 @exercise.case
 def three_kinds(rng: torch.Generator) -> dict[str, Any]:
-    """Anchors on an object, near one, and on none; overlaps of exactly `high` and `low` among them."""
+    """Anchors on an object, near one, and on none, overlaps of exactly `high` and `low`, one anchor for two boxes."""
     sets = [_set(*_around(rng), high=0.7, low=0.3) for _ in range(2)]
     anchors = torch.tensor([[0.0, 0, 8, 8], [0, 0, 8, 16], [0, 0, 16, 4], [0, 0, 16, 16], [20, 20, 36, 36]])
     boundary = _set(anchors, torch.tensor([[0.0, 0, 16, 16]]), high=0.5, low=0.25)
-    return {"sets": [*sets, boundary]}
+    side = 14.0 + float(torch.rand((), generator=rng))
+    shared = _set(anchors[3:], torch.tensor([[0.0, 0, 16, side], [0, 0, 8, 8]]), high=0.7, low=0.3)
+    return {"sets": [*sets, boundary, shared]}
 
 
 @exercise.case
@@ -175,6 +177,7 @@ MISTAKES: dict[str, dict[str, Any]] = {
     "objects that no anchor overlaps with by `high` are never found: give each its best anchor": {"rescue": "none"},
     "of several anchors that are equally good for a box, only one was matched": {"rescue": "first"},
     "an overlap of 0 is not a match: if no anchor overlaps with a box, none of them is its best": {"zero": True},
+    "an anchor that is the best of one box but overlaps more with another belongs to the other": {"own": False},
     "an overlap of exactly `high` is enough for a match": {"strict_high": True},
     "an overlap of exactly `low` is ignored, it is not background": {"strict_low": True},
     "anchors between the two thresholds became background; they are ignored, number -2": {"between": BACKGROUND},
