@@ -81,7 +81,7 @@ def _around(rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
 
 @exercise.probe
 def probe_match_anchors(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    matched = []
+    answers = []
     for one in case["sets"]:
         returned = answer(one["anchors"].clone(), one["boxes"].clone(), one["high"], one["low"])
         returned = need(returned, (torch.Tensor, list, tuple), "one whole number per anchor, a tensor (N,)")
@@ -91,8 +91,8 @@ def probe_match_anchors(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
                 f"your answer returned {tuple(numbers.shape)} of {str(numbers.dtype).removeprefix('torch.')} for "
                 f"{len(one['anchors'])} anchors; return one whole number per anchor"
             )
-        matched.append(numbers.long().clone())
-    return {"matched": matched}
+        answers.append(numbers.long().clone())
+    return {"matched": answers}
 
 
 @exercise.judge(three_kinds, points=2)
