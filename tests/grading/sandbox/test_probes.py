@@ -37,7 +37,6 @@ SHARED = {
     *("swap_classifiers.BY_NUMBER",),
     *("predict_pictures._first_layer", "predict_pictures._thinned", "score_entities._predicts_a_name"),
     *("swap_predictor.OLD_CLASSES", "swap_predictor.RATE", "swap_predictor._detector", "swap_predictor._loss"),
-    *("collate_scenes._weighed", "collate_scenes._described"),
     *("audit_freeze.prepared", "audit_freeze.INSIDE", "split_objects.SEEDS"),
     *("write_byol_step.SIZES", "write_byol_step._network"),
     *("write_byol_step._networks", "write_byol_step._optimizer", "write_byol_step._weights"),
