@@ -113,28 +113,28 @@ QUESTIONS = (
         otherwise="The outputs differ by more than rounding explains, but by far less than the logits themselves.",
     ),
     Prediction(
-        id="09-first-bytes",
-        question="From the first 1,024 bytes, the model names nearly all of our text files. How many does it name "
-        "from the first 32 bytes, about one line?",
+        id="09-fragment",
+        question="You give the model 64 bytes, about one line, from the middle of each text file. How many of the text "
+        "files does it name?",
         options=(
             Option(
-                "nearly all: the first line gives a format away",
+                "nearly all: a line of Python looks like Python",
                 when=Between(0.85),
-                because="A doctype, an opening brace or a heading is often enough for this model.",
+                because="A single line was enough for nearly all of these files.",
             ),
             Option(
-                "some, but not all: between a third and 85 %",
+                "some: between a third and 85 %",
                 when=Between(1 / 3, 0.85),
-                because="Some formats begin with words of their own, such as `<!DOCTYPE html>`. Others begin with a "
-                "comment, a heading or a row of names, which could be the beginning of many formats.",
+                because="Some lines could only belong to one format. Others could be part of many: a sentence from a "
+                "web page is only text. And the model was trained on the beginnings and ends of whole files.",
             ),
             Option(
-                "hardly any: under a third",
+                "few: under a third",
                 when=Between(high=1 / 3),
-                because="Most of these beginnings could belong to several formats.",
+                because="Most of these pieces could belong to several formats.",
             ),
         ),
-        measured="from 32 bytes it names {short:.0%} of the text files, from 1,024 bytes {whole:.0%}",
+        measured="from 64 bytes it names {piece:.0%} of the text files, from whole files {whole:.0%}",
     ),
     Prediction(
         id="09-pickle",

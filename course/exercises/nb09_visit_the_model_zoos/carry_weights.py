@@ -18,12 +18,10 @@ exercise = Exercise(
     hints=(
         "Name every axis, first in Keras's order, then in PyTorch's. `permute(3, 2, 0, 1)` puts the old axis 3 first, "
         "then the old axis 2, and so on.",
-        "A depthwise kernel (h, w, in, m) becomes (in, m, h, w) with `permute(2, 3, 0, 1)`. Then `reshape` may "
-        "merge the "
-        "first two axes, because they are neighbours in the right order.",
-        "Behind a Flatten, split the first axis of the dense kernel into the three axes of the maps, (h, w, c, "
-        "out); move "
-        "them into PyTorch's order, (out, c, h, w); then merge the last three again.",
+        "A depthwise kernel (h, w, in, m) becomes (in, m, h, w) with `permute(2, 3, 0, 1)`. Then `reshape` may merge "
+        "the first two axes, because they are neighbours in the right order.",
+        "Behind a Flatten, split the first axis of the dense kernel into the three axes of the maps, (h, w, c, out); "
+        "move them into PyTorch's order, (out, c, h, w); then merge the last three again.",
     ),
     idea="Conv2D and Conv2DTranspose: permute(3, 2, 0, 1). DepthwiseConv2D: permute(2, 3, 0, 1).reshape(in * m, 1, h, "
     "w). Dense: weight.T, and behind a Flatten of (h, w, c): weight.reshape(h, w, c, out).permute(3, 2, 0, "

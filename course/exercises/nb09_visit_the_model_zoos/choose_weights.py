@@ -25,9 +25,8 @@ exercise = Exercise(
         "`None` with a number?",
         "Compare whole names without regard to case: build the set of `licence.lower()` for the budget's licences, and "
         'look the entry\'s own licence up in it. "not stated" needs no rule of its own: it is a name like any other.',
-        "`max(..., key=...)` compares tuples item by item, so `(entry.accuracy, -entry.mebibytes)` breaks ties "
-        "in favour "
-        "of the smaller file. `default=None` covers the case in which nothing fits.",
+        "`max(..., key=...)` compares tuples item by item, so `(entry.accuracy, -entry.mebibytes)` breaks ties in "
+        "favour of the smaller file. `default=None` covers the case in which nothing fits.",
     ),
     idea="Keep the entries of the task whose size and accuracy are not None, whose size is at most the budget's, and "
     "whose licence in lower case is among the budget's licences in lower case; return the maximum by (accuracy, "

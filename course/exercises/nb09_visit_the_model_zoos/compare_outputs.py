@@ -25,9 +25,8 @@ exercise = Exercise(
         "is in `session.get_inputs()[0]`: its `.name` and its `.shape`.",
         "If the last axis of the session's shape is 3, it expects (B, H, W, 3): `x.permute(0, 2, 3, 1).numpy()`. "
         "`session.run(None, {name: array})` returns a list with one array.",
-        "`difference = (ours - theirs).abs().max().item()`. Every comparison with NaN is False, so `difference "
-        "<= 1e-4` "
-        "and `not difference > 1e-4` are not the same.",
+        "`difference = (ours - theirs).abs().max().item()`. Every comparison with NaN is False, so `difference <= "
+        "1e-4` and `not difference > 1e-4` are not the same.",
     ),
     idea="model.eval(); feed = x.numpy() in the session's layout; theirs = session.run(None, {name: feed})[0]; "
     "difference = the largest absolute difference; return difference <= 1e-4, difference.",
