@@ -107,12 +107,14 @@ def judge_outputs(case: dict[str, Any], result: dict[str, Any]) -> torch.Tensor:
             tried=f"{rows} pictures through your model",
             got=f"shape {shape}",
             expected=f"shape {[rows, size[1]]}, one logit per class",
+            because="the model has to return one row per picture and one logit per class of the training labels",
         )
         expect(
             bool(logits.isfinite().all()),
             tried=f"{rows} pictures through your model",
             got="NaN or infinity among the logits",
             expected="finite logits",
+            because="such logits can't be compared, so no class wins",
         )
     return result["unseen_logits"]
 
@@ -130,7 +132,7 @@ def judge_backbone(case: dict[str, Any], result: dict[str, Any]) -> None:
     found = result["fingerprints"].double().flatten()
     missing = [name for name, value in published.items() if not bool(((found - value).abs() < 1e-7).any())]
     statistics = [name for name in missing if "running" in name]
-    because = ""
+    because = "some of the pretrained tensors are no longer what the file holds"
     if missing and len(statistics) == len(missing):
         because = "only running statistics differ: BatchNorm was in train mode while pictures went through the model"
     elif len(missing) == len(published):

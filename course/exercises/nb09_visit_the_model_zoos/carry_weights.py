@@ -161,7 +161,9 @@ def judge_kernels(case: dict[str, Any], result: dict[str, Any]) -> None:
                 for why, wrong in mistaken(weight, kind, flattened).items()
                 if got.shape == wrong.shape and torch.allclose(got.double(), wrong.double(), atol=1e-6)
             ),
-            "the shape is right, but the values are in other positions" if got.shape == right.shape else "",
+            "the shape is right, but the values are in other positions"
+            if got.shape == right.shape
+            else "the axes are not in PyTorch's order: compare the two shapes, axis by axis",
         )
         raise Wrong(
             tried=f"a {kind} kernel from Keras, {tuple(weight.shape)}"
@@ -186,7 +188,7 @@ def transposed_convolutions(case: dict[str, Any], result: dict[str, Any]) -> Non
 
 @exercise.judge(depthwise, points=2)
 def depthwise_convolutions(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A depthwise kernel becomes (in * m, 1, h, w), the m maps of an input beside each other."""
+    """A depthwise kernel becomes (in * m, 1, h, w), with the m maps of an input next to each other."""
     judge_kernels(case, result)
 
 
