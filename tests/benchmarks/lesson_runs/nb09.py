@@ -39,8 +39,8 @@ def _accuracy(way: str, size: int, seed: int) -> float:
     train, val = hold_out(Emoji("train", seed=SEEDS_OF_THE_POOL, size=32), share=0.6, seed=seed)
     features = _features(way, size)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-    classifier.fit(features[train.indices], train.labels)
-    return float(classifier.score(features[val.indices], val.labels))
+    classifier.fit(features[train.indices], train.labels.numpy())
+    return float(classifier.score(features[val.indices], val.labels.numpy()))
 
 
 def _difference(ahead: tuple[str, int], behind: tuple[str, int]) -> Callable[[int], float]:
