@@ -119,18 +119,18 @@ QUESTIONS = (
         options=(
             Option(
                 "nearly all: a line of Python looks like Python",
-                when=Between(0.85),
+                when={"piece": Between(0.85)},
                 because="A single line was enough for nearly all of these files.",
             ),
             Option(
                 "some: between a third and 85 %",
-                when=Between(1 / 3, 0.85),
+                when={"piece": Between(1 / 3, 0.85)},
                 because="Some lines could only belong to one format. Others could be part of many: a sentence from a "
                 "web page is only text. And the model was trained on the beginnings and ends of whole files.",
             ),
             Option(
                 "few: under a third",
-                when=Between(high=1 / 3),
+                when={"piece": Between(high=1 / 3)},
                 because="Most of these pieces could belong to several formats.",
             ),
         ),

@@ -17,7 +17,7 @@ from PIL import Image
 
 from course.data import sentences
 
-MIN_BYTES = 1500  # of every text file, so that a piece of 512 bytes can be cut from its middle
+MIN_BYTES = 1500  # of every text file, so that a piece of several hundred bytes can be cut from its middle
 
 
 def draw_files(seed: int = 0, *, per_type: int = 4) -> list[tuple[str, bytes]]:

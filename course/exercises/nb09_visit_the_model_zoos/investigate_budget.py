@@ -11,7 +11,7 @@ from course.exercises.investigation_record import read_record
 from course.judging import Exercise
 
 # Validation accuracy of the chapter's setting in the workbench cell, for seeds 0, 1, 2, ...
-BASELINE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+BASELINE = (0.53, 0.54, 0.52, 0.48, 0.51, 0.52, 0.52, 0.47)
 VALIDATION_PICTURES = 100
 TOLERANCE = 0.04  # of one accuracy, on another machine: four of the pictures
 
