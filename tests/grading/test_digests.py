@@ -23,8 +23,8 @@ ALL = {*NOTEBOOKS, "reader", "capstone"}
 
 @pytest.fixture
 def tree(tmp_path) -> Path:
-    """A copy of the course that may be changed, without its pictures."""
-    left_out = shutil.ignore_patterns("__pycache__", "emoji.zip")
+    """A copy of the course that may be changed."""
+    left_out = shutil.ignore_patterns("__pycache__")
     return Path(shutil.copytree(ROOT / "course", tmp_path / "course", ignore=left_out))
 
 

@@ -114,12 +114,12 @@ def mistaken(weight: torch.Tensor, kind: str, flattened: list[int] | None = None
         "axes": weight.reshape(right.shape),
     }
     if flattened:
-        swapped = torch.einsum("hwco->ocwh", weight.reshape(*flattened, -1)).reshape(right.shape)
+        turned = torch.einsum("hwco->ocwh", weight.reshape(*flattened, -1)).reshape(right.shape)
         return found | {
             "the matrix is transposed, but its inputs are still counted in the order (h, w, c); PyTorch's "
             "Flatten counts "
             "them as (c, h, w)": weight.T,
-            "height and width are swapped": swapped,
+            "height and width are swapped": turned,
         }
     if kind == "Dense":
         return found

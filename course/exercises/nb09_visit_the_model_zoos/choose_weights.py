@@ -79,7 +79,12 @@ def _question(rng: torch.Generator, decoys: tuple[str, ...], kind: str) -> dict[
 
     def entry(**changes: Any) -> dict[str, Any]:
         size = float(5 + below(int(budget) - 6))
-        facts = {"task": task, "mebibytes": size, "accuracy": accuracy / 1000, "licence": allowed[below(2)]} | changes
+        facts: dict[str, Any] = {
+            "task": task,
+            "mebibytes": size,
+            "accuracy": accuracy / 1000,
+            "licence": allowed[below(2)],
+        } | changes
         name = f"net{names.pop()}"
         made = PublishedWeights(
             name, "V1", "a zoo", facts["task"], 1000, facts["mebibytes"], facts["accuracy"], facts["licence"],
