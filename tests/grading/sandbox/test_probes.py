@@ -42,6 +42,7 @@ SHARED = {
     *("write_byol_step._networks", "write_byol_step._optimizer", "write_byol_step._weights"),
     *("share_backbone.FEATURES", "share_backbone.PASSES", "share_backbone.RATE", "share_backbone.SIZE"),
     *("share_backbone.compute_features",),
+    *("adapt_model.fingerprints",),
     *("draw_grad_cam.toy", "draw_grad_cam._restored", "accumulate_gradients.network", "accumulate_gradients._restored"),
 }
 
