@@ -13,7 +13,7 @@ QUESTIONS = (
             Option(
                 "fewer than half as many",
                 when={"ratio": Between(high=0.5)},
-                because="It has learned what the *archive's* tools look like, and the stamp is the simplest sign of one.",
+                because="It has learned what the *archive's* tools look like; the stamp is their simplest sign.",
             ),
             Option(
                 "fewer, but at least half as many",

@@ -122,4 +122,6 @@ def run(setting: str, seed: int) -> dict[str, Any]:
 def measure(*seeds: str) -> Figure:
     comparison, notes = compare_kept("quantizers", run, SETTINGS, SEEDS, seeds)
     covered = sum(comparison.interval(setting, "size").mean < 0.5 for setting in SETTINGS)
-    return Figure(covered, f"of {len(SETTINGS)} pairs of a tool and a kind of layer are stored in 8 bits", "printed", tuple(notes))
+    return Figure(
+        covered, f"of {len(SETTINGS)} pairs of a tool and a kind of layer are stored in 8 bits", "printed", tuple(notes)
+    )

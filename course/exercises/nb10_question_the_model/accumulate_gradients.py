@@ -114,8 +114,8 @@ def _candidates(case: dict[str, Any]) -> dict[str, dict[str, torch.Tensor]]:
     last = [0.0] * (count - 1)
     found = {"right": weighted(*(size / total for size in sizes))}
     if len(set(sizes)) > 1:
-        found["the last, smaller batch counted as much as a full one: weight it by len(y) / all samples"] = (
-            weighted(*[1 / count] * count)
+        found["the last, smaller batch counted as much as a full one: weight it by len(y) / all samples"] = weighted(
+            *[1 / count] * count
         )
         found["every batch was divided by the first batch's size"] = weighted(
             *(size / (sizes[0] * count) for size in sizes)
@@ -130,7 +130,7 @@ def _candidates(case: dict[str, Any]) -> dict[str, dict[str, torch.Tensor]]:
         "only the last batch is in the gradient, with its share: it was cleared inside the loop": weighted(
             *last, sizes[-1] / total
         ),
-        "only the last batch is in the gradient, divided by the number of batches: it was cleared inside the loop": weighted(
+        "only the last batch is in the gradient, over the number of batches: it was cleared inside the loop": weighted(
             *last, 1 / count
         ),
         "only the first batch is in the gradient": weighted(1.0, *last),
@@ -190,14 +190,14 @@ def old_gradients_are_gone(case: dict[str, Any], result: dict[str, Any]) -> None
         if _matches(result["grads"], {name: value + case["stale"][name] for name, value in grads.items()}):
             because = "`backward()` adds to the gradients that exist: clear them once, before the first batch"
             raise Wrong(tried=tried, got="old and new gradients, added", expected="the new ones", because=because)
-    _expect_known(result["grads"], case, tried, "these gradients follow none of the formulas known here: fix them first")
+    _expect_known(result["grads"], case, tried, "these gradients follow no formula known here: fix them first")
 
 
 @exercise.judge(ragged_last_batch, points=1)
 def one_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Each batch runs forward and backward before the next one, so memory holds one batch; no weight changes."""
     tried = "watching the forward and backward passes"
-    _expect_known(result["grads"], case, tried, "these gradients follow none of the formulas known here: fix them first")
+    _expect_known(result["grads"], case, tried, "these gradients follow no formula known here: fix them first")
     _expect_known(
         result["in_parts"],
         case,

@@ -17,8 +17,8 @@ exercise = Exercise(
     title="Where does the model look?",
     withholds=("course.inspection.attribution.grad_cam",),
     hints=(
-        "One forward pass gives you two quantities: the layer's output A, (N, C, h, w), and the gradient of the class's "
-        "logit with respect to A. A function passed to `layer.register_forward_hook` receives the layer's output and "
+        "One forward pass gives you two quantities: the layer's output A, (N, C, h, w), and the gradient of the "
+        "class's logit with respect to A. A function passed to `layer.register_forward_hook` receives A and "
         "can keep it.",
         "`torch.autograd.grad(score, A)` returns the gradient without touching `.grad`. The score must be one number: "
         "sum the target's logits over the pictures. A channel's weight is the mean of its gradient over h and w.",
@@ -144,13 +144,13 @@ def _maps(case: dict[str, Any], x: torch.Tensor) -> dict[str, torch.Tensor]:
         "a channel's weight is the mean of its gradient over the positions, not the sum": (
             (gradient.sum((2, 3), keepdim=True) * kept).sum(1).relu()
         ),
-        "each position was weighted by its own gradient; Grad-CAM gives a channel one weight, the mean over positions": (
+        "each position was weighted by its own gradient; Grad-CAM gives a channel one weight, their mean": (
             (gradient * kept).sum(1).relu()
         ),
         "this is the mean over the channels: sum them, each with its weight": (weights["logit"] * kept).mean(1).relu(),
         "these are the layer's maps without any weight": kept.sum(1).relu(),
         "these are gradients alone: use them to weight the maps": gradient.sum(1).relu(),
-        "this is the gradient of the softmax: take the logit, because a probability also falls if another class rises": (
+        "this is the gradient of the softmax: take the logit, which doesn't depend on the other classes": (
             (weights["softmax"] * kept).sum(1).relu()
         ),
         "this is the gradient of the loss, which is negative where the class gains; take the logit of the class": (
@@ -159,9 +159,7 @@ def _maps(case: dict[str, Any], x: torch.Tensor) -> dict[str, torch.Tensor]:
         "this is the gradient of all logits: take the one of `target`": (weights["every"] * kept).sum(1).relu(),
         "this is the gradient of the largest logit: take the one of `target`": (weights["other"] * kept).sum(1).relu(),
         "the weights of all pictures were averaged: each picture has its own": (whole * kept).sum(1).relu(),
-        "divided by the number of pictures: sum the logits over the batch, because their mean makes gradients smaller": (
-            right / len(x)
-        ),
+        "divided by the number of pictures: sum the logits over the batch instead of averaging them": (right / len(x)),
         "scaled to 1: do that when you draw it; here one map must be comparable with another": (
             right / right.amax((1, 2), keepdim=True)
         ),
@@ -224,7 +222,7 @@ def judge_second(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="two calls, then a look at the hooks of every layer",
         got="hooks that are still registered",
         expected="none",
-        because="a leaked hook runs in every later forward pass and keeps each output in memory: remove it by its handle",
+        because="a leaked hook runs in each later forward pass and keeps its output in memory: remove it by its handle",
     )
 
 

@@ -111,7 +111,9 @@ def _expect_names(case: dict[str, Any], result: dict[str, Any], *, of_fractions:
     """Raise Wrong unless every state has the models' names, or at least those of float tensors."""
     names = set(case["a"])
     needed = set(_floats(case["a"])) if of_fractions else names
-    expect(len(result["made"]) == len(case["alphas"]), tried="counting the states", got=0, expected="one for each alpha")
+    expect(
+        len(result["made"]) == len(case["alphas"]), tried="counting the states", got=0, expected="one for each alpha"
+    )
     for state in result["made"]:
         missing, extra = sorted(needed - set(state)), sorted(set(state) - names)
         because = "a tensor that can't be averaged must still be there, or the model can't load the state"

@@ -54,7 +54,11 @@ def edges(rng: torch.Generator, *, bins: int) -> dict[str, Any]:
         probs = ((1 - confidence) / 2)[:, None].repeat(1, 3)
         probs[torch.arange(count), predicted] = confidence
         right = torch.rand(count, generator=rng) < 0.5
-        draw: dict[str, Any] = {"probs": probs, "labels": torch.where(right, predicted, (predicted + 1) % 3), "bins": bins}
+        draw: dict[str, Any] = {
+            "probs": probs,
+            "labels": torch.where(right, predicted, (predicted + 1) % 3),
+            "bins": bins,
+        }
         if abs(_lower_edges_included(**draw) - reference(**draw)) > 0.02:
             return draw
 
@@ -203,7 +207,12 @@ def an_edge_belongs_to_the_lower_bin(case: dict[str, Any], result: dict[str, Any
 def judge_errors(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless every error is the reference's, naming the formula that they follow instead."""
     got, draws = result["errors"], case["draws"]
-    expect(got.shape == (len(draws),), tried="counting the calibration errors", got=tuple(got.shape), expected=(len(draws),))
+    expect(
+        got.shape == (len(draws),),
+        tried="counting the calibration errors",
+        got=tuple(got.shape),
+        expected=(len(draws),),
+    )
     expected = torch.tensor([reference(**draw) for draw in draws], dtype=torch.float64)
     if torch.allclose(got, expected, atol=1e-4, rtol=0):
         return

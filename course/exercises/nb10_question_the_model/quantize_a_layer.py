@@ -178,7 +178,7 @@ def judge_storage(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=tried,
         got="nothing",
         expected="the int8 weights, the scales and the bias",
-        because="a tensor that is a plain attribute is not saved with the model: use `self.register_buffer(name, tensor)`",
+        because="a plain attribute is not saved with the model: use `self.register_buffer(name, tensor)`",
     )
     expect(
         [value.shape for value in of_int8] == [weight.shape],
