@@ -30,7 +30,7 @@ from tests.benchmarks.fine_tuning import HELD_OUT, SIZE, draw, fresh, maps, shuf
 SHARED, OWN = "one start", "own starts"
 SETTINGS = (SHARED, OWN)
 SEEDS = tuple(range(10))
-EPOCHS = {SHARED: 15, OWN: 25}
+EPOCHS = {SHARED: 10, OWN: 15}
 RATES = {SHARED: 3e-4, OWN: 1e-3}
 
 

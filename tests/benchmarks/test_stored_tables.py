@@ -40,7 +40,7 @@ TABLES = [
     Table("text_models", "frozen, mean", dict.fromkeys(("accuracy", "plain", "negated"), TWO_SENTENCES)),
     Table("classify_recipes", "head alone", {"validation": 0.041, "test": TWO_PICTURES}),
     Table("shortcut", "stamped tools", dict.fromkeys(("accuracy", "accuracy_stamped"), 0.03), seed=1),
-    Table("under_shift", "probe", {"fluent": TWO_PICTURES, "shifted": TWO_PICTURES, "ece": 0.02}),
+    Table("under_shift", "fine-tuning", {"fluent": TWO_PICTURES, "shifted": TWO_PICTURES, "ece": 0.02}),
     Table("merging", "one start", dict.fromkeys(("fluent_half", "noto_half"), 0.03)),
     Table("efficiency_table", "float32", {"accuracy": TWO_PICTURES, "mib": 0.1}),
     Table("quantizers", "torch.ao dynamic (deprecated): Linear", {"size": 0.02, "error": 0.02}),

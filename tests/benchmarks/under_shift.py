@@ -27,7 +27,7 @@ from tests.benchmarks._rows import compare_kept
 from tests.benchmarks.fine_tuning import SIZE, draw, fresh, maps, shuffled, test_maps
 
 NOISY = "noise in training"
-SETTINGS = ("probe", "fine-tuning", NOISY)
+SETTINGS = ("fine-tuning", NOISY)
 SEEDS = tuple(range(10))
 DAMAGE = [(kind, severity) for kind in ("noise", "blur", "contrast") for severity in (1, 3, 5)]
 

@@ -93,6 +93,11 @@ def of_the_probability(*inputs):
     return cam_with(*inputs, score=lambda logits, target: logits.softmax(1)[:, target].sum())
 
 
+def of_a_saturated_probability(*inputs):
+    """Gradients that vanish, so that all maps are nearly zero."""
+    return cam_with(*inputs, score=lambda logits, target: (50 * logits).softmax(1)[:, target].sum())
+
+
 def of_the_loss(*inputs):
     return cam_with(*inputs, score=lambda logits, t: cross_entropy(logits, torch.full((len(logits),), t)))
 
@@ -768,6 +773,7 @@ WRONG = {
         unweighted_maps: "without any weight",
         gradient_alone: "gradients alone",
         of_the_probability: "gradient of the softmax",
+        of_a_saturated_probability: "a channel's weight is the mean of its gradient",
         of_the_loss: "gradient of the loss",
         of_all_logits: "gradient of all logits",
         of_the_predicted_class: "largest logit",

@@ -153,7 +153,10 @@ def judge_outputs(case: dict[str, Any], result: dict[str, Any]) -> None:
     weight, got = case["weight"], result["output"]
     expected = _output(case, _codes(weight) * _scale(weight))
     tried = f"a layer with {weight.shape[1]} inputs and {weight.shape[0]} outputs, x of shape {tuple(case['x'].shape)}"
-    expect(got.shape == expected.shape, tried=tried, got=tuple(got.shape), expected=tuple(expected.shape))
+    because = "the last dimension of x holds the inputs, whatever dimensions come before it"
+    expect(
+        got.shape == expected.shape, tried=tried, got=tuple(got.shape), expected=tuple(expected.shape), because=because
+    )
     mistakes = {because: _output(case, wrong(weight)) for because, wrong in MISTAKES.items()}
     if case["bias"] is not None:
         mistakes["the bias is missing"] = expected - case["bias"]
@@ -185,6 +188,7 @@ def judge_storage(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=tried,
         got=", ".join(f"{name} {str(value.dtype)[6:]} {list(value.shape)}" for name, value in stored.items()),
         expected=f"one tensor of int8, {list(weight.shape)}",
+        because="the weights are to be stored with the dtype torch.int8",
     )
     others = sum(value.numel() for value in stored.values() if value.dtype != torch.int8)
     allowed = len(weight) * (1 if case["bias"] is None else 2)
@@ -195,13 +199,18 @@ def judge_storage(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected=f"at most {allowed}: a scale per row, and the bias",
         because="the float weights are still stored, so the layer has grown"
         if any(value.dtype.is_floating_point and value.shape == weight.shape for value in stored.values())
-        else "",
+        else "one scale per row and the bias are all that is needed beside the integers",
     )
     codes, expected = of_int8[0].double(), _codes(weight).double()
     if torch.equal(codes, expected):
         return
     row = int((codes != expected).any(1).nonzero()[0])
-    raise Wrong(tried=f"the integers of row {row}", got=of_int8[0][row], expected=expected[row].to(torch.int8))
+    raise Wrong(
+        tried=f"reading the integers of row {row}",
+        got=of_int8[0][row],
+        expected=expected[row].to(torch.int8),
+        because="the integers are round(weight / scale), with the row's largest magnitude at 127 or -127",
+    )
 
 
 @exercise.judge(a_row_of_zeros, points=1)
@@ -237,4 +246,5 @@ def the_original_is_unchanged(case: dict[str, Any], result: dict[str, Any]) -> N
         tried="comparing the outputs with the original layer's",
         got="differences above half a step per weight",
         expected="half a step per weight at most",
+        because="rounding to the nearest integer changes a weight by half a step at most: fix the rounding first",
     )
