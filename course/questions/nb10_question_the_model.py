@@ -86,7 +86,8 @@ QUESTIONS = (
     Prediction(
         id="10-corruptions",
         question="One model is fine-tuned on clean pictures, another on the same pictures with and without noise. "
-        "Against which damage, at severity 5, is the second one better, with an interval above zero over ten seeds?",
+        "Against which damage, at severity 5, is the second one better, with a 95 % interval over several seeds above "
+        "zero?",
         options=(
             Option(
                 "against noise only",
@@ -101,7 +102,7 @@ QUESTIONS = (
             Option(
                 "against none: 150 pictures are too few",
                 when={"noise": Between(high=0), "blur": Between(high=0), "contrast": Between(high=0)},
-                because="What ten seeds can show is larger than what noise in training gains.",
+                because="What so few seeds can show is larger than what noise in training gains.",
             ),
         ),
         measured="the mean gain in accuracy is {noise_mean:+.2f} for noise, {blur_mean:+.2f} for blur and "
@@ -134,7 +135,7 @@ QUESTIONS = (
     Prediction(
         id="10-shifted-calibration",
         question="The temperature was fitted on pictures in Fluent style. What does it do to the calibration error on "
-        "the other two styles, over ten seeds?",
+        "the other two styles, on average over several seeds?",
         options=(
             Option(
                 "it lowers it to about the error in Fluent style",

@@ -1,9 +1,8 @@
 """Chapter 10's table: what ways to shrink one fine-tuned network save and cost. Five seeds.
 
-`python -m tests.benchmarks efficiency_table rates` tries each way that trains at two learning rates with three seeds,
-and stores the accuracies on validation pictures in `course/data/assets/tables/efficiency_rates.json`. `python -m
-tests.benchmarks efficiency_table` then measures every way at its best rate with five seeds and stores
-`efficiency_table.json`; with seeds as arguments only theirs are measured.
+`python -m tests.benchmarks efficiency_table` writes `course/data/assets/tables/efficiency_table.json`; with seeds as
+arguments only theirs are measured. Retraining has the learning rate that was chosen for fine-tuning on validation
+pictures (`fine_tuning_rates`).
 
 The network is chapter 04's fine-tuned EfficientNet-Lite0 (150 emoji at 64 pixels, the lower part frozen). Pruning
 removes weights of the upper part, four fifths of all. MiB are those of the file, `packed_mib` those in a zip archive;
@@ -15,7 +14,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -32,39 +30,28 @@ from course.data.emoji import CLASSES, Emoji
 from course.data.held_out import hold_out
 from course.models.compression import load_onnx, quantize, zip_size_mib
 from course.models.freezing import trainable_parameters
-from course.models.pretraining import small_encoder
 from course.runtime import seed_everything
-from course.training.distillation import soft_target_loss
-from course.training.experiments import Comparison, stored_table
+from course.training.experiments import Comparison
 from course.training.loop import fit
 from tests.benchmarks import Figure, fine_tuning
 from tests.benchmarks._rows import compare_kept
 from tests.benchmarks.fine_tuning import HELD_OUT, SIZE, draw, fresh, shuffled, split, transform
 
-SEEDS, RATE_SEEDS = tuple(range(5)), (0, 1, 2)
+SEEDS = tuple(range(5))
 FULL, FP16, INT8, INT8_LINEAR = "float32", "float16 file", "int8 (ONNX Runtime)", "int8 Linear only (torchao)"
 WEIGHTS, WEIGHTS_AGAIN = "half of the weights pruned", "half of the weights pruned, retrained"
 CHANNELS, CHANNELS_AGAIN = "half of the channels pruned", "half of the channels pruned, retrained"
-DISTILLED, SMALL = "distilled into a small network", "small network on the labels"
-SETTINGS = (FULL, FP16, INT8, INT8_LINEAR, WEIGHTS, WEIGHTS_AGAIN, CHANNELS, CHANNELS_AGAIN, DISTILLED, SMALL)
-RATES = {
-    WEIGHTS_AGAIN: (3e-4, 1e-3),
-    CHANNELS_AGAIN: (3e-4, 1e-3),
-    DISTILLED: (3e-3, 1e-2),
-    SMALL: (3e-3, 1e-2),
-}
-RETRAINING_EPOCHS, STUDENT_EPOCHS = 6, 25
+SETTINGS = (FULL, FP16, INT8, INT8_LINEAR, WEIGHTS, WEIGHTS_AGAIN, CHANNELS, CHANNELS_AGAIN)
+RETRAINING_EPOCHS = 6
 Model = Callable[[torch.Tensor], torch.Tensor]
 
 
 @functools.cache
 def pictures(part: str, seed: int = 0) -> TensorDataset:
-    """All pictures of a part as one tensor: "test", "validation", or those of training."""
-    if part == "test":
-        data: Any = Emoji("test", size=SIZE, transform=transform())
-    else:
-        parts = hold_out(Emoji("train", seed=seed, transform=transform(), size=SIZE), HELD_OUT, seed=seed)
-        data = parts[part == "validation"]
+    """All pictures of a part, "test" or "training", as one tensor."""
+    data: Any = Emoji("test", size=SIZE, transform=transform())
+    if part == "training":
+        data, _ = hold_out(Emoji("train", seed=seed, transform=transform(), size=SIZE), HELD_OUT, seed=seed)
     return TensorDataset(torch.stack([picture for picture, _ in data]), data.labels)
 
 
@@ -120,11 +107,12 @@ def keep_channels(block: Any, kept: torch.Tensor) -> None:
         norm.num_features = len(kept)
 
 
-def retrain(upper: nn.Module, seed: int, rate: float, masks: list[torch.Tensor] | None = None) -> None:
+def retrain(upper: nn.Module, seed: int, masks: list[torch.Tensor] | None = None) -> None:
     """Fine-tune what is left; pruned weights stay zero."""
     if masks:
         for module, mask in zip(prunable(upper), masks, strict=True):
             prune.custom_from_mask(module, "weight", mask)
+    rate = fine_tuning.best_rate("fine-tuning")
     optimizer = torch.optim.AdamW(trainable_parameters(upper), lr=rate, weight_decay=0.01)
     loader = shuffled(draw(seed)[0], seed)
     fit(upper, loader, epochs=RETRAINING_EPOCHS, optimizer=optimizer, schedule="cosine", verbose=False)
@@ -133,34 +121,16 @@ def retrain(upper: nn.Module, seed: int, rate: float, masks: list[torch.Tensor] 
             prune.remove(module, "weight")
 
 
-def student(seed: int, rate: float, *, teacher: bool) -> nn.Module:
-    """A small network that learns from the teacher's logits on all 250 pictures, or from the 150 labels."""
-    parts = [pictures("training", seed), pictures("validation", seed)]
-    x, targets = parts[0].tensors
-    if teacher:
-        x = torch.cat([part.tensors[0] for part in parts])
-        model = whole(tuned(seed), seed)
-        with torch.no_grad():
-            targets = torch.cat([model(part.contiguous(memory_format=torch.channels_last)) for part in x.split(50)])
-    network = nn.Sequential(small_encoder(), nn.Linear(128, len(CLASSES)))
-    settings: dict[str, Any] = {"loss_fn": soft_target_loss()} if teacher else {}
-    loader = shuffled(TensorDataset(x, targets), seed)
-    fit(network, loader, epochs=STUDENT_EPOCHS, lr=rate, schedule="cosine", verbose=False, **settings)
-    return network.eval()
-
-
-def made(setting: str, seed: int, rate: float) -> nn.Module:
+def made(setting: str, seed: int) -> nn.Module:
     """The network of a setting, but for those that are files in another format."""
     seed_everything(seed)
-    if setting in (DISTILLED, SMALL):
-        return student(seed, rate, teacher=setting == DISTILLED)
     upper, masks = copy.deepcopy(tuned(seed)), None
     if setting in (WEIGHTS, WEIGHTS_AGAIN):
         masks = prune_weights(upper, 0.5)
     if setting in (CHANNELS, CHANNELS_AGAIN):
         prune_channels(upper, 0.5)
     if setting in (WEIGHTS_AGAIN, CHANNELS_AGAIN):
-        retrain(upper, seed, rate, masks)
+        retrain(upper, seed, masks)
     model = whole(upper, seed)
     if setting == INT8_LINEAR:
         from torchao.quantization import Int8WeightOnlyConfig, quantize_
@@ -187,29 +157,9 @@ def milliseconds(model: Model) -> float:
     return 1000 * min(seconds[1:]) / len(x)
 
 
-def run_rate(setting: str, seed: int) -> dict[str, Any]:
-    """One row on validation pictures; `setting` is "way @ rate"."""
-    way, _, rate = setting.partition(" @ ")
-    data = pictures("validation", seed)
-    right = predictions(made(way, seed, float(rate)), data) == data.tensors[1]
-    return {"setting": setting, "seed": seed, "validation": right.float().mean().item()}
-
-
-@functools.cache
-def best_rate(setting: str) -> float:
-    if setting not in RATES:
-        return 0.0
-    rows = stored_table("efficiency_rates").rows
-    means = {
-        rate: statistics.fmean(row["validation"] for row in rows if row["setting"] == f"{setting} @ {rate:g}")
-        for rate in RATES[setting]
-    }
-    return max(means, key=lambda rate: means[rate])
-
-
 def run(setting: str, seed: int) -> dict[str, Any]:
     test, full = pictures("test"), predictions(whole(tuned(seed), seed), pictures("test"))
-    network = made(setting, seed, best_rate(setting))
+    network = made(setting, seed)
     model: Model = network
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "weights.pt")
@@ -235,13 +185,8 @@ def run(setting: str, seed: int) -> dict[str, Any]:
     }
 
 
-def measure(*arguments: str) -> Figure:
-    if arguments[:1] == ("rates",):
-        names = [f"{setting} @ {rate:g}" for setting, rates in RATES.items() for rate in rates]
-        comparison, notes = compare_kept("efficiency_rates", run_rate, names, RATE_SEEDS, arguments[1:])
-        return Figure(len(comparison.rows), "runs", "all", tuple(notes))
-    comparison, notes = compare_kept("efficiency_table", run, SETTINGS, SEEDS, arguments)
-    notes += [f"rates: {', '.join(f'{setting} {best_rate(setting):g}' for setting in RATES)}"]
+def measure(*seeds: str) -> Figure:
+    comparison, notes = compare_kept("efficiency_table", run, SETTINGS, SEEDS, seeds)
     notes += [f"{name} minus {FULL}: {comparison.paired(name, FULL, 'accuracy')}" for name in SETTINGS[1:]]
     return Figure(smaller(comparison), "times smaller with int8 than in float32", "printed", tuple(notes))
 

@@ -1,4 +1,4 @@
-"""Chapter 10: can the weights of two trained models be averaged? From one start, and each from its own. Ten seeds.
+"""Chapter 10: can the weights of two trained models be averaged? From one start, and each from its own. Five seeds.
 
 `python -m tests.benchmarks merging` writes `course/data/assets/tables/merging.json`; with seeds as arguments only
 theirs are measured. One model is trained on the 150 drawings in Fluent style, the other on the same objects in Noto
@@ -29,7 +29,7 @@ from tests.benchmarks.fine_tuning import HELD_OUT, SIZE, draw, fresh, maps, shuf
 
 SHARED, OWN = "one start", "own starts"
 SETTINGS = (SHARED, OWN)
-SEEDS = tuple(range(10))
+SEEDS = tuple(range(5))
 EPOCHS = {SHARED: 10, OWN: 15}
 RATES = {SHARED: 3e-4, OWN: 1e-3}
 

@@ -1,4 +1,4 @@
-"""Chapter 10's stamp: what a classifier learns if one class is stamped, before and after a repair. Ten seeds.
+"""Chapter 10's stamp: what a classifier learns if one class is stamped, before and after a repair. Five seeds.
 
 `python -m tests.benchmarks shortcut` writes `course/data/assets/tables/shortcut.json`; with seeds as arguments only
 theirs are measured. A seed draws ten objects per class; the stamp is on the tools alone. The trunk is frozen, and a
@@ -28,7 +28,7 @@ TOOL, BACKGROUND = CLASSES.index("tool"), 240 / 255
 BOX = (70, 70, 90, 90)  # top, left, bottom, right of the stamp
 ALL_TOOLS, REPAIRED, HALF_OF_ALL, LINEAR = "stamped tools", "repaired", "half of every class stamped", "linear probe"
 SETTINGS = (ALL_TOOLS, REPAIRED, HALF_OF_ALL, LINEAR)
-SEEDS = tuple(range(10))
+SEEDS = tuple(range(5))
 
 
 def blocks() -> list[nn.Module]:

@@ -652,7 +652,7 @@ class FloatCodes(Int8):
         return scaled.round()
 
 
-class NoGuard(Int8):
+class NoGuard(FloatCodes):
     def scale_of(self, weight):
         return weight.abs().amax(1, keepdim=True) / 127
 
