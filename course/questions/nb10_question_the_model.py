@@ -86,28 +86,28 @@ QUESTIONS = (
     Prediction(
         id="10-corruptions",
         question="One model is fine-tuned on clean pictures, another on the same pictures with and without noise. "
-        "Against which damage, at severity 5, is the second one better, with a 95 % interval over several seeds above "
-        "zero?",
+        "Against which damage does the second one gain at least five points of accuracy at severity 5, on average over "
+        "several seeds?",
         options=(
             Option(
                 "against noise only",
-                when={"noise": Between(0), "blur": Between(high=0), "contrast": Between(high=0)},
+                when={"noise": Between(0.05), "blur": Between(high=0.05), "contrast": Between(high=0.05)},
                 because="The model has learned to ignore *noise*, not to recognise damaged pictures in general.",
             ),
             Option(
                 "against all three: it has learned to cope with damage",
-                when={"noise": Between(0), "blur": Between(0), "contrast": Between(0)},
+                when={"noise": Between(0.05), "blur": Between(0.05), "contrast": Between(0.05)},
                 because="Noise makes the model rely on coarse shapes, and these survive the other kinds of damage too.",
             ),
             Option(
                 "against none: 150 pictures are too few",
-                when={"noise": Between(high=0), "blur": Between(high=0), "contrast": Between(high=0)},
-                because="What so few seeds can show is larger than what noise in training gains.",
+                when={"noise": Between(high=0.05), "blur": Between(high=0.05), "contrast": Between(high=0.05)},
+                because="The model can't learn what noise looks like from so few pictures.",
             ),
         ),
-        measured="the mean gain in accuracy is {noise_mean:+.2f} for noise, {blur_mean:+.2f} for blur and "
-        "{contrast_mean:+.2f} for low contrast",
-        otherwise="It is better against some kinds of damage, but not against exactly those of one answer.",
+        measured="the mean gain in accuracy is {noise:+.2f} for noise, {blur:+.2f} for blur and {contrast:+.2f} "
+        "for low contrast",
+        otherwise="It gains against some kinds of damage, but not against exactly those of one answer.",
     ),
     Prediction(
         id="10-temperature",
@@ -134,28 +134,28 @@ QUESTIONS = (
     ),
     Prediction(
         id="10-shifted-calibration",
-        question="The temperature was fitted on pictures in Fluent style. What does it do to the calibration error on "
-        "the other two styles, on average over several seeds?",
+        question="The temperature was fitted on clean pictures. With it, how large is the calibration error on the "
+        "strongest noise, compared with clean pictures? Count a difference of at least 0.03.",
         options=(
             Option(
-                "it lowers it to about the error in Fluent style",
-                when={"fall": Between(0), "left_over": Between(high=0)},
-                because="The model is overconfident by the same factor everywhere.",
+                "about the same: the model is overconfident by the same factor everywhere",
+                when={"left_over": Between(-0.03, 0.03)},
+                because="The noise makes the logits smaller, and so the confidence falls along with the accuracy.",
             ),
             Option(
-                "it lowers it, but more error remains than in Fluent style",
-                when={"fall": Between(0), "left_over": Between(0)},
-                because="One factor fits one kind of data. On the other styles the accuracy falls, and the confidence "
+                "larger",
+                when={"left_over": Between(0.03)},
+                because="One factor fits one kind of data. Under strong noise the accuracy falls, and the confidence "
                 "doesn't fall as much.",
             ),
             Option(
-                "it doesn't lower it",
-                when={"fall": Between(high=0)},
-                because="What is right in one style may be wrong in another.",
+                "smaller",
+                when={"left_over": Between(high=-0.03)},
+                because="Under noise the logits shrink more than the accuracy falls.",
             ),
         ),
-        measured="on the other styles, the calibration error is {before:.2f} before and {after:.2f} with the "
-        "temperature; in Fluent style, {familiar:.2f} remains",
+        measured="with the temperature, the calibration error is {clean:.2f} on clean pictures and {noisy:.2f} on the "
+        "strongest noise",
     ),
     Prediction(
         id="10-between",

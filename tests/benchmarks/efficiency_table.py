@@ -1,4 +1,4 @@
-"""Chapter 10's table: what ways to shrink one fine-tuned network save and cost. Five seeds.
+"""Chapter 10's table: what ways to shrink one fine-tuned network save and cost. Three seeds.
 
 `python -m tests.benchmarks efficiency_table` writes `course/data/assets/tables/efficiency_table.json`; with seeds as
 arguments only theirs are measured. Retraining has the learning rate that was chosen for fine-tuning on validation
@@ -37,7 +37,7 @@ from tests.benchmarks import Figure, fine_tuning
 from tests.benchmarks._rows import compare_kept
 from tests.benchmarks.fine_tuning import HELD_OUT, SIZE, draw, fresh, shuffled, split, transform
 
-SEEDS = tuple(range(5))
+SEEDS = tuple(range(3))
 FULL, FP16, INT8, INT8_LINEAR = "float32", "float16 file", "int8 (ONNX Runtime)", "int8 Linear only (torchao)"
 WEIGHTS, WEIGHTS_AGAIN = "half of the weights pruned", "half of the weights pruned, retrained"
 CHANNELS, CHANNELS_AGAIN = "half of the channels pruned", "half of the channels pruned, retrained"

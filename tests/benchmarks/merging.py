@@ -82,6 +82,6 @@ def run(setting: str, seed: int) -> dict[str, Any]:
 
 def measure(*seeds: str) -> Figure:
     comparison, notes = compare_kept("merging", run, SETTINGS, SEEDS, seeds)
-    gain = comparison.interval(SHARED, "both_half_above_mean")
+    gain = comparison.paired(SHARED, OWN, "both_half_above_mean")
     unit = f"± {gain.half_width:.2g} accuracy on both styles, of the average above its ends' mean, {gain.n} seeds"
     return Figure(gain.mean, unit, "0", tuple(notes), missed=gain.low <= 0)

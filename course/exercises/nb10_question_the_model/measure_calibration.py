@@ -42,7 +42,7 @@ def certain_and_empty(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.case
 def at_the_edges(rng: torch.Generator) -> dict[str, Any]:
-    return {"draws": [edges(rng, bins=bins) for bins in (4, 8)]}
+    return {"draws": [edges(rng, bins=bins) for bins in (2, 4)]}
 
 
 def edges(rng: torch.Generator, *, bins: int) -> dict[str, Any]:

@@ -79,9 +79,9 @@ LESSONS = [
         _between_metrics(under_shift, "fine-tuning", "ece_shifted", "ece_shifted_scaled"),
     ),
     Lesson(
-        "10-but-less",
-        "There, more calibration error remains than in distribution.",
-        _between_metrics(under_shift, "fine-tuning", "ece_shifted_scaled", "ece_scaled"),
+        "10-but-not-under-strong-noise",
+        "With the temperature, more calibration error remains on the strongest noise than in distribution.",
+        _between_metrics(under_shift, "fine-tuning", "ece_noise_scaled", "ece_scaled"),
     ),
     Lesson(
         "10-fit-a-temperature-on-validation-data",
