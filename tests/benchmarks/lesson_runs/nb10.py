@@ -12,7 +12,7 @@ from tests.benchmarks.lesson_runs import Lesson
 
 
 def _value(benchmark: ModuleType, setting: str, seed: int, metric: str) -> float:
-    """From the benchmark's stored table, which has ten seeds; measured if it is not there."""
+    """From the benchmark's stored table, if it has the seed; measured if it is not there."""
     name = benchmark.__name__.rpartition(".")[2]
     try:
         rows = stored_table(name).rows
