@@ -28,6 +28,7 @@ from torch.utils.data import TensorDataset
 from course.applications.onnx_export import export_onnx
 from course.data.emoji import CLASSES, Emoji
 from course.data.held_out import hold_out
+from course.extras import needed_for
 from course.models.compression import load_onnx, quantize, zip_size_mib
 from course.models.freezing import trainable_parameters
 from course.runtime import seed_everything
@@ -133,7 +134,8 @@ def made(setting: str, seed: int) -> nn.Module:
         retrain(upper, seed, masks)
     model = whole(upper, seed)
     if setting == INT8_LINEAR:
-        from torchao.quantization import Int8WeightOnlyConfig, quantize_
+        with needed_for("the benchmark efficiency_table"):
+            from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
         quantize_(model, Int8WeightOnlyConfig())
     return model

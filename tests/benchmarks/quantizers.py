@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from course.extras import needed_for
 from course.runtime import seed_everything
 from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
@@ -82,7 +83,8 @@ def with_onnx(layer: nn.Module, x: torch.Tensor, folder: Path, *, static: bool) 
 
 def with_torch(layer: nn.Module, tool: str) -> tuple[Any, int, Any, int]:
     if tool == "torchao":
-        from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
+        with needed_for("the benchmark quantizers"):
+            from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
 
         small = copy.deepcopy(layer)
         quantize_(small, Int8DynamicActivationInt8WeightConfig())
