@@ -19,14 +19,14 @@ exercise = Exercise(
     hints=(
         "The band of a mask is the mask without its interior. A pixel is in the interior if all pixels at most "
         "`width` steps away from it, diagonals included, belong to the mask.",
-        'The interior is the minimum over a square of 2 * width + 1 pixels: `-max_pool2d(-x, 2 * width + 1, stride=1)` '
+        "The interior is the minimum over a square of 2 * width + 1 pixels: `-max_pool2d(-x, 2 * width + 1, stride=1)` "
         "for a float tensor x of shape (N, 1, H, W).",
         "Outside the picture there is no object, so pad x with `width` zeros on all four sides before you pool "
         "(`torch.nn.functional.pad`). Then count the two bands over all pictures, like any other IoU.",
     ),
-    idea="Pad each mask with `width` zeros, take the minimum over squares of 2 * width + 1 pixels, and subtract it from "
-    "the mask: that is its band. Intersection of the two bands divided by their union, counted over all pictures; 1.0 "
-    "if both bands are empty.",
+    idea="Pad each mask with `width` zeros, take the minimum over squares of 2 * width + 1 pixels, and subtract it "
+    "from the mask: that is its band. Intersection of the two bands divided by their union, counted over all pictures; "
+    "1.0 if both bands are empty.",
 )
 
 Band = Callable[[torch.Tensor, int], torch.Tensor]

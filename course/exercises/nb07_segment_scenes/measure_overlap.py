@@ -19,8 +19,8 @@ exercise = Exercise(
     hints=(
         "Take one class at a time. Which pixels are in the intersection, which in the union? Count over all pictures "
         "first, and divide once.",
-        "Drop the ignored pixels first, from both: `valid = masks != ignore`, then `preds[valid]` and `masks[valid]` are "
-        "two flat tensors.",
+        "Drop the ignored pixels first, from both: `valid = masks != ignore`, then `preds[valid]` and `masks[valid]` "
+        "are two flat tensors.",
         "The classes are those that occur in either: `torch.cat([p, m]).unique()`. For each: "
         "`((p == c) & (m == c)).sum() / ((p == c) | (m == c)).sum()`.",
     ),

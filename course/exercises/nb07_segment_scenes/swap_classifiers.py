@@ -17,8 +17,8 @@ exercise = Exercise(
     title="Swap every classifier",
     withholds=("course.applications.segmenter.replace_classifiers",),
     hints=(
-        "Print the model. How many layers have one output per class? DeepLab has an auxiliary head beside its main one, "
-        "and LR-ASPP adds the outputs of two.",
+        "Print the model. How many layers have one output per class? DeepLab has an auxiliary head beside its main "
+        "one, and LR-ASPP adds the outputs of two.",
         "In DeepLab and FCN it is the last layer of `model.classifier` and, if it is not None, of "
         "`model.aux_classifier`: both are Sequential, so `head[-1]` reads and writes it.",
         "In LR-ASPP they are `model.classifier.low_classifier` and `model.classifier.high_classifier`. A new layer is "
@@ -68,8 +68,8 @@ def probe_swap_classifiers(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
             outputs = need(model(case["x"]), dict, 'the model itself, which returns a dict with "out"')
         except RuntimeError as error:
             raise Unusable(
-                f"after your function the model no longer runs: {error}. LR-ASPP adds the outputs of its low and its high "
-                "classifier, so both must have n; a new layer takes as many channels as the old one"
+                f"after your function the model no longer runs: {error}. LR-ASPP adds the outputs of its low and its "
+                "high classifier, so both must have n; a new layer takes as many channels as the old one"
             ) from error
     old = any(_channels(part) == small_segmenters.OLD_CLASSES != case["classes"] for part in outputs.values())
     return {"outputs": dict(outputs), "renamed": renamed, "by_number": old and works_for_21}
@@ -152,11 +152,11 @@ def _expect_channels(case: dict[str, Any], result: dict[str, Any], name: str, go
     if old and result["by_number"]:
         because = BY_NUMBER
     elif old and result["renamed"]:
-        because = "`out_channels = n` changes an attribute that the forward pass never reads; the weights stay as they were"
-    elif old and name == "aux":
         because = (
-            "the auxiliary classifier was forgotten: its outputs don't match the labels of its loss"
+            "`out_channels = n` changes an attribute that the forward pass never reads; the weights stay as they were"
         )
+    elif old and name == "aux":
+        because = "the auxiliary classifier was forgotten: its outputs don't match the labels of its loss"
     elif old:
         because = "this classifier still has one output per old class"
     if old and case["architecture"] == "lraspp" and not result["by_number"]:

@@ -172,9 +172,7 @@ def _expect_shapes(case: dict[str, Any], result: dict[str, Any]) -> None:
     for name in ("image", "mask"):
         expected = tuple(case[name].shape)
         for got in result[f"{name}s"]:
-            because = (
-                "height and width are swapped" if tuple(got.shape) == (*expected[:-2], *expected[:-3:-1]) else ""
-            )
+            because = "height and width are swapped" if tuple(got.shape) == (*expected[:-2], *expected[:-3:-1]) else ""
             if tuple(got.shape) == (1, *expected):
                 because = "the channel axis that was added for resizing is still there: take [0]"
             elif tuple(got.shape) == expected[:1] + expected[2:]:

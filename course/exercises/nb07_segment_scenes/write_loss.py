@@ -200,9 +200,8 @@ def _mistakes(batch: dict[str, Any]) -> dict[str, torch.Tensor]:
     as_background, as_last = masks.where(labelled, torch.zeros(())).long(), masks.clamp(max=classes - 1)
     one_hot = functional.one_hot(as_background, classes).movedim(-1, 1).float()
     named = {
-        "the mean includes the void pixels: they add no loss, but they dilute it. Divide by the number of labelled pixels": (
-            each.mean()
-        ),
+        "the mean includes the void pixels: they add no loss, but they dilute it. Divide by the number of labelled "
+        "pixels": (each.mean()),
         "this trains on void: its pixels were relabelled as background": functional.cross_entropy(z, as_background),
         "this trains on void: its pixels were relabelled as the last class": functional.cross_entropy(z, as_last),
         "this is the mean of one mean per picture: pixels of a picture with much void count more": pictures.mean(),
