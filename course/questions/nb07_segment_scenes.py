@@ -166,7 +166,7 @@ QUESTIONS = (
                 "What the start gives and what tuning gives are about as large as each other.",
             ),
         ),
-        "mean mIoU over ten seeds: {scores}",
+        "mean mIoU over the stored seeds: {scores}",
     ),
     Prediction(
         "07-classifiers",

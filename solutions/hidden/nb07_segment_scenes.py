@@ -8,6 +8,7 @@ import torch
 
 from course.exercises.nb07_segment_scenes import (
     compare_borders,
+    investigate_a_change,
     measure_overlap,
     swap_classifiers,
     transform_jointly,
@@ -98,3 +99,10 @@ def a_wide_band(rng: torch.Generator) -> dict[str, Any]:
 def right_for_other_widths(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The bands are right for other widths, at the edge of the picture as well."""
     compare_borders.judge_values(case, result)
+
+
+@investigate_a_change.exercise.hidden_judge(investigate_a_change.the_record, points=1)
+def the_record_supports_itself(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Measurements and conclusion agree with each other and with the chapter's own runs."""
+    investigate_a_change.both_settings_were_measured.decide(case, result)
+    investigate_a_change.the_conclusion_follows.decide(case, result)

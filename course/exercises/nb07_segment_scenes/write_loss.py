@@ -154,7 +154,7 @@ _NO_GRAPH_FOR_VOID = (
     'return `out["out"].sum() * 0`, or the sum over the clamped count: a loss without a graph cannot be trained on, '
     "and one such batch ends the training"
 )
-_NO_PIXEL = "a mean over no pixels is 0 / 0: one crop that is all void would turn every weight into nan"
+_NO_PIXEL = "a mean over no pixels is 0 / 0, and a loss of nan ends the training or spoils its running means"
 
 
 def reference(batch: dict[str, Any]) -> torch.Tensor:
