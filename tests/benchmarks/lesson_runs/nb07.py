@@ -14,7 +14,7 @@ from tests.benchmarks.lesson_runs import Lesson
 
 
 def _score(setting: str, seed: int, metric: str) -> float:
-    """From the stored table of `segmenting`, which has ten seeds; measured if it is not there."""
+    """From the stored table of `segmenting`, if the seed is there; measured otherwise."""
     try:
         rows = stored_table("segmenting").rows
     except UnknownName:
