@@ -1,11 +1,11 @@
 """Chapter 07's experiment: what pretraining, fine-tuning and skip connections add to a segmenter.
 
-`python -m tests.benchmarks segmenting rates` trains every way at each of its learning rates with one seed, and
-stores the mIoU on validation scenes, of training objects that were not drawn, in
+`python -m tests.benchmarks segmenting rates` trains every way at each of its learning rates with one seed, and stores
+the mIoU on validation scenes, of training objects that were not drawn, in
 `course/data/assets/tables/segmenting_rates.json`. `python -m tests.benchmarks segmenting` then trains each way at the
-rate with the highest mIoU, with several seeds, on scenes of all training objects, measures it on the test scenes and stores
-`segmenting.json`. Runs are kept under COURSE_HOME as soon as they are done, so an interrupted benchmark resumes; with
-seeds as arguments only theirs are measured.
+rate with the highest mIoU, with several seeds, on scenes of all training objects, measures it on the test scenes and
+stores `segmenting.json`. Runs are kept under COURSE_HOME as soon as they are done, so an interrupted benchmark resumes;
+with seeds as arguments only theirs are measured.
 
 A seed draws the scenes, the new head and the order of the batches. The layers up to the map of stride 8 are frozen and
 run once; "tuned" trains those from there to the map of stride 16 as well. BatchNorm is frozen. The forest is a random
