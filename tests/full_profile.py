@@ -59,7 +59,7 @@ SMALLER = {  # pixels; scenes; pictures a class; rounds
     "40": "10", "20": "10", "60": "2",
 }  # fmt: skip
 # a mask must be a few hundred pixels; there are twelve pets of each breed
-OTHERS = {"07": {"224": "64"}, "02": {"25": "10"}}
+OTHERS = {"07": {"224": "64", "800": "40", "200": "20"}, "02": {"25": "10"}}
 CHECKPOINTS = {
     "resnet50": "resnet50", "detector": DETECTOR, "large-detector": LARGE_DETECTOR, "segmenter": SEGMENTER,
     "vgg16": "vgg16", "resnet18": "resnet18", "mobilenet": "mobilenet_v3_small",
