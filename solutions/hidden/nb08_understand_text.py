@@ -18,14 +18,14 @@ from course.exercises.nb08_understand_text import (
 
 
 @attend_with_mask.exercise.case
-def large_scores(rng: torch.Generator) -> dict[str, Any]:
-    return attend_with_mask.attention_case(rng, padding="anywhere", scale=20.0)
+def another_text(rng: torch.Generator) -> dict[str, Any]:
+    return attend_with_mask.attention_case(rng, padding="anywhere", cross=True, scale=10.0)
 
 
-@attend_with_mask.exercise.hidden_judge(large_scores, points=1)
-def large_scores_do_not_overflow(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """With scores of several hundred, and padding between the tokens, the result is right as well."""
-    attend_with_mask.expect_attention(case, result["mixed"], "scores of several hundred, with padding between the tokens")
+@attend_with_mask.exercise.hidden_judge(another_text, points=1)
+def attention_to_another_text(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Queries of one text attend to another, with padding between its tokens and large scores."""
+    attend_with_mask.expect_attention(case, result["mixed"], "queries of another text, padding between the tokens")
 
 
 @tune_upper_layers.exercise.case

@@ -45,6 +45,11 @@ def other_queries(rng: torch.Generator) -> Case:
     return attention_case(rng, padding="right", cross=True)
 
 
+@exercise.case
+def large_scores(rng: torch.Generator) -> Case:
+    return attention_case(rng, padding="anywhere", scale=20.0)
+
+
 def attention_case(rng: torch.Generator, *, padding: str, cross: bool = False, scale: float = 1.0) -> Case:
     """Queries, keys, values and a mask. With `cross` the queries are of another text, and values have another size."""
     texts, heads, length, size = (int(torch.randint(low, low + 3, (), generator=rng)) for low in (3, 2, 6, 5))
@@ -134,15 +139,15 @@ MISTAKES: dict[str, Callable[[Case], torch.Tensor]] = {
     "these are the weights; multiply them with the values": (
         lambda case: _scores(case).masked_fill(~_keys(case), -math.inf).softmax(-1)
     ),
+    "the softmax runs over the queries; the weights of a query sum to 1 over the keys, the last axis": (
+        lambda case: _attend(case, _scores(case), axis=-2)
+    ),
     "the softmax runs over the heads; the weights of a query sum to 1 over the keys, the last axis": (
         lambda case: _attend(case, _scores(case), axis=1)
     ),
 }
-# These have other shapes, or none, if there are more queries than keys or if values have another size.
+# Possible only if queries, keys and values have one shape.
 MISTAKES_OF_ONE_TEXT: dict[str, Callable[[Case], torch.Tensor]] = {
-    "the softmax runs over the queries; the weights of a query sum to 1 over the keys, the last axis": (
-        lambda case: _scores(case).masked_fill(~_keys(case), -math.inf).softmax(-2).nan_to_num() @ case["value"].double()
-    ),
     "the queries of the padding were masked, not its keys: the mask belongs to the last axis of the scores": (
         _queries_masked
     ),
@@ -178,7 +183,7 @@ def each_query_mixes_the_values(case: Case, result: Case) -> None:
     expect_attention(case, result["mixed"], _tried(case))
 
 
-@exercise.judge(right_padded, points=2)
+@exercise.judge(right_padded, points=1)
 def padding_has_no_weight(case: Case, result: Case) -> None:
     """Padding has weight zero, and the weights of the tokens still sum to 1."""
     expect_attention(case, result["mixed"], _tried(case))
@@ -195,3 +200,9 @@ def queries_may_come_from_elsewhere(case: Case, result: Case) -> None:
         expected="a tensor with a gradient",
         because="the graph is cut (`.item()`, `.numpy()`, `.detach()`, `no_grad`), so no model could learn through it",
     )
+
+
+@exercise.judge(large_scores, points=1)
+def large_scores_do_not_overflow(case: Case, result: Case) -> None:
+    """Scores of several hundred give finite weights, with the padding wherever it is."""
+    expect_attention(case, result["mixed"], f"scores of several hundred, {_tried(case)}")

@@ -75,7 +75,6 @@ def probe_tune_upper(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 def _tuned(
     case: dict[str, Any],
     *,
-    frozen: int | None = None,
     head: float = HEAD_FACTOR,
     encoder: float = 1.0,
     decays: Callable[[str, torch.Tensor], bool] = lambda name, parameter: parameter.ndim > 1,
@@ -84,15 +83,15 @@ def _tuned(
     masked: bool = True,
     clears: bool = True,
     passes: int = 1,
+    stays: Callable[[int, int], bool] = lambda layer, frozen: 0 <= layer <= frozen,
     loss: Callable[..., torch.Tensor] = cross_entropy,
 ) -> State:
     """The parameters afterwards: those of the reference, or of another way to train."""
     model: Any = show_modes(small_encoder.restore(case["layers"], case["state"])).train(train)
-    depth = case["frozen"] if frozen is None else frozen
     groups = []
     for name, parameter in model.named_parameters():
         layer = small_encoder.layers_of(name)
-        if layer < 0 or layer > depth:
+        if not stays(layer, case["frozen"]):
             factor = head if layer < 0 else encoder
             decay = case["weight_decay"] if decays(name, parameter) else 0.0
             groups.append({"params": [parameter], "lr": factor * case["lr"], "weight_decay": decay})
@@ -139,7 +138,14 @@ def _mistakes(case: dict[str, Any]) -> dict[str, Callable[[], State]]:
         ),
         "the batches were used twice; the recipe is one pass": lambda: _tuned(case, passes=2),
         "softmax was applied before the loss: cross_entropy expects logits": lambda: _tuned(case, loss=_softmax_first),
-        "one layer too many is frozen": lambda: _tuned(case, frozen=case["frozen"] + 1),
+        "one layer too many is frozen": lambda: _tuned(case, stays=lambda layer, frozen: 0 <= layer <= frozen + 1),
+        "nothing is frozen": lambda: _tuned(case, stays=lambda layer, frozen: False),
+        "the embeddings were trained": lambda: _tuned(case, stays=lambda layer, frozen: 0 < layer <= frozen),
+        "the lower layers were trained; only the embeddings stay": lambda: _tuned(
+            case, stays=lambda layer, frozen: layer == 0
+        ),
+        "the head was not trained": lambda: _tuned(case, stays=lambda layer, frozen: layer <= frozen),
+        "nothing was trained": lambda: case["state"],
     }
 
 
