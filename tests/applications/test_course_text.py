@@ -18,7 +18,9 @@ def test_every_row_of_the_glossary_is_a_passage():
 
 def test_a_term_keeps_its_meaning_and_its_link(tmp_path):
     page = tmp_path / "glossary.md"
-    page.write_text("| term | meaning | taught in |\n|---|---|---|\n| **[CLS]** | The *first* token. | [08 · A](b.ipynb#A) |\n")
+    page.write_text(
+        "| term | meaning | taught in |\n|---|---|---|\n| **[CLS]** | The *first* token. | [08 · A](b.ipynb#A) |\n"
+    )
     assert glossary(page) == [Passage("[CLS]", "The *first* token.", "b.ipynb#A")]
 
 

@@ -45,7 +45,7 @@ from tests.benchmarks import Figure
 from tests.benchmarks._rows import compare_kept
 
 TRAIN, TEST, BATCH_SIZE, EPOCHS, LR = 160, 200, 16, 6, 1e-4
-SEEDS, RATE_SEEDS = tuple(range(10)), (0, 1, 2)
+SEEDS, RATE_SEEDS = tuple(range(6)), (0, 1)
 RECURRENT_EPOCHS = 30
 FINE_TUNED, RANDOM = "fine-tuned", "random encoder, fine-tuned"
 # The learning rates that each way chooses from; for a linear classifier, the inverse strength of its regularisation.
@@ -118,6 +118,20 @@ def trained(model: nn.Module, data: Texts, seed: int, *, epochs: int = EPOCHS, l
     return lambda texts: predict_texts(model, tokenizer, texts).argmax(1)
 
 
+class WithLoss(nn.Module):
+    """A classifier as Hugging Face's Trainer expects it: `forward` takes the labels and returns the loss."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        logits = self.model(input_ids, attention_mask)
+        return {"loss": cross_entropy(logits, labels), "logits": logits}
+
+
 def trained_by_trainer(model: nn.Module, data: Texts, seed: int, *, epochs: int = EPOCHS, lr: float = LR) -> Label:
     """The same with Hugging Face's Trainer: same optimiser, schedule and number of steps; another order of batches."""
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
@@ -141,13 +155,8 @@ def trained_by_trainer(model: nn.Module, data: Texts, seed: int, *, epochs: int 
             logging_strategy="no",
             disable_tqdm=True,
         )
-        Trainer(
-            model,
-            arguments,
-            train_dataset=rows,
-            data_collator=DataCollatorWithPadding(tokenizer),
-            compute_loss_func=lambda logits, labels, num_items_in_batch=None: cross_entropy(logits, labels),
-        ).train()
+        collator = DataCollatorWithPadding(tokenizer)
+        Trainer(WithLoss(model), arguments, train_dataset=rows, data_collator=collator).train()
     return lambda texts: predict_texts(model, tokenizer, texts).argmax(1)
 
 

@@ -95,7 +95,9 @@ MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "padding is left out of the sum but counted in the divisor: divide by the number of tokens of each text": (
         lambda hidden, mask: (hidden * mask[..., None]).mean(1)
     ),
-    "this is the sum over the tokens; divide it by their number": lambda hidden, mask: (hidden * mask[..., None]).sum(1),
+    "this is the sum over the tokens; divide it by their number": lambda hidden, mask: (hidden * mask[..., None]).sum(
+        1
+    ),
     "the sum is divided by the number of tokens plus one; divide by the number itself": (
         lambda hidden, mask: (hidden * mask[..., None]).sum(1) / (mask.sum(1, keepdim=True) + 1)
     ),
@@ -117,7 +119,7 @@ MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "this divides by the mean number of tokens; count those of each text": (
         lambda hidden, mask: (hidden * mask[..., None]).sum(1) / mask.sum(1).double().mean()
     ),
-    "this averages over the first positions, as many as the text has tokens: the mask says which positions are tokens": (
+    "this averages over the first positions, as many as the text has tokens: the mask says which are tokens": (
         lambda hidden, mask: _mean(hidden, torch.arange(mask.shape[1]) < mask.sum(1, keepdim=True))
     ),
     "the first token was left out too: the mask alone decides": lambda hidden, mask: _mean(hidden[:, 1:], mask[:, 1:]),

@@ -16,7 +16,7 @@ exercise = Exercise(
     call="lr_at(step, total, warmup, peak)",
     title="Warm up, then decay",
     hints=(
-        "Draw the schedule on paper: two straight lines that meet at (warmup, peak). Where does each of them cross zero?",
+        "Draw the schedule on paper: two straight lines that meet at (warmup, peak). Where does each one cross zero?",
         "On the way up, the fraction of the peak is step / warmup. On the way down it is the fraction of the steps "
         "after the warm-up that are still left. What if the run is over?",
         "Down: peak * (total - step) / (total - warmup), but never below 0. With warmup = 0, the first case must not "
@@ -47,7 +47,9 @@ def runs_case(rng: torch.Generator, *, warm: bool = True, beyond: int = 0) -> di
     for _ in range(3):
         total = int(torch.randint(40, 120, (), generator=rng))
         warmup = int(torch.randint(5, total // 3, (), generator=rng)) if warm else 0
-        peak = float(f"{10 ** (-5 + 4 * float(torch.rand((), generator=rng))):.2g}")  # so that it reads the same wherever it is shown
+        peak = float(
+            f"{10 ** (-5 + 4 * float(torch.rand((), generator=rng))):.2g}"
+        )  # so that it reads the same wherever it is shown
         runs.append({"total": total, "warmup": warmup, "peak": peak})
     return {"runs": runs, "beyond": beyond}
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from course.exercises import small_encoder
@@ -63,7 +62,9 @@ def tuning_case(rng: torch.Generator, *, layers: int, frozen: int, batches: int 
 def probe_tune_upper(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model: Any = show_modes(small_encoder.restore(case["layers"], case["state"]))
     model.eval()  # as load_encoder gives it
-    answer(model, list(zip(case["inputs"], case["labels"], strict=True)), case["frozen"], case["lr"], case["weight_decay"])
+    answer(
+        model, list(zip(case["inputs"], case["labels"], strict=True)), case["frozen"], case["lr"], case["weight_decay"]
+    )
     parameters = dict(model.named_parameters())
     return {
         "after": {name: value.detach() for name, value in parameters.items()},
@@ -112,7 +113,9 @@ def _softmax_first(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 def _mistakes(case: dict[str, Any]) -> dict[str, Callable[[], State]]:
     return {
         "the head has the rate of the encoder; its rate is ten times that": lambda: _tuned(case, head=1),
-        "the encoder has the rate of the head; only the head has ten times lr": lambda: _tuned(case, encoder=HEAD_FACTOR),
+        "the encoder has the rate of the head; only the head has ten times lr": lambda: _tuned(
+            case, encoder=HEAD_FACTOR
+        ),
         "the head's rate is a tenth of lr; it is ten times lr": lambda: _tuned(case, head=1 / HEAD_FACTOR),
         "every parameter decays, including the biases and the LayerNorms": lambda: _tuned(
             case, decays=lambda name, parameter: True

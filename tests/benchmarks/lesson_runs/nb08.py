@@ -56,7 +56,9 @@ def _split(seed: int) -> float:
     """Validation accuracy of a GRU without pretraining: known adjectives minus unseen ones."""
     drawn = sentiments("train", text_models.TRAIN + 80, seed=seed)
     order = torch.randperm(len(drawn), generator=torch.Generator().manual_seed(seed))
-    by_chance = [Texts([drawn.texts[i] for i in part], drawn.labels[part], drawn.classes) for part in (order[80:], order[:80])]
+    by_chance = [
+        Texts([drawn.texts[i] for i in part], drawn.labels[part], drawn.classes) for part in (order[80:], order[:80])
+    ]
     found = []
     for train, val in (by_chance, text_models.hold_out_words(drawn, 1 / 3, seed)):
         seed_everything(seed)
@@ -84,12 +86,24 @@ def _gradient_after_40_steps(seed: int) -> float:
 FINE_TUNED, RANDOM = text_models.FINE_TUNED, text_models.RANDOM
 LESSONS = [
     Lesson("08-topics", "A frozen encoder names the topic of unseen nouns; a bag of words can't.", _topics),
-    Lesson("08-gates-keep-gradients", "Open forget gates pass on gradients that vanish in an RNN.", _gradient_after_40_steps),
+    Lesson(
+        "08-gates-keep-gradients",
+        "Open forget gates pass on gradients that vanish in an RNN.",
+        _gradient_after_40_steps,
+    ),
     Lesson("08-hold-out-words", "A random split promises an accuracy that unseen adjectives don't keep.", _split),
-    Lesson("08-pretraining-pays", "Fine-tuning MiniLM is ahead of its architecture with random weights.", _ahead(FINE_TUNED, RANDOM)),
+    Lesson(
+        "08-pretraining-pays",
+        "Fine-tuning MiniLM is ahead of its architecture with random weights.",
+        _ahead(FINE_TUNED, RANDOM),
+    ),
     Lesson("08-fine-tuning-pays", "Fine-tuning is ahead of the frozen mean.", _ahead(FINE_TUNED, "frozen, mean")),
     Lesson("08-lora-pays", "LoRA is ahead of the frozen mean.", _ahead("LoRA", "frozen, mean")),
-    Lesson("08-the-mean", "The frozen mean is ahead of the frozen first token.", _ahead("frozen, mean", "frozen, first token")),
+    Lesson(
+        "08-the-mean",
+        "The frozen mean is ahead of the frozen first token.",
+        _ahead("frozen, mean", "frozen, first token"),
+    ),
     Lesson(
         "08-word-vectors-pay",
         "A GRU over pretrained word vectors is ahead of one over random vectors.",
