@@ -48,7 +48,7 @@ def left_padded(rng: torch.Generator) -> dict[str, Any]:
 
 @pool_tokens.exercise.hidden_judge(left_padded, points=1)
 def the_mask_decides_where_the_tokens_are(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """With the padding on the left, as GPT-like models have it, each text's vector is still the mean over its tokens."""
+    """With padding on the left, as GPT-like models have it, each text's vector is still the mean over its tokens."""
     pool_tokens.padding_does_not_count.decide(case, result)
     pool_tokens.the_encoder_can_learn_through_it.decide(case, result)
 

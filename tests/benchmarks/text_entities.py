@@ -33,9 +33,9 @@ TRAIN, VALIDATION, TEST, BATCH_SIZE, EPOCHS = 120, 100, 100, 16, 4
 SEEDS, RATE_SEEDS = tuple(range(6)), (0, 1)
 FINE_TUNED, RANDOM = "fine-tuned", "random encoder, fine-tuned"
 RATES: dict[str, tuple[float, ...]] = {
-    "frozen": (0.1, 1, 10),  # the inverse strength of the regularisation
+    "frozen": (1, 10, 100),  # the inverse strength of the regularisation
     RANDOM: (1e-4, 3e-4, 1e-3),
-    FINE_TUNED: (1e-4, 3e-4, 1e-3),
+    FINE_TUNED: (3e-4, 1e-3, 2e-3),
 }
 SETTINGS = ("list", *RATES)
 Tag = Callable[[list[list[str]]], list[list[int]]]  # sentences as words -> the tag of each word
