@@ -12,8 +12,8 @@ from course.judging import Exercise
 
 # Validation accuracy of the chapter's setting in the workbench cell, for seeds 0, 1, 2, ...
 BASELINE = (0.62, 0.68, 0.56, 0.65, 0.65, 0.64, 0.52, 0.63)
-VALIDATION_SENTENCES = 80
-TOLERANCE = 0.06  # of one accuracy, on another machine: so many of the sentences
+VALIDATION_SENTENCES = 60
+TOLERANCE = 0.084  # of one accuracy, on another machine: five of the sentences
 
 exercise = Exercise(
     "08-investigate-a-change",
