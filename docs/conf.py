@@ -27,7 +27,7 @@ extensions = ["myst_nb"]
 root_doc = "README"
 pages = [  # what stands in the sidebar, besides the chapters
     ("For learners", ["docs/glossary", "docs/topics", "Benchmarks <tests/benchmarks/README>"]),
-    ("For instructors", ["docs/instructors"]),
+    ("For instructors", ["docs/instructors", "docs/write-an-exercise"]),
     ("For maintainers", ["docs/inside", "CONTRIBUTING", "CHANGELOG", "docs/source_audit"]),
     (
         "Licences of pictures",

@@ -18,7 +18,15 @@ pytest.importorskip("furo", reason="the extra docs is not installed")
 
 pytestmark = pytest.mark.slow
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PAGES = ("index", "docs/glossary", "docs/topics", "docs/instructors", "docs/inside", "tests/benchmarks/README")
+PAGES = (
+    "index",
+    "docs/glossary",
+    "docs/topics",
+    "docs/instructors",
+    "docs/write-an-exercise",
+    "docs/inside",
+    "tests/benchmarks/README",
+)
 chapters = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
 

@@ -5,6 +5,10 @@ cells       `normalise`: standard first cells, cell ids, nbgrader's metadata
 regions     `release`: each solution region becomes one `raise NotImplementedError`
 running     `run` a notebook in the quick profile and keep its outputs
 setup_cell  the source of the setup cell
+new_exercise  the files of an exercise, made from stubs
+exercise_stubs  what they hold at first
+insertion   the cells of an exercise, put into a chapter
+trying      the answers that come with an exercise, tried on its judges
 """
 
 from course.authoring.building import build, drift, find_root

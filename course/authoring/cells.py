@@ -49,10 +49,10 @@ def normalise(
 
 
 def registered_points(exercise: str) -> float:
-    """The points of an exercise: the sum over its visible judges."""
+    """The points of an exercise, as it is written: the sum over its visible judges."""
     from course import judging
 
-    return judging.find_exercise(exercise).points
+    return judging.find_exercise(exercise).points_as_written
 
 
 def checked_by(cell: NotebookNode) -> tuple[list[str], bool]:

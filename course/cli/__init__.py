@@ -9,6 +9,7 @@ diagnosis  what this machine has, what is wrong with it, and the command that fi
 environments  which Python this is, and how the course got into it
 learning   course check, course progress
 building   course build, for authors
+exercises  course new-exercise, try-exercise, and the option --exercises
 fetch      course fetch: downloads for the full profile
 grading    course grade, report, export, release, for instructors
 """

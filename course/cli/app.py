@@ -13,6 +13,7 @@ import typer
 import course
 from course.cli.building import build
 from course.cli.doctor import doctor
+from course.cli.exercises import new_exercise, try_exercise
 from course.cli.fetch import fetch
 from course.cli.grading import export, grade, release, report
 from course.cli.lab import PASS_THROUGH, home, lab
@@ -21,7 +22,7 @@ from course.errors import CourseError
 from course.extras import needed_for
 from course.legible import legible
 
-COMMANDS = (home, doctor, check, progress, build, fetch, grade, report, export, release)
+COMMANDS = (home, doctor, check, progress, build, new_exercise, try_exercise, fetch, grade, report, export, release)
 
 app = typer.Typer(
     help="A course on pretrained models, learned by doing.",

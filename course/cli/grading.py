@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from course.cli.exercises import Exercises
 from course.errors import GradingError, MissingExtra
 from course.extras import install_command
 from course.legible import one_line
@@ -63,6 +64,7 @@ def grade(
         typer.Option(help="Your hidden pictures for capstones: FOLDER/class/picture or FOLDER/style/class/picture."),
     ] = None,
     solutions: Solutions = None,
+    exercises: Exercises = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes on this machine; 0 for one per core.")] = 0,
     scheduler: Annotated[str, typer.Option(help="A Dask scheduler, tcp://HOST:PORT, on whose workers to grade.")] = "",
     policy: Counts = Policy.last,
@@ -188,7 +190,13 @@ class _Lines:
         print(line, file=sys.stderr, flush=True)
 
 
-def report(out: Out, gradebook: Book = "", policy: Counts = Policy.last, solutions: Solutions = None) -> None:
+def report(
+    out: Out,
+    gradebook: Book = "",
+    policy: Counts = Policy.last,
+    solutions: Solutions = None,
+    exercises: Exercises = None,
+) -> None:
     """Write the reports again, and print the class as a table."""
     from course.grading.run.class_run import report_class
 
@@ -221,6 +229,7 @@ def export(
     roster: Annotated[Path | None, typer.Option(help="The CSV that Canvas or Moodle exported.")] = None,
     assignment: Annotated[str | None, typer.Option(help="Canvas's column, by its title or number.")] = None,
     policy: Counts = Policy.last,
+    exercises: Exercises = None,
 ) -> None:
     """Write the grades that count, in the format of another system."""
     from course.grading.exports.export import export as write
@@ -244,6 +253,7 @@ def release(
     out: Annotated[Path, typer.Option("--out", help="A folder for the class, or with --gradescope the zip file.")],
     gradescope: Annotated[str, typer.Option(help="Build Gradescope's autograder for a notebook, for example 02.")] = "",
     hidden: Annotated[Path | None, typer.Option(help="Your own hidden judges, for --gradescope.")] = None,
+    exercises: Exercises = None,
 ) -> None:
     """Write the files for a class: notebooks and library without answers, and a manifest of hashes."""
     from course.grading.release.autograder import release_gradescope

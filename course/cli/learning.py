@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from course.cli.exercises import Exercises
 from course.errors import ExerciseError, SetupError
 from course.legible import legible, one_line
 
@@ -21,6 +22,7 @@ def check(
         str,
         typer.Argument(help="A chapter (03), a saved notebook, a folder, or a capstone.safetensors. All if left out."),
     ] = "",
+    exercises: Exercises = None,
 ) -> None:
     """Check every exercise in your notebooks, or your capstone as the grader reads it.
 
@@ -43,7 +45,7 @@ def check(
     raise typer.Exit(int(not readable or any(result.score < result.points for result in tried)))
 
 
-def progress() -> None:
+def progress(exercises: Exercises = None) -> None:
     """Show how far you are and what to repeat today, from your own record on this machine."""
     from course.judging import progress as show_progress
 

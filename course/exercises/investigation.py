@@ -1,6 +1,6 @@
 """An open investigation: what a learner expected, measured and concluded, judged by the numbers alone.
 
-The judges of a record; `investigation_record` reads it, and shows what it looks like.
+`judge_record` gives an exercise its three judges; `investigation_record` reads a record, and shows what it looks like.
 """
 
 from __future__ import annotations
@@ -9,10 +9,41 @@ from collections.abc import Sequence
 from typing import Any
 
 from course.judging import Wrong, expect
+from course.judging.exercise import Case, Exercise
 from course.training.intervals import Interval
 
 OUTCOMES = ("better", "worse", "cannot tell")
 MIN_SEEDS = 5
+
+
+def judge_record(
+    exercise: Exercise,
+    case: Case,
+    *,
+    samples: int,
+    known: Sequence[float],
+    tolerance: float,
+    points: tuple[int, int, int] = (1, 2, 1),
+) -> None:
+    """Add the judges of the plan, of the measurements and of the conclusion to the exercise, worth `points`.
+
+    For the rest, see `judge_measurements`.
+    """
+
+    @exercise.judge(case, points=points[0])
+    def a_question_and_enough_seeds(case: dict[str, Any], result: dict[str, Any]) -> None:
+        """The record has a question, an expectation, and the same five or more seeds for both settings."""
+        judge_plan(result)
+
+    @exercise.judge(case, points=points[1])
+    def both_settings_were_measured(case: dict[str, Any], result: dict[str, Any]) -> None:
+        """The numbers can be accuracies on the validation data, and the baseline is the chapter's own setting."""
+        judge_measurements(result, samples=samples, known=known, tolerance=tolerance)
+
+    @exercise.judge(case, points=points[2])
+    def the_conclusion_follows(case: dict[str, Any], result: dict[str, Any]) -> None:
+        """The conclusion is what the paired interval of the recorded numbers says."""
+        judge_conclusion(result)
 
 
 def judge_plan(record: dict[str, Any]) -> None:
@@ -106,3 +137,16 @@ def judge_conclusion(record: dict[str, Any], *, higher_is_better: bool = True) -
         expected=f"{supported} ({said})",
         because=because,
     )
+
+
+def judge_runs(record: dict[str, Any]) -> None:
+    """Raise Wrong if one accuracy is repeated for every seed of a setting."""
+    judge_plan(record)
+    for name in ("baseline", "changed"):
+        expect(
+            len(set(record[name])) > 1,
+            tried=f"reading {name!r}",
+            got=f"{record[name][0]} for every seed",
+            expected="one accuracy per seed",
+            because="each seed draws other data and other first weights, so the accuracies vary",
+        )

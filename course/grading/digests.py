@@ -3,7 +3,8 @@
 What decides is found by following imports through the sources (see `import_closure`); no list of files has to be kept:
 
 a notebook  its probes and judges, the hidden ones too; what finds an answer in a notebook, executes and judges it; the
-            sandbox, its limits and the process behind it; and whatever all of these import
+            sandbox, its limits and the process behind it; and whatever all of these import. Exercises from folders of
+            others count as the course's own do, and so do the points that a class gives (class.toml)
 the reader  what decides whether a notebook can be read and which exercises it holds
 a capstone  what draws hidden pictures, reads weights and model cards, and compares; each set of pictures has a digest
             of its own
@@ -16,12 +17,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 import course
+from course.errors import GradingError
 from course.grading.import_closure import Files, Sources, digest_of
+from course.judging.class_changes import Changes, as_text, class_changes
+from course.judging.exercise_folders import CHANGES, others_folders, packages_in
 
 _COURSE = Path(course.__file__).resolve().parent
 # The second is named where a process is started, not imported.
@@ -35,15 +39,21 @@ _DATA = {  # files that a module reads, where a hash in its source does not say 
 
 
 class Digests:
-    """The digests of one copy of the course, `folder` being that of the package."""
+    """The digests of one copy of the course, `folder` being that of the package.
 
-    def __init__(self, folder: Path = _COURSE) -> None:
-        self._sources = Sources(folder)
+    `others` are folders with exercises of others, `changes` what this class changes about exercises.
+    """
+
+    def __init__(
+        self, folder: Path = _COURSE, others: Sequence[Path] = (), changes: Mapping[str, Changes] | None = None
+    ) -> None:
+        self._others = {f"exercises/{path.name}": path for folder in others for path in packages_in(folder)}
+        self._sources, self._changes = Sources(folder, self._others), changes or {}
 
     def notebooks(self) -> list[str]:
         """The numbers of the notebooks that have exercises."""
-        packages = self._sources.matching("exercises/nb[0-9][0-9]_*/__init__.py")
-        return sorted(name.split("/")[1][2:4] for name in packages)
+        packages = [*self._sources.matching("exercises/nb[0-9][0-9]_*/__init__.py"), *self._others]
+        return sorted({name.split("/")[1][2:4] for name in packages})
 
     def notebook(self, number: str, hidden: Iterable[tuple[str, str]] = ()) -> str:
         """What decides on a notebook's exercises; see `judges_digest`."""
@@ -51,16 +61,31 @@ class Digests:
 
     def deciding_on(self, number: str, hidden: Iterable[tuple[str, str]] = ()) -> Files:
         """The files that decide on a notebook's exercises. Raises GradingError for one that the course lacks."""
-        own = self._sources.matching(f"exercises/nb{number}_*/**/*")
+        own = self._exercises(number)
         mine = {f"hidden/{name}": source for name, source in hidden if _is_about(number, name, source)}
         modules = [*_GRADES, *self._sources.names_of(name for name in own if name.endswith(".py"))]
         secret = {name: source.encode() for name, source in mine.items()}
-        return self._with_data(own | secret | self._sources.closure(modules, mine))
+        judges = {name: source for name, source in mine.items() if name.endswith(".py")}
+        return self._with_data(own | secret | self._changed(number) | self._sources.closure(modules, judges))
+
+    def _exercises(self, number: str) -> Files:
+        """The files of a notebook's exercises: the course's own, unless only others have any, and those of others."""
+        others = [name for name in self._others if name.startswith(f"exercises/nb{number}_")]
+        every = self._sources.matching("exercises/**/*")
+        own = {name: content for name, content in every.items() if name.startswith(f"exercises/nb{number}_")}
+        if not own and not others:
+            raise GradingError(f"no file of the course matches exercises/nb{number}_*; install the course again")
+        return own | self._sources.elsewhere(others)
+
+    def _changed(self, number: str = "") -> Files:
+        text = as_text(self._changes, number)
+        return {CHANGES: text.encode()} if text else {}
 
     def reader(self) -> str:
         """What decides whether a notebook can be read; see `reader_digest`."""
         # Which exercises there are, what they are called and worth; how they are judged is not its concern.
-        return digest_of(self._sources.matching("exercises/**/*.py") | self._sources.closure(_READS))
+        exercises = self._sources.matching("exercises/**/*.py") | self._sources.elsewhere(self._others)
+        return digest_of(exercises | self._changed() | self._sources.closure(_READS))
 
     def capstone(self) -> str:
         """What decides on a capstone, but for the hidden pictures; see `capstone_digest`."""
@@ -84,7 +109,7 @@ def _is_about(number: str, name: str, source: str) -> bool:
 
 @cache
 def _own() -> Digests:
-    return Digests()
+    return Digests(others=others_folders(), changes=class_changes())
 
 
 @cache

@@ -29,10 +29,14 @@ class _Import(NamedTuple):
 
 
 class Sources:
-    """The sources of a package, `folder` being its own. What is read is kept: each file is parsed at most once."""
+    """The sources of a package, `folder` being its own. What is read is kept: each file is parsed at most once.
 
-    def __init__(self, folder: Path) -> None:
+    `elsewhere` are folders that count as if they lay in it, by their names below it ("exercises/nb02_ours").
+    """
+
+    def __init__(self, folder: Path, elsewhere: Mapping[str, Path] | None = None) -> None:
         self._folder, self._package = folder, folder.name
+        self._elsewhere = dict(elsewhere or {})
         self._modules: dict[str, _Module | None] = {}
         self._names: dict[Path, frozenset[str]] = {}
 
@@ -63,6 +67,16 @@ class Sources:
                 raise GradingError(f"no file of {self._folder} matches {pattern}; install the course again")
             found |= {path.relative_to(self._folder).as_posix(): path.read_bytes() for path in paths}
         return found
+
+    def elsewhere(self, names: Iterable[str]) -> Files:
+        """All files of folders that lie elsewhere, by their names ("exercises/nb02_ours")."""
+        folders = {name: self._elsewhere[name] for name in names}
+        return {
+            f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+            for name, folder in folders.items()
+            for path in folder.rglob("*")
+            if path.is_file() and not _is_made(path)
+        }
 
     def names_of(self, files: Iterable[str]) -> list[str]:
         """The modules that these files are: "course.judging" for "judging/__init__.py"."""
@@ -108,11 +122,19 @@ class Sources:
         first, *parts = name.split(".")
         if first != self._package:
             return None
-        if parts and self._has(self._folder.joinpath(*parts[:-1]), f"{parts[-1]}.py"):
-            return _Module(self, name, "/".join(parts) + ".py", is_package=False)
-        if self._has(self._folder.joinpath(*parts), "__init__.py"):
-            return _Module(self, name, "/".join([*parts, "__init__.py"]), is_package=True)
+        module, package = "/".join(parts) + ".py", "/".join([*parts, "__init__.py"])
+        if parts and self.has(module):
+            return _Module(self, name, module, is_package=False)
+        if self.has(package):
+            return _Module(self, name, package, is_package=True)
         return None
+
+    def _place(self, file: str) -> Path:
+        """Where a file lies that is called so below the package's folder."""
+        for name, folder in self._elsewhere.items():
+            if file.startswith(f"{name}/"):
+                return folder / file.removeprefix(f"{name}/")
+        return self._folder / file
 
     def _has(self, folder: Path, file: str) -> bool:
         """Whether a folder holds a file of exactly this name: some file systems take `Wire.py` for `wire.py`."""
@@ -121,10 +143,11 @@ class Sources:
         return file in self._names[folder]
 
     def read(self, file: str) -> bytes:
-        return (self._folder / file).read_bytes()
+        return self._place(file).read_bytes()
 
     def has(self, file: str) -> bool:
-        return self._has((self._folder / file).parent, Path(file).name)
+        place = self._place(file)
+        return self._has(place.parent, place.name)
 
     def imports_in(self, tree: ast.Module, where: str, around: str) -> list[_Import]:
         """What a source imports of the package; `around` is the package that it lies in."""

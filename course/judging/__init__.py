@@ -1,6 +1,8 @@
 """Exercises judged away from the answer: a probe runs beside it, a judge decides on what came back.
 
 wire             plain data and tensors to bytes and back: JSON and safetensors, never a pickle
+exercise_folders  the folders that exercises come from
+class_changes    points and titles that a class changes
 exercise         what an exercise is: cases drawn outside, one probe, several judges worth points
 expectations     what judges say: what was tried, what came back, what was expected, which misconception
 results          what comes of an answer, as plain data and as text

@@ -18,13 +18,16 @@ import importlib
 import importlib.util
 import pkgutil
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from course.errors import UnknownName
+from course.errors import CourseError, ExerciseError, UnknownName
+from course.judging.class_changes import Changes, changes_in, class_changes
+from course.judging.exercise_folders import OWN
 
 if TYPE_CHECKING:  # not at run time: a notebook's name is looked at before torch is loaded
     import torch
@@ -80,6 +83,8 @@ class Exercise:
     time_limit_s: float = 10.0
     judges: list[Judge] = field(default_factory=list)
     run_probe: Callable[[Any, dict[str, Any]], Any] = field(default=None)  # type: ignore[assignment]
+    folder: Path = OWN  # of its package: the course's own, or another that exercises come from
+    points_as_written: int = 0  # before a class gave its judges other points
 
     @property
     def points(self) -> int:
@@ -115,23 +120,74 @@ def _judge(exercise_id: str, decide: Decide, case: Case, points: int, *, hidden:
 
 
 def exercises_of(notebook: str) -> tuple[Exercise, ...]:
-    """The exercises of a notebook, by its number ("02"), in the order in which they are written."""
+    """The exercises of a notebook, by its number ("02"): the course's own in its order, then those of others."""
     return _read_exercises(notebook)  # a cached function would hide its arguments from type checkers
 
 
 @cache
 def _read_exercises(notebook: str) -> tuple[Exercise, ...]:
-    for module in pkgutil.iter_modules(importlib.import_module("course.exercises").__path__):
-        if module.name.startswith(f"nb{notebook}_"):
-            content = importlib.import_module(f"course.exercises.{module.name}")
-            return tuple(value for value in vars(content).values() if isinstance(value, Exercise))
-    return ()
+    changes = class_changes()
+    found: dict[str, Exercise] = {}
+    for package in _packages_of(notebook):
+        for exercise in _exercises_in(package):
+            if found.setdefault(exercise.id, exercise) is not exercise:
+                raise ExerciseError(f"two exercises are called {exercise.id}, one of them in {package}; rename it")
+    for exercise in found.values():
+        exercise.points_as_written = exercise.points
+        exercise.title = changes.get(exercise.id, Changes()).title or exercise.title
+        exercise.judges = [_with_points(judge, changes) for judge in exercise.judges]
+    return tuple(found.values())
+
+
+def _exercises_in(package: str) -> Iterator[Exercise]:
+    """The exercises in the modules of a package: first those that it imports itself, in its order."""
+    content = _imported(package)
+    modules = [_imported(f"{package}.{module.name}") for module in pkgutil.iter_modules(content.__path__)]
+    for module in (content, *modules):
+        for value in vars(module).values():
+            if isinstance(value, Exercise):
+                _refuse_incomplete(value, module)
+                value.folder = Path(content.__path__[0]).parent
+                yield value
+
+
+def _imported(name: str) -> ModuleType:
+    """A module of exercises. Raises ExerciseError, naming the cause, for one that cannot be imported."""
+    try:
+        return importlib.import_module(f"course.exercises.{name}")
+    except CourseError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ExerciseError(f"the exercises in {name} cannot be imported ({what}); correct that module") from error
+
+
+def _refuse_incomplete(exercise: Exercise, module: ModuleType) -> None:
+    package = module.__name__.split(".")[2]
+    if not exercise.id.startswith(f"{package[2:4]}-"):
+        raise ExerciseError(f"{module.__file__} holds {exercise.id}; in {package}, an id begins with {package[2:4]}-")
+    if exercise.run_probe is None:
+        raise ExerciseError(f"{exercise.id} has no probe; write one in {module.__file__} below @exercise.probe")
+
+
+def _with_points(judge: Judge, changes: Mapping[str, Changes]) -> Judge:
+    """The judge with the points that this class gives for it."""
+    return replace(judge, points=changes.get(judge.exercise_id, Changes()).points.get(judge.name, judge.points))
+
+
+def _packages() -> list[str]:
+    """The names of the packages with exercises, the course's own first."""
+    modules = pkgutil.iter_modules(importlib.import_module("course.exercises").__path__)
+    return [module.name for module in modules if re.match(r"nb\d\d_", module.name)]
+
+
+def _packages_of(notebook: str) -> list[str]:
+    return [name for name in _packages() if name[2:4] == notebook]
 
 
 def notebook_numbers() -> list[str]:
     """The numbers of the notebooks that have exercises, in order."""
-    modules = pkgutil.iter_modules(importlib.import_module("course.exercises").__path__)
-    return sorted(match[1] for module in modules if (match := re.match(r"nb(\d\d)_", module.name)))
+    return sorted({name[2:4] for name in _packages()})
 
 
 @cache
@@ -139,23 +195,24 @@ def notebook_title(number: str) -> str:
     """What a notebook is called: "02 Freeze the backbone"."""
     if not number:
         return "Not recognised"
-    modules = pkgutil.iter_modules(importlib.import_module("course.exercises").__path__)
-    names = [module.name for module in modules if module.name.startswith(f"nb{number}_")]
+    names = _packages_of(number)
     return f"{number} {names[0].split('_', 1)[1].replace('_', ' ').capitalize()}" if names else f"Notebook {number}"
 
 
 def hidden_judges(folder: Path, notebook: str = "") -> list[Judge]:
-    """The judges in a folder of files named like those of course/exercises, each run as trusted code.
+    """The judges in a folder of files nbNN_NAME.py, each run as trusted code. A class.toml beside them counts too.
 
     `notebook` is a number ("02") to read the files of that one alone.
     """
     found: list[Judge] = []
+    changes = class_changes() | changes_in(folder)
     for path in sorted(folder.glob(f"nb{notebook}*.py")):
         spec = importlib.util.spec_from_file_location(f"course_hidden_{path.stem}", path)
         assert spec is not None and spec.loader is not None  # a .py file always has both
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        found += [value for value in vars(module).values() if isinstance(value, Judge) and value.hidden]
+        judges = [value for value in vars(module).values() if isinstance(value, Judge) and value.hidden]
+        found += [_with_points(judge, changes) for judge in judges]
     return found
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from course.errors import SetupError
 from course.judging.exercise import exercises_of, notebook_numbers, notebook_title
+from course.judging.exercise_folders import others_folders
 
 _EXERCISE = re.compile(r"#\s*exercise:\s*(\d\d-[a-z0-9-]+)")
 _QUIZ = re.compile(r"""^quiz\(\s*["'](\d\d-[a-z0-9-]+)["']""", re.MULTILINE)
@@ -61,7 +62,16 @@ def read_outlines() -> tuple[Outline, ...]:
         folder = workspace.find_originals()
     except SetupError:
         return tuple(_from_exercises(number) for number in notebook_numbers())
-    return tuple(map(_from_notebook, sorted(folder.glob("[0-9][0-9]_*.ipynb"))))
+    chapters = tuple(map(_from_notebook, sorted(folder.glob("[0-9][0-9]_*.ipynb"))))
+    return tuple(map(_with_others, chapters)) if others_folders() else chapters
+
+
+def _with_others(outline: Outline) -> Outline:
+    """The chapter with exercises that its notebook does not hold yet, and with the points that this class gives."""
+    anchors = {task.id: task.anchor for task in outline.exercises}
+    places = {id: place for place, id in enumerate(anchors)}
+    found = sorted(exercises_of(outline.number), key=lambda one: places.get(one.id, len(places)))
+    return replace(outline, exercises=tuple(Task(one.id, one.points, anchors.get(one.id, "")) for one in found))
 
 
 def _from_exercises(number: str) -> Outline:

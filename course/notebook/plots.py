@@ -283,7 +283,18 @@ def to_png(figure: Figure) -> bytes:
     with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
     if buffer.tell() > PALETTE_FROM_BYTES:
-        picture = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        picture = _with_256_colours(Image.open(buffer).convert("RGB"))
         buffer = io.BytesIO()
         picture.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
+
+
+def _with_256_colours(picture: Any) -> Any:
+    """The PIL picture with a palette: the colours of lines and text as they are, the rest by what it shows most."""
+    from PIL import Image
+
+    kept = [*bytes.fromhex("".join(colour.lstrip("#") for colour in (*COLOURS, INK, FAINT, "#ffffff")))]
+    found = picture.quantize(256 - len(kept) // 3).getpalette()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(kept + found)
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)

@@ -132,20 +132,20 @@ QUESTIONS = (
             Option(
                 "it is as large as after the first step, or larger",
                 {"ahead": True, "shrinks": False},
-                "The copied rows hold something about the classes that ten drawings don't teach, however long the head "
-                "trains.",
+                "The copied rows seem to hold something about the classes that ten drawings don't teach, however long "
+                "the head trains.",
             ),
             Option(
                 "it is smaller, but the copied rows are still ahead",
                 {"ahead": True, "shrinks": True},
-                "The random start catches up, but not completely. Ten drawings can be fitted perfectly by many "
-                "different heads, and training stops at one near its start: the copied rows remain a part of the "
+                "The random start catches up, but not completely. A likely reason: many different heads fit ten "
+                "drawings perfectly, and training stops at one near its start, so the copied rows remain a part of the "
                 "solution.",
             ),
             Option(
                 "it has turned: the random start is ahead",
                 {"behind": True},
-                "The copied rows belong to photographs, and in the end they are in the way.",
+                "Perhaps the copied rows, learned from photographs, are in the way in the end.",
             ),
         ),
         measured="copied rows lead by {first:.1f} points after the first step and by {last:.1f} ± {half_width:.1f} "

@@ -34,22 +34,22 @@ QUESTIONS = (
             Option(
                 "in both",
                 {"familiar": Between(0.005), "shifted": Between(0.005)},
-                "The features adapt to drawings, which helps with unseen objects in the training style and in others.",
+                "Probably the features adapt to drawings in general, and not only to the style of training.",
             ),
             Option(
                 "only in distribution: on unseen objects in the style of training",
                 {"familiar": Between(0.005), "shifted": Between(high=0.005)},
-                "The features adapt to the training style, and what they gain does not carry over to other styles.",
+                "What fine-tuning gains in the training style does not carry over to other styles.",
             ),
             Option(
                 "only out of distribution: on unseen objects in other styles",
                 {"familiar": Between(high=0.005), "shifted": Between(0.005)},
-                "In the training style the frozen features are good enough already; elsewhere they are not.",
+                "Frozen features seem good enough in the training style, but not elsewhere.",
             ),
             Option(
                 "nowhere: so few pictures can only damage the features",
                 {"familiar": Between(high=0.005), "shifted": Between(high=0.005)},
-                "There are far more parameters than the pictures can determine.",
+                "A likely reason: there are far more parameters than the pictures can determine.",
             ),
         ),
         measured="fine-tuning minus the probe: {familiar:+.1%} in distribution, {shifted:+.1%} out of distribution",
@@ -67,8 +67,8 @@ QUESTIONS = (
             Option(
                 "0.01: too high",
                 {"worst": "0.01", "spread": Between(0.1)},
-                "AdamW moves every weight by about the learning rate in every step. At this rate, a few steps erase "
-                "what pretraining has learned.",
+                "AdamW moves every weight by about the learning rate in every step. At this rate, a few steps can "
+                "overwrite what pretraining has learned.",
             ),
             Option(
                 "0.001",
@@ -78,7 +78,7 @@ QUESTIONS = (
             Option(
                 "0.0001: too low",
                 {"worst": "0.0001", "spread": Between(0.1)},
-                "The head starts at random, and at this rate twelve epochs are too few for it.",
+                "The head starts at random, and at this rate twelve epochs may be too few for it.",
             ),
         ),
         measured="accuracy on the validation set: {accuracies}",

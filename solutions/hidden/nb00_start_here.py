@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from course.exercises.investigation import judge_runs
 from course.exercises.nb00_start_here import (
     draw_labels,
     investigate_input_size,
@@ -111,7 +112,6 @@ def never_all_objects(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 @investigate_input_size.exercise.hidden_judge(investigate_input_size.the_record, points=1)
-def the_whole_record_agrees(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Question, numbers and conclusion belong to one measurement."""
-    investigate_input_size.measured_with_the_same_seeds.decide(case, result)
-    investigate_input_size.concluded_from_the_interval.decide(case, result)
+def every_run_was_a_run_of_its_own(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each setting was measured with every seed, not once for all of them."""
+    judge_runs(result)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from course.exercises.investigation import judge_runs
 from course.exercises.nb02_freeze_the_backbone import (
     audit_freeze,
     cache_features,
@@ -83,18 +84,17 @@ def audits_shared_weights(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @audit_freeze.exercise.case
 def an_efficientnet(rng: torch.Generator) -> dict[str, Any]:
-    return audit_freeze.audit_case("efficientnet", rng)
+    return audit_freeze.audit_case("efficientnet", rng, nested=True)
 
 
 @audit_freeze.exercise.hidden_judge(an_efficientnet, points=1)
 def audits_a_deeper_model(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The audit is right for BatchNorm layers at any depth."""
+    """The audit is right for BatchNorm layers at any depth, one inside another too."""
     for key in audit_freeze.KEYS:
         audit_freeze.judge_names(key, case, result)
 
 
 @investigate_batchnorm.exercise.hidden_judge(investigate_batchnorm.the_record, points=1)
-def the_record_as_a_whole(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Plan, measurements and conclusion belong together."""
-    investigate_batchnorm.measured_with_the_chapters_baseline.decide(case, result)
-    investigate_batchnorm.concluded_from_the_interval.decide(case, result)
+def every_run_was_a_run_of_its_own(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each setting was measured with every seed, not once for all of them."""
+    judge_runs(result)

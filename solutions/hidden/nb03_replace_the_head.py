@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from course.exercises.investigation import judge_conclusion
+from course.exercises.investigation import judge_runs
 from course.exercises.nb03_replace_the_head import (
     build_optimizer,
     investigate_head,
@@ -117,6 +117,6 @@ def three_heads_one_of_them_idle(case: dict[str, Any], result: dict[str, Any]) -
 
 
 @investigate_head.exercise.hidden_judge(investigate_head.the_record, points=1)
-def the_record_supports_itself(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The conclusion follows from the recorded values."""
-    judge_conclusion(result)
+def every_run_was_a_run_of_its_own(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each setting was measured with every seed, not once for all of them."""
+    judge_runs(result)

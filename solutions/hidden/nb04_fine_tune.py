@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from course.exercises.investigation import judge_runs
 from course.exercises.nb04_fine_tune import (
     adapt_low_rank,
     find_a_rate,
@@ -58,7 +59,7 @@ def still_under_adamw(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @freeze_again.exercise.case
 def zeros_under_adamw(rng: torch.Generator) -> dict[str, Any]:
-    return freeze_again.refreeze_case("chain", rng, optimizer="adamw", set_to_none=False, k=1)
+    return freeze_again.refreeze_case("chain", rng, optimizer="adamw", set_to_none=False, k=4)  # the head, one layer
 
 
 @freeze_again.exercise.hidden_judge(zeros_under_adamw, points=1)
@@ -96,19 +97,31 @@ def adapts_a_layer_over_tokens(case: dict[str, Any], result: dict[str, Any]) -> 
 
 @find_a_rate.exercise.case
 def two_batches_of_a_longer_model(rng: torch.Generator) -> dict[str, Any]:
-    return find_a_rate.range_case("long_chain", rng, high=0.2, steps=9, batches=2)
+    return find_a_rate.range_case("long_chain", rng, high=0.2, steps=9, batches=2, training=False)
 
 
 @find_a_rate.exercise.hidden_judge(two_batches_of_a_longer_model, points=1)
 def tests_a_longer_model(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """On a longer model with other rates the test is right as well."""
+    """On a longer model, handed over in eval mode, the test is right as well."""
     find_a_rate.rates_grow_by_a_factor.decide(case, result)
     find_a_rate.losses_are_those_of_the_steps.decide(case, result)
     find_a_rate.the_model_is_unchanged.decide(case, result)
 
 
+@find_a_rate.exercise.case
+def a_batch_without_a_loss(rng: torch.Generator) -> dict[str, Any]:
+    case = find_a_rate.range_case("chain", rng, high=0.2, steps=9, batches=4)
+    case["x"][3][0, 0, 0, 0] = float("nan")
+    return case
+
+
+@find_a_rate.exercise.hidden_judge(a_batch_without_a_loss, points=1)
+def stops_at_a_loss_that_is_no_number(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The run ends with the first loss that is not finite, NaN too."""
+    find_a_rate.it_stops_at_divergence.decide(case, result)
+
+
 @investigate_a_change.exercise.hidden_judge(investigate_a_change.the_record, points=1)
-def the_record_supports_itself(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Measurements and conclusion agree with each other and with the chapter's own runs."""
-    investigate_a_change.both_settings_were_measured.decide(case, result)
-    investigate_a_change.the_conclusion_follows.decide(case, result)
+def every_run_was_a_run_of_its_own(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each setting was measured with every seed, not once for all of them."""
+    judge_runs(result)

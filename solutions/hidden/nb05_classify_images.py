@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from course.exercises.investigation import judge_runs
 from course.exercises.nb05_classify_images import (
     compare_models,
     count_confusions,
@@ -56,28 +57,42 @@ def counts_where_one_class_takes_all(case: dict[str, Any], result: dict[str, Any
 
 @compare_models.exercise.case
 def many_pictures(rng: torch.Generator) -> dict[str, Any]:
-    return {"draws": [compare_models.drawn_models(rng, *sizes) for sizes in ((400, 60, 31), (300, 4, 13))]}
+    one_sided = [compare_models.drawn_models(rng, *sizes, vary=0) for sizes in ((60, 8, 0), (50, 0, 9))]
+    return {"draws": [compare_models.drawn_models(rng, *sizes) for sizes in ((400, 60, 31), (300, 4, 13))] + one_sided}
 
 
 @compare_models.exercise.hidden_judge(many_pictures, points=1)
 def compares_on_many_pictures(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """With hundreds of pictures the p-value is still exact."""
+    """With hundreds of pictures the p-value is exact, and so it is where one model is right wherever the other is."""
     compare_models.judge_p_values(case, result)
 
 
 @suspect_labels.exercise.case
 def many_samples(rng: torch.Generator) -> dict[str, Any]:
-    return {"draws": [suspect_labels.drawn_probabilities(rng, classes) for classes in (4, 8)]}
+    return {"draws": [*(suspect_labels.drawn_probabilities(rng, classes) for classes in (4, 8)), a_class_of_one(rng)]}
+
+
+def a_class_of_one(rng: torch.Generator) -> dict[str, Any]:
+    """One sample has a label of its own: its threshold is its probability, above that of another confident guess."""
+    while True:
+        draw = suspect_labels.drawn_probabilities(rng, 4)
+        labels, count = draw["labels"].clone(), len(draw["labels"])
+        probabilities = torch.cat([0.95 * draw["probabilities"], torch.full((count, 1), 0.05)], dim=1)
+        labels[0] = 4
+        lowest = int(suspect_labels.thresholds(probabilities, labels)[:4].argmin())
+        probabilities[0] = 0.01
+        probabilities[0, lowest], probabilities[0, 4] = 0.48, 0.49
+        if suspect_labels.thresholds(probabilities, labels)[lowest] < 0.45:
+            return {"probabilities": probabilities, "labels": labels}
 
 
 @suspect_labels.exercise.hidden_judge(many_samples, points=1)
 def suspects_among_few_and_among_many_classes(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """With four classes, and with eight, the same rule finds the suspects in the same order."""
+    """With four classes, with eight, and with a class of one sample, the rule finds the suspects in the same order."""
     suspect_labels.judge_lists(case, result, in_order=True)
 
 
 @investigate_a_change.exercise.hidden_judge(investigate_a_change.a_record, points=1)
-def the_whole_record_agrees(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Question, numbers and conclusion belong to one measurement."""
-    investigate_a_change.the_numbers_are_measured.decide(case, result)
-    investigate_a_change.the_conclusion_follows.decide(case, result)
+def every_run_was_a_run_of_its_own(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each setting was measured with every seed, not once for all of them."""
+    judge_runs(result)

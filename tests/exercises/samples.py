@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
+from types import SimpleNamespace
 
 import tests.wrong
 from course.judging.answers import find_answers, read_notebook
@@ -26,11 +27,14 @@ def chapters(config):
 
 @cache
 def answers_to(number):
-    """The module in tests/wrong/ with the wrong and right answers to a chapter's exercises."""
-    (name,) = (
-        found.name for found in pkgutil.iter_modules(tests.wrong.__path__) if found.name.startswith(f"nb{number}_")
-    )
-    return importlib.import_module(f"tests.wrong.{name}")
+    """The wrong and right answers to a chapter's exercises: what its modules in tests/wrong/ hold, as one of them."""
+    names = [found.name for found in pkgutil.iter_modules(tests.wrong.__path__)]
+    names = [name for name in names if name.startswith(f"nb{number}_")]
+    modules = [vars(importlib.import_module(f"tests.wrong.{name}")) for name in names]
+    content = {name: value for module in modules for name, value in module.items()}
+    for table in ("WRONG", "RIGHT"):
+        content[table] = {id: answers for module in modules for id, answers in module[table].items()}
+    return SimpleNamespace(**content)
 
 
 def wrong_answers(exercise_id):

@@ -14,6 +14,7 @@ from course.errors import GradingError
 from course.grading.digests import Digests, capstone_digest, graded_notebooks, judges_digest, reader_digest
 from course.grading.import_closure import Sources, digest_of
 from course.grading.sandbox import zygote
+from course.judging.class_changes import Changes
 from tests.conftest import ROOT
 
 NOTEBOOKS = [f"{number:02}" for number in range(12)]
@@ -23,8 +24,8 @@ ALL = {*NOTEBOOKS, "reader", "capstone"}
 
 @pytest.fixture
 def tree(tmp_path) -> Path:
-    """A copy of the course that may be changed, without its pictures."""
-    left_out = shutil.ignore_patterns("__pycache__", "emoji.zip")
+    """A copy of the course that may be changed."""
+    left_out = shutil.ignore_patterns("__pycache__")
     return Path(shutil.copytree(ROOT / "course", tmp_path / "course", ignore=left_out))
 
 
@@ -84,6 +85,7 @@ def test_the_digests_that_are_used_are_those_of_the_installed_course(pristine):
         ("grading/run/reading.py", "READ_LIMIT_S = 30.0", "READ_LIMIT_S = 3.0", {*NOTEBOOKS, "reader"}),
         ("authoring/setup_cell.py", "SEED = 0", "SEED = 1", {*NOTEBOOKS, "reader"}),
         ("zoo/published.py", "", "\n# changed", {"09"}),
+        ("data/emoji.py", "", "\n# changed", {"09"}),
         ("exercises/small_segmenters.py", "", "\n# changed", {"07", "reader"}),
         ("exercises/nb03_replace_the_head/old_head.py", "", "\n# changed", {"03", "reader"}),
         ("applications/preprocessing.py", "", "\n# changed", {"capstone"}),
@@ -100,7 +102,7 @@ DECIDE_NOTHING = (
     *("cli/app.py", "cli/grading.py", "grading/reports/overview.py", "grading/reports/templates/style.css"),
     *("grading/exports/canvas.py", "grading/gradebook/queries.py", "grading/submissions/owners.py"),
     *("grading/run/queue.py", "grading/run/pools.py", "grading/release/leaks.py", "notebook/plots.py"),
-    *("judging/checking.py", "judging/card.py", "training/loop.py", "data/emoji.py", "authoring/building.py"),
+    *("judging/checking.py", "judging/card.py", "training/loop.py", "data/sentences.py", "authoring/building.py"),
     *("data/assets/LICENCES.md", "data/assets/tables/segmenting.json"),
 )
 
@@ -203,7 +205,8 @@ def test_a_face_decides_by_where_it_says_that_a_name_is(tree, pristine):
 def test_data_that_a_module_reads_counts_with_it(tree):
     append(tree, "exercises/nb05_classify_images/read_folder.py", "\nfrom course.training import experiments\n")
     assert changed(tree, found(tree), "data/assets/tables/segmenting.json", "", "\n") == {"05"}
-    with pytest.raises(GradingError, match=r"matches data/assets/emoji\.zip"):  # which this copy lacks
+    (tree / "data/assets/emoji.zip").unlink()
+    with pytest.raises(GradingError, match=r"matches data/assets/emoji\.zip"):
         append(tree, "exercises/nb05_classify_images/read_folder.py", "\nfrom course.data import emoji\n")
         Digests(tree).deciding_on("05")
 
@@ -316,3 +319,42 @@ def test_every_python_and_system_finds_this_digest(tmp_path):
     files = Sources(package).closure(["small.entry"])
     assert sorted(files) == ["__init__.py", "entry.py", "inner/__init__.py", "inner/deep.py", "late.py"]
     assert digest_of(files) == "500b1aa7cf6623e734f12dec6f5d3891ae5ed8a7af3167ff6036fc933cb7e952"
+
+
+@pytest.fixture
+def ours(tmp_path) -> Path:
+    """A folder with an exercise of chapter 02 and one of a chapter that the course has not got."""
+    folder = tmp_path / "ours"
+    for package in ("nb02_ours", "nb77_new"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text("")
+        (folder / package / "one.py").write_text(
+            f"from course.exercises.{package}.helper import X\nfrom course.inspection import corruptions\n"
+        )
+        (folder / package / "helper.py").write_text("X = 1\n")
+    return folder
+
+
+def found_with(tree, folder, changes=None) -> dict[str, str]:
+    digests = Digests(tree, [folder], changes)
+    assert digests.notebooks() == [*NOTEBOOKS, "77"]
+    return {number: digests.notebook(number, HIDDEN) for number in [*NOTEBOOKS, "77"]} | {"reader": digests.reader()}
+
+
+def test_exercises_of_others_decide_as_the_courses_own_do(tree, pristine, ours):
+    before = found_with(tree, ours)
+    assert {name for name in before if before[name] != pristine.get(name)} == {"02", "77", "reader"}
+    assert "inspection/corruptions.py" in Digests(tree, [ours]).deciding_on("77")
+    (ours / "nb77_new" / "helper.py").write_text("X = 2\n")
+    assert differing(before, after := found_with(tree, ours)) == {"77", "reader"}
+    (ours / "solutions" / "hidden").mkdir(parents=True)
+    (ours / "solutions" / "hidden" / "x.py").write_text("Y = 1\n")
+    assert found_with(tree, ours) == after, "hidden judges are given beside, and count by what they are about"
+
+
+def test_the_points_that_a_class_gives_decide_on_their_chapter_alone(tree, ours):
+    before = found_with(tree, ours)
+    other = {"03-replace-head": Changes("", {"a_judge": 3})}
+    assert differing(before, found_with(tree, ours, other)) == {"03", "reader"}
+    with_file = (*HIDDEN, ("class.toml", '["04-find-a-rate"]\npoints = {a_judge = 3}\n'))
+    assert differing(found(tree), found(tree, with_file)) == {"04"}

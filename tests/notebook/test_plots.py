@@ -140,6 +140,17 @@ def test_a_sheet_of_many_colours_stays_small_enough_for_a_notebook():
     assert len(png) < 120_000
 
 
+def test_a_thin_line_keeps_its_colour_among_many_colours():
+    noise = torch.rand(4, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    smooth = torch.nn.functional.interpolate(noise, size=200, mode="bicubic").clamp(0, 1)
+    sheet = plots.show_pictures(smooth)
+    sheet.axes[0].plot([20, 40], [20, 20], color=plots.COLOURS[0], linewidth=3)
+    shown = picture(sheet)
+    assert shown.mode == "P", "many colours, so a palette"
+    wanted = tuple(bytes.fromhex(plots.COLOURS[0][1:]))
+    assert wanted in {colour for _, colour in shown.convert("RGB").getcolors(256)}
+
+
 def test_global_style_and_pyplots_figures_stay_as_they_are():
     before, figures = dict(matplotlib.rcParams), plt.get_fignums()
     plots.to_png(plots.plot_comparison(COMPARISON))

@@ -662,6 +662,7 @@ def restores_only_the_weights(model, *args):
 
 def restores_the_state(model, batches, low, high, steps):
     start = {name: value.clone() for name, value in model.state_dict().items()}
+    modes = [(module, module.training) for module in model.modules()]
     model.train()
     lr, factor, found, lowest = low, (high / low) ** (1 / (steps - 1)), [], float("inf")
     for step in range(steps):
@@ -678,6 +679,8 @@ def restores_the_state(model, batches, low, high, steps):
                 parameter -= lr * parameter.grad
         lr *= factor
     model.load_state_dict(start)
+    for module, mode in modes:
+        module.training = mode
     return found
 
 

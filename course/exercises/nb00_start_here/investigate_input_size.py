@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan
+from course.exercises.investigation import judge_record
 from course.exercises.investigation_record import read_record
 from course.judging import Exercise
 
@@ -52,19 +52,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-@exercise.judge(the_record, points=1)
-def a_question_and_enough_seeds(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The record states a question and an expectation, and holds at least five runs of each setting."""
-    judge_plan(result)
-
-
-@exercise.judge(the_record, points=2)
-def measured_with_the_same_seeds(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The baseline is the chapter's setting, and every value is an accuracy over the validation images."""
-    judge_measurements(result, samples=VALIDATION_IMAGES, known=KNOWN, tolerance=TOLERANCE)
-
-
-@exercise.judge(the_record, points=2)
-def concluded_from_the_interval(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The conclusion is what the paired interval of the differences supports."""
-    judge_conclusion(result)
+judge_record(exercise, the_record, samples=VALIDATION_IMAGES, known=KNOWN, tolerance=TOLERANCE, points=(1, 2, 2))

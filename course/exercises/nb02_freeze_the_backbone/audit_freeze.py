@@ -29,6 +29,7 @@ exercise = Exercise(
     "model.named_parameters(); one loop over model.named_modules() for the buffers of frozen modules in train mode.",
 )
 
+INSIDE = "gate"  # the name of a module within a norm
 KEYS = ("drifting", "held", "missing")
 MEANS = {
     "drifting": "buffers of frozen modules in train mode",
@@ -42,10 +43,11 @@ def mixed_up(rng: torch.Generator) -> dict[str, Any]:
     return audit_case("resnet", rng)
 
 
-def audit_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
+def audit_case(architecture: str, rng: torch.Generator, *, nested: bool = False) -> dict[str, Any]:
     """Flags, modes and groups are drawn, so that each of the three lists has some of the names and not all of them.
 
-    `groups` maps the name of each parameter to its group, -1 for none; `training` maps modules to their modes.
+    `groups` maps the name of each parameter to its group, -1 for none; `training` maps modules to their modes. With
+    `nested`, a frozen BatchNorm in train mode has a trainable one in eval mode inside.
     """
     model = small_models.build(architecture)
     names = [name for name, _ in model.named_parameters()]
@@ -64,9 +66,15 @@ def audit_case(architecture: str, rng: torch.Generator) -> dict[str, Any]:
     fixed = [(False, 0), (False, 1), (False, -1), (True, 0), (True, 1), (True, -1)]  # in each group and in none
     for i, (flag, group) in zip(order, fixed, strict=False):
         flags[weights[i]], groups[weights[i]] = flag, group
+    if nested:
+        inside = f"{norms[start]}.{INSIDE}"
+        training[inside] = False
+        for name in (f"{inside}.weight", f"{inside}.bias"):
+            flags[name], groups[name] = True, 0
     return {
         "architecture": architecture,
         "state": small_models.drawn_state(architecture, rng),
+        "nested": [norms[start]] if nested else [],
         "requires_grad": flags,
         "training": training,
         "groups": groups,
@@ -80,6 +88,8 @@ def prepared(case: dict[str, Any]) -> tuple[nn.Module, torch.optim.Optimizer]:
     model = small_models.restore(case["architecture"], case["state"])
     if case["tie"]:
         model.get_submodule(case["tie"][0]).weight = model.get_submodule(case["tie"][1]).weight
+    for name in case["nested"]:
+        model.get_submodule(name).add_module(INSIDE, nn.BatchNorm1d(2))
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(case["requires_grad"][name])
     for name, module in model.named_modules():

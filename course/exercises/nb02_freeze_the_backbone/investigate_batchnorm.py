@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan
+from course.exercises.investigation import judge_record
 from course.exercises.investigation_record import read_record
 from course.judging import Exercise
 
@@ -42,19 +42,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-@exercise.judge(the_record, points=1)
-def a_question_and_an_expectation(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """There is a question, an expectation, and five seeds or more on both sides."""
-    judge_plan(result)
-
-
-@exercise.judge(the_record, points=2)
-def measured_with_the_chapters_baseline(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The baseline is the chapter's frozen backbone, and the values are accuracies on its validation sets."""
-    judge_measurements(result, samples=SAMPLES, known=FROZEN, tolerance=0.05)
-
-
-@exercise.judge(the_record, points=1)
-def concluded_from_the_interval(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The conclusion is what the paired interval says."""
-    judge_conclusion(result)
+judge_record(exercise, the_record, samples=SAMPLES, known=FROZEN, tolerance=0.05)

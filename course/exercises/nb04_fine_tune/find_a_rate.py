@@ -47,13 +47,17 @@ def rates_up_to_divergence(rng: torch.Generator) -> dict[str, Any]:
     return range_case("chain", rng, high=1e4, steps=40)
 
 
-def range_case(architecture: str, rng: torch.Generator, *, high: float, steps: int, batches: int = 3) -> dict[str, Any]:
+def range_case(
+    architecture: str, rng: torch.Generator, *, high: float, steps: int, batches: int = 3, training: bool = True
+) -> dict[str, Any]:
+    """`training` is the mode in which the model is handed over."""
     return {
         "architecture": architecture,
         "state": small_models.drawn_state(architecture, rng),
         "low": 0.01 * (1 + float(torch.rand((), generator=rng))),
         "high": high,
         "steps": steps,
+        "training": training,
         "x": [small_models.pictures(rng, 8) for _ in range(batches)],
         "y": [small_models.labels(rng, 8) for _ in range(batches)],
     }
@@ -61,7 +65,7 @@ def range_case(architecture: str, rng: torch.Generator, *, high: float, steps: i
 
 @exercise.probe
 def probe_range_test(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    model = small_models.restore(case["architecture"], case["state"])
+    model = small_models.restore(case["architecture"], case["state"]).train(case["training"])
     batches = list(zip(case["x"], case["y"], strict=True))
     returned = need(
         answer(model, batches, case["low"], case["high"], case["steps"]), (list, tuple), "a list of (rate, loss) pairs"
@@ -75,6 +79,7 @@ def probe_range_test(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         "losses": [loss for _, loss in pairs],
         "final": dict(model.state_dict()),
         "requires_grad": [parameter.requires_grad for parameter in model.parameters()],
+        "training": [module.training for module in model.modules()],
     }
 
 
@@ -278,5 +283,12 @@ def the_model_is_unchanged(case: dict[str, Any], result: dict[str, Any]) -> None
         tried="reading requires_grad after your call",
         got=f"False for {result['requires_grad'].count(False)} parameters",
         expected="True for all, as before",
+    )
+    expect(
+        all(mode == case["training"] for mode in result["training"]),
+        tried=f"a model in {'train' if case['training'] else 'eval'} mode: reading its mode after your call",
+        got="another mode in some of its modules",
+        expected="the mode as before",
+        because="put the copy that you train into train mode, and leave the model as it was",
     )
     _expect_a_run(case, result)

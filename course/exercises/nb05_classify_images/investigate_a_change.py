@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from course.exercises import investigation
+from course.exercises.investigation import judge_record
 from course.exercises.investigation_record import read_record
 from course.judging import Exercise
 
@@ -42,19 +42,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-@exercise.judge(a_record, points=1)
-def the_plan_is_complete(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """There is a question, an expectation, and five seeds or more on both sides."""
-    investigation.judge_plan(result)
-
-
-@exercise.judge(a_record, points=2)
-def the_numbers_are_measured(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The accuracies are multiples of one picture, and the baseline is the chapter's setting."""
-    investigation.judge_measurements(result, samples=SAMPLES, known=KNOWN, tolerance=TOLERANCE)
-
-
-@exercise.judge(a_record, points=2)
-def the_conclusion_follows(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The conclusion is what the paired interval of the recorded accuracies says."""
-    investigation.judge_conclusion(result)
+judge_record(exercise, a_record, samples=SAMPLES, known=KNOWN, tolerance=TOLERANCE, points=(1, 2, 2))

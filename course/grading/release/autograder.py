@@ -10,14 +10,18 @@ from __future__ import annotations
 import secrets
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from course.authoring import find_root
 from course.errors import GradingError, UnknownName
 from course.files import replacing
+from course.grading.release.class_copy import class_copy
 from course.grading.release.manifest import make_parent
 from course.grading.release.wheel import build_wheel
+from course.grading.run.gather_settings import hidden_folders
 from course.judging.exercise import exercises_of, hidden_judges, notebook_numbers
+from course.judging.exercise_folders import CHANGES
 
 TIME_LIMIT_S = 540  # below Gradescope's own 10 minutes, after which it gives a 0
 _DATE = (2020, 2, 2, 0, 0, 0)
@@ -83,16 +87,15 @@ def release_gradescope(out: str | Path, notebook: str, *, root: Path | None = No
     number = Path(notebook).name[:2]
     if number not in notebook_numbers():
         raise UnknownName.of("notebook with exercises", notebook, notebook_numbers())
-    hidden = hidden or root / "solutions" / "hidden"
-    files = _secret_files(root / "solutions", hidden, number)
-    with tempfile.TemporaryDirectory(prefix="course-wheel-") as folder:
-        wheel = build_wheel(root, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="course-wheel-") as folder, class_copy(root) as source:
+        files = _secret_files(source / "solutions", hidden_folders(hidden or root / "solutions" / "hidden"), number)
+        wheel = build_wheel(source, Path(folder))
         files[wheel.name] = wheel.read_bytes()
     fill = {
         "@WHEEL@": wheel.name,
         "@LIMIT@": str(TIME_LIMIT_S),
         "@NUMBER@": number,
-        "@POINTS@": str(_points(number, hidden)),
+        "@POINTS@": str(_points(number, hidden_folders(hidden or root / "solutions" / "hidden"))),
     }
     for name, text in (("setup.sh", _SETUP), ("run_autograder", _RUN), ("README.txt", _README)):
         for mark, value in fill.items():
@@ -102,9 +105,11 @@ def release_gradescope(out: str | Path, notebook: str, *, root: Path | None = No
     return out
 
 
-def _secret_files(solutions: Path, hidden: Path, number: str) -> dict[str, bytes]:
-    """What only root may read: the reference solution, the hidden judges, the notebook's number and the secret."""
-    found = [*solutions.glob(f"{number}_*.ipynb"), *sorted(hidden.glob(f"nb{number}_*.py"))]
+def _secret_files(solutions: Path, hidden: Sequence[Path], number: str) -> dict[str, bytes]:
+    """What only root may read: the reference solutions, the hidden judges, the notebook's number and the secret."""
+    judges = [path for folder in hidden for path in sorted(folder.glob(f"nb{number}_*.py"))]
+    changes = solutions / "hidden" / CHANGES
+    found = [*solutions.glob(f"{number}_*.ipynb"), *judges, *([changes] if changes.is_file() else [])]
     if not any(path.suffix == ".ipynb" for path in found):
         raise GradingError(f"there is no reference solution of notebook {number} in {solutions}; run this in a clone")
     names = {path: f"solutions/{'' if path.suffix == '.ipynb' else 'hidden/'}{path.name}" for path in found}
@@ -112,9 +117,10 @@ def _secret_files(solutions: Path, hidden: Path, number: str) -> dict[str, bytes
     return {**files, "notebook": number.encode(), "secret": secrets.token_hex(16).encode()}
 
 
-def _points(number: str, hidden: Path) -> int:
+def _points(number: str, hidden: Sequence[Path]) -> int:
     exercises = {exercise.id: exercise.points for exercise in exercises_of(number)}
-    return sum(exercises.values()) + sum(j.points for j in hidden_judges(hidden) if j.exercise_id in exercises)
+    judges = [judge for folder in hidden for judge in hidden_judges(folder) if judge.exercise_id in exercises]
+    return sum(exercises.values()) + sum(judge.points for judge in judges)
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from course.authoring import drift, find_root
 from course.errors import GradingError
 from course.files import replacing_folder
+from course.grading.release.class_copy import class_copy
 from course.grading.release.leaks import leaks
 from course.grading.release.manifest import NAME, is_release, make_parent, verify, write_manifest
 from course.grading.release.wheel import build_wheel
@@ -51,16 +52,16 @@ class Release:
 def release_class(out: str | Path, *, root: Path | None = None) -> Release:
     """Write what a class gets to a folder: notebooks without outputs, a wheel, a README, a manifest of hashes.
 
-    The folder appears whole or not at all; an earlier release in it is replaced if nobody changed it. Raises
-    GradingError where notebooks/ is not what solutions/ gives, where an answer or a hidden judge would be given
-    away, and for a folder that holds anything else; CannotWrite where the disk is full, say.
+    Exercises of others are among them. The folder appears whole or not at all; an earlier release in it is replaced if
+    nobody changed it. Raises GradingError where notebooks/ is not what solutions/ gives, where an answer or a hidden
+    judge would be given away, and for a folder that holds anything else; CannotWrite where the disk is full, say.
     """
     root, out = find_root(root), Path(out).absolute()
     _refuse_stale(root)
     _refuse_occupied(out, root)
     make_parent(out)
-    with replacing_folder(out) as unfinished:
-        files = _fill(unfinished, root)
+    with replacing_folder(out) as unfinished, class_copy(root) as source:
+        files = _fill(unfinished, source)
     return Release(out, files)
 
 

@@ -26,7 +26,7 @@ from course.errors import ExerciseError, GradingError, SubmissionError
 from course.files import replacing
 from course.grading.exports.export import export
 from course.grading.gradebook.book import Gradebook
-from course.grading.grades import Grade, Submission, digest
+from course.grading.grades import NOT_ATTEMPTED, Grade, Submission, digest
 from course.grading.run.gather_settings import gather_settings
 from course.grading.run.queue import grade_notebook
 from course.grading.submissions.collect import collect
@@ -86,11 +86,16 @@ def _settings(book: Gradebook, base: Path, level: str) -> tuple[Settings, str]:
 
 def _prove(book: Gradebook, base: Path, grade: GradeOne, level: str) -> None:
     settings, number = _settings(book, base, level)
-    (solution,) = (base / "source" / "solutions").glob("*.ipynb")
-    reading, grades = grade(solution.read_bytes(), settings, notebook=number)
-    short = [f"{one.exercise}: {one.status}, {one.score} of {one.points}" for one in grades if one.score != one.points]
-    if short or not grades:
-        raise GradingError(f"the reference solution does not get full marks: {reading.problem} {'; '.join(short)}")
+    grades: dict[str, Grade] = {}
+    problems: list[str] = []
+    for solution in sorted((base / "source" / "solutions").glob("*.ipynb")):  # one, and one for each other's exercise
+        reading, found = grade(solution.read_bytes(), settings, notebook=number)
+        problems += filter(None, [reading.problem])
+        grades |= {one.exercise: one for one in found if one.status != NOT_ATTEMPTED or one.exercise not in grades}
+    short = [one for one in grades.values() if one.score != one.points]
+    if short or problems or not grades:
+        problems += [f"{one.exercise}: {one.status}, {one.score} of {one.points}" for one in short]
+        raise GradingError(f"the reference solution does not get full marks: {'; '.join(problems)}")
     print(f"The reference solution of notebook {number} gets full marks in {len(grades)} exercises.")
 
 

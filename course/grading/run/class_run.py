@@ -13,7 +13,7 @@ from course.errors import GradingError
 from course.grading.gradebook.book import Gradebook
 from course.grading.gradebook.standings import Policy
 from course.grading.grades import CapstoneSubmission, Submission
-from course.grading.run.gather_settings import CLONE, gather_settings
+from course.grading.run.gather_settings import gather_settings, reference_notebooks
 from course.grading.run.pools import DaskPool, LocalPool, Pool
 from course.grading.run.queue import OnProgress, Summary, grade_submissions
 from course.grading.run.renamed import move_renamed
@@ -118,7 +118,7 @@ def report_class(book: Gradebook, out: Path, *, policy: Policy = "last", solutio
 
     references = {
         answer.exercise.id: answer.source
-        for path in sorted((solutions or CLONE / "solutions").glob("[0-9][0-9]_*.ipynb"))
+        for path in reference_notebooks(solutions)
         for answer in find_answers(read_notebook(path))
     }
     return write_reports(book, out, policy=policy, references=references)

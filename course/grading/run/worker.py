@@ -12,12 +12,13 @@ from pathlib import Path
 
 import torch
 
-from course.errors import CanaryFailed
+from course.errors import CanaryFailed, UnknownName
 from course.grading.digests import seed_digest
 from course.grading.grades import MACHINERY, Grade
 from course.grading.run.reading import read_attempts
 from course.grading.sandbox.runner import MachineryFailure, Sandbox, SandboxedRunner
 from course.grading.work import TRIES, Attempt, Settings
+from course.judging.class_changes import class_changes, refuse_unknown_judges
 from course.judging.definitions import Statement, execute
 from course.judging.exercise import Exercise, Judge, find_exercise, hidden_judges
 from course.judging.results import Result
@@ -117,9 +118,9 @@ class Machine:
         """Raise CanaryFailed unless the reference solution gets full marks on this machine."""
         if notebook in self._proved:
             return
-        content = dict(self.settings.canary).get(notebook)
-        for attempt in read_attempts(content, notebook).attempts if content else ():
+        for attempt in self._reference(notebook):
             exercise = find_exercise(attempt.exercise)
+            self._refuse_unknown_judges(exercise)
             result, trouble = self._judge(attempt, exercise, self._judges(exercise), seed_digest("canary", notebook))
             if result is None or not result.passed:
                 why = "; ".join(trouble) or str(result)
@@ -128,3 +129,19 @@ class Machine:
                     f"graded there; run `course doctor` on it, and fix what it finds:\n{why}"
                 )
         self._proved.add(notebook)
+
+    def _reference(self, notebook: str) -> list[Attempt]:
+        """The reference solutions of a chapter; several notebooks may hold some, each with its own definitions."""
+        found: dict[str, Attempt] = {}
+        for content in (content for number, content in self.settings.canary if number == notebook):
+            for attempt in read_attempts(content, notebook).attempts:
+                if attempt.statements or attempt.exercise not in found:
+                    found[attempt.exercise] = attempt
+        return list(found.values())
+
+    def _refuse_unknown_judges(self, exercise: Exercise) -> None:
+        """Raise CanaryFailed where the class gives points to a judge that the exercise has not got."""
+        try:
+            refuse_unknown_judges(exercise.id, [judge.name for judge in self._judges(exercise)], class_changes())
+        except UnknownName as error:
+            raise CanaryFailed(str(error)) from None

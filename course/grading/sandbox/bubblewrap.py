@@ -64,6 +64,7 @@ def environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "COURSE_HOME": f"{HOME}/course",
+        "COURSE_EXERCISES": "0",  # those of others are among the probes
         "COURSE_LIVE": "0",
         "COURSE_PROFILE": "quick",
         "MPLBACKEND": "agg",

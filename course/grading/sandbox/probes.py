@@ -6,11 +6,12 @@ An answer that runs beside a judge could call it, or read what it compares with.
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import course
 from course.judging.answers import names_bound
+from course.judging.exercise_folders import OWN, others_folders, packages_in
 
 PACKAGE = "course.exercises"
 
@@ -27,20 +28,24 @@ class _Module:
         return [index for index, node in enumerate(self.nodes) if name in names_bound(node)]
 
 
-def write_probes(folder: Path, exercises: Path | None = None) -> None:
-    """Write the exercise packages of the course, without cases and judges, to a folder."""
-    source = exercises or Path(course.__file__).resolve().parent / "exercises"
-    for path, text in pruned(source).items():
-        target = folder / path.relative_to(source)
+def write_probes(folder: Path) -> None:
+    """Write the exercise packages of the course and of others, without cases and judges, to a folder."""
+    for name, text in pruned(OWN, others_folders()).items():
+        target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
 
 
-def pruned(folder: Path) -> dict[Path, str]:
-    """Each file of the exercise packages with what the probes need of it."""
-    paths = {_dotted(path, folder): path for path in sorted(folder.rglob("*.py"))}
+def pruned(own: Path, others: Sequence[Path] = ()) -> dict[Path, str]:
+    """What the probes need of each file of the exercise packages, by its path below its folder."""
+    files = {path.relative_to(own): path for path in sorted(own.rglob("*.py"))}
+    for folder in others:
+        found = [path for package in packages_in(folder) for path in sorted(package.rglob("*.py"))]
+        files |= {path.relative_to(folder): path for path in found}
+    paths = {_dotted(name): name for name in files}
     modules = {
-        name: _Module(name, ast.parse(path.read_text(encoding="utf-8")).body, set()) for name, path in paths.items()
+        name: _Module(name, ast.parse(files[path].read_text(encoding="utf-8")).body, set())
+        for name, path in paths.items()
     }
     waiting = [
         (module.name, index)
@@ -58,8 +63,8 @@ def pruned(folder: Path) -> dict[Path, str]:
     return {paths[module.name]: _source(module) for module in modules.values()}
 
 
-def _dotted(path: Path, folder: Path) -> str:
-    parts = path.relative_to(folder).with_suffix("").parts
+def _dotted(path: Path) -> str:
+    parts = path.with_suffix("").parts
     return ".".join([PACKAGE, *(part for part in parts if part != "__init__")])
 
 

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
+from course.authoring.new_exercise import new_exercise
 from course.grading.sandbox.probes import pruned, write_probes
 from course.judging import wire
 from course.judging.answers import find_answers, read_notebook
@@ -35,11 +37,12 @@ SHARED = {
     *("swap_classifiers.BY_NUMBER",),
     *("predict_pictures._first_layer", "predict_pictures._thinned", "score_entities._predicts_a_name"),
     *("swap_predictor.OLD_CLASSES", "swap_predictor.RATE", "swap_predictor._detector", "swap_predictor._loss"),
-    *("collate_scenes._weighed", "collate_scenes._described"),
-    *("audit_freeze.prepared", "split_objects.SEEDS", "write_byol_step.SIZES", "write_byol_step._network"),
+    *("audit_freeze.prepared", "audit_freeze.INSIDE", "split_objects.SEEDS"),
+    *("write_byol_step.SIZES", "write_byol_step._network"),
     *("write_byol_step._networks", "write_byol_step._optimizer", "write_byol_step._weights"),
     *("share_backbone.FEATURES", "share_backbone.PASSES", "share_backbone.RATE", "share_backbone.SIZE"),
     *("share_backbone.compute_features",),
+    *("adapt_model.fingerprints",),
     *("draw_grad_cam.toy", "draw_grad_cam._restored", "accumulate_gradients.network", "accumulate_gradients._restored"),
 }
 
@@ -59,7 +62,7 @@ def decorators(node):
 
 def decided(folder):
     """What is kept for the probes and belongs to a case or judge, or is used by one: `module.name` each."""
-    whole = {path: ast.parse(path.read_text()).body for path in pruned(folder)}
+    whole = {path: ast.parse((folder / path).read_text()).body for path in pruned(folder)}
     kept = {path: ast.parse(text).body for path, text in pruned(folder).items()}
     found = set()
     for path, nodes in kept.items():
@@ -241,8 +244,20 @@ def test_the_reference_gets_full_marks_with_nothing_but_the_probes(ran, exercise
 
 def test_every_function_that_is_kept_is_one_that_some_probe_calls(ran):
     called, _ = ran
-    for path, text in pruned(SOURCES).items():
-        place = path.relative_to(SOURCES)
+    for place, text in pruned(SOURCES).items():
         kept = {f"{place} {node.name}" for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
         if place.name != "small_models.py":  # a table of all architectures
             assert kept - called == set()
+
+
+def test_of_exercises_of_others_the_probes_are_left_and_nothing_else(tmp_path):
+    new_exercise("02-count-all", into=tmp_path / "ours")
+    (tmp_path / "ours" / "nb02_ours" / "notes.txt").write_text("what a judge expects")
+    kept = pruned(SOURCES, [tmp_path / "ours"])
+    mine = {path.as_posix(): text for path, text in kept.items() if "ours" in path.as_posix()}
+    assert set(mine) == {"nb02_ours/__init__.py", "nb02_ours/count_all.py"}
+    assert set(kept) - set(pruned(SOURCES)) == {Path(name) for name in mine}
+    text = mine["nb02_ours/count_all.py"]
+    assert "probe_count_all" in text and "need(" in text
+    for secret in ("a_few_values", "returns_the_mean", "expect_close(", "divide by how many"):
+        assert secret not in text
