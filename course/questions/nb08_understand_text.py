@@ -110,28 +110,27 @@ QUESTIONS = (
     Prediction(
         "08-memory",
         "Three untrained networks read 50 vectors: an RNN, an LSTM as PyTorch creates it, and an LSTM whose forget "
-        "gates "
-        "are open. Through which does more than a hundredth of the gradient arrive at an input 40 steps back, compared "
-        "with the last one?",
+        "gates are open. In which of them is the gradient at an input 40 steps back more than a hundredth of that at "
+        "the last input?",
         (
             Option(
-                "through all of them",
+                "in all of them",
                 {"rnn": Between(0.01), "lstm": Between(0.01), "opened": Between(0.01)},
                 "Forty steps are not enough for the gradient to vanish.",
             ),
             Option(
-                "through both LSTMs",
+                "in both LSTMs",
                 {"rnn": Between(high=0.01), "lstm": Between(0.01), "opened": Between(0.01)},
                 "The second state of the LSTM passes the gradient on, whatever its gates do.",
             ),
             Option(
-                "only through the LSTM with open forget gates",
+                "only in the LSTM with open forget gates",
                 {"rnn": Between(high=0.01), "lstm": Between(high=0.01), "opened": Between(0.01)},
                 "The gradient passes along the second state only as far as the forget gates let it. As created, they "
                 "are about half open, and a product of forty halves is almost nothing.",
             ),
             Option(
-                "through none of them",
+                "in none of them",
                 {"rnn": Between(high=0.01), "lstm": Between(high=0.01), "opened": Between(high=0.01)},
                 "Open gates alone did not keep the gradient.",
             ),
@@ -152,7 +151,7 @@ QUESTIONS = (
                 {"kind": "word vectors"},
                 "The vectors of unseen adjectives are similar to those of adjectives in the training set, and "
                 "reading in "
-                "order, a recurrent layer can learn what a *not* does to the word behind it.",
+                "order, a recurrent layer can learn what a *not* does to the word after it.",
             ),
             Option(
                 "the frozen encoder with a linear layer",
@@ -205,13 +204,14 @@ QUESTIONS = (
             Option(
                 "more than one in three",
                 {"recall": Between(1 / 3)},
-                "The words around a name reveal much about what it is, and a list of names does not use them.",
+                "Unlike a list, the tagger can use the words around a name, and what its encoder learned in "
+                "pretraining.",
             ),
             Option(
                 "between one in twenty and one in three",
                 {"recall": Between(0.05, 1 / 3)},
-                "The words around a name reveal something about what it is, but the tagger rarely gets the start, the "
-                "end and the kind right at once.",
+                "The tagger can use the words around a name, but it rarely gets the start, the end and the kind right "
+                "at once.",
             ),
             Option(
                 "nearly none: a model has to know a name to find it",
@@ -224,14 +224,13 @@ QUESTIONS = (
     Prediction(
         "08-search",
         "The query is a term of the glossary, the passages are all definitions, without their terms. How often is "
-        "the right "
-        "definition among the first ten of the encoder, compared with a keyword search?",
+        "the right definition among the encoder's first ten results, compared with those of a keyword search?",
         (
             Option(
                 "more than twice as often",
                 {"ratio": Between(2)},
                 "A definition rarely repeats the words of its term, so there is little for keywords to match. Similar "
-                "meanings have similar vectors, whichever words they use.",
+                "meanings tend to have similar vectors, whichever words they use.",
             ),
             Option(
                 "more often, but not twice as often",

@@ -74,7 +74,7 @@ def attention_case(rng: torch.Generator, *, padding: str, cross: bool = False, s
 def probe_attention(answer: Any, case: Case) -> Case:
     value = case["value"].clone().requires_grad_()
     mixed = answer(case["query"].clone(), case["key"].clone(), value, case["mask"].clone())
-    mixed = need(mixed, torch.Tensor, "a tensor (B, H, M, d): a weighted mean of the values for each query")
+    mixed = need(mixed, torch.Tensor, "a tensor (B, H, M, E): a weighted mean of the values for each query")
     if not mixed.is_floating_point():
         raise Unusable(f"your answer returned a tensor of {mixed.dtype}; a weighted mean of the values is real")
     return {"mixed": mixed.detach(), "learns": mixed.requires_grad}
@@ -168,7 +168,7 @@ def expect_attention(case: Case, got: torch.Tensor, tried: str) -> None:
     if got.shape == expected.shape and bool(got.isnan().any()) and not bool(_overflowing(case).isnan().any()):
         because = "there are NaN in it: a row of scores was minus infinity throughout"
     elif got.shape != expected.shape:
-        because = "one vector of the values' size per query: (B, H, M, L) weights times (B, H, L, d) values"
+        because = "one vector of the values' size per query: (B, H, M, L) weights times (B, H, L, E) values"
     expect_close(got.double(), expected, tried=tried, rtol=1e-4, atol=1e-5, mistakes=mistakes, because=because)
 
 
