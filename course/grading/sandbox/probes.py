@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import course
-from course.judging.answers import names_bound
+from course.judging.bindings import names_bound
 
 PACKAGE = "course.exercises"
 

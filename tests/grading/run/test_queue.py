@@ -399,7 +399,7 @@ def test_a_file_that_took_too_long_to_read_is_read_again(book, tmp_path, reading
     def slow(content, name):
         raise TimeLimitReached("30 s are over")
 
-    monkeypatch.setattr(reader, "cells_of", slow)
+    monkeypatch.setattr(reader, "notebook_of", slow)
     (tmp_path / "ada.ipynb").write_text("{}")
     submission = Submission("ada", tmp_path / "ada.ipynb", handed_in=NOON)
     for count in (1, 2):
