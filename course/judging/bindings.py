@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LEAVE_ALONE = {name for name in dir(builtins) if name != "next"} | {"display"}  # functions that change no argument
 ANYTHING = "*"  # bound by a star import and by `%run`
 
 
@@ -134,4 +136,5 @@ def _note(part: ast.AST, effects: Effects) -> None:
             effects.rebound |= {_root(part.args[0])} - {""}
     else:
         effects.methods |= {_root(part.func)} - {""}
-    effects.passed |= arguments
+    if not (isinstance(part.func, ast.Name) and part.func.id in _LEAVE_ALONE):
+        effects.passed |= arguments

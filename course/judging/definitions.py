@@ -10,6 +10,7 @@ import linecache
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from course.errors import MachineBusy, TimeLimitReached
@@ -23,6 +24,7 @@ from course.judging.stand_ins import kernel_names
 from course.judging.timelimit import PATIENCE, time_limit
 from course.judging.translation import old_imports, translated
 
+_POSTPONED = __future__.annotations.compiler_flag
 STATEMENT_LIMIT_S = 10.0
 TOTAL_LIMIT_S = 28.0
 EXPERIMENT_LIMIT_S = 5.0  # of a statement in the answer's cell that the answer does without
@@ -66,14 +68,18 @@ def execute(
     statements = list(statements)
     places = _nodes(statements)
     made = translated([node for _, node in places]) if _may_import(statements) else [[node] for _, node in places]
-    flags = __future__.annotations.compiler_flag if any(postpones_annotations(node) for _, node in places) else 0
+    flags = _POSTPONED if any(postpones_annotations(node) for _, node in places) else 0
     namespace, failed, started = kernel_names(), [], time.process_time()
     with captured(), own_generators(0), plain_torch():
         for number, (statement, nodes) in enumerate(zip(statements, made, strict=True)):
             most_s = limit_s if statement.essential else min(limit_s, EXPERIMENT_LIMIT_S)
             left_s = min(most_s, total_s - (time.process_time() - started))
             file = _in_linecache(statement.cell, number)
-            if (error := _execute(nodes, file, namespace, flags, left_s, patience)) is not None:
+            run = partial(_run_all, nodes, file, namespace, flags, time_limit_s=left_s, patience=patience)
+            error = run()
+            if isinstance(error, NameError) and error.name in _annotations_lacking(nodes, failed):
+                error = run(postponed=True)  # a library that only annotates is not needed here
+            if error is not None:
                 failed.append(_not_run(statement, nodes, error))
     return Defined(namespace, tuple(failed))
 
@@ -95,30 +101,26 @@ def _in_linecache(cell: str, number: int) -> str:
     return filename
 
 
-def _execute(
+def _run_all(
     nodes: Sequence[ast.stmt],
     filename: str,
     namespace: dict[str, Any],
     flags: int,
-    limit_s: float,
+    *,
+    time_limit_s: float,
     patience: float,
+    postponed: bool = False,
 ) -> BaseException | None:
     """Run a statement, or the ones that it is translated to; the error that ended it, or None."""
-    if limit_s <= 0:
+    if time_limit_s <= 0:
         return TimeLimitReached("what stands above it computes for too long")
-    postponed = flags | __future__.annotations.compiler_flag
     try:
-        with time_limit(limit_s, patience=patience):
+        with time_limit(time_limit_s, patience=patience):
             for node in nodes:
-                try:
-                    _run(node, filename, namespace, flags)
-                except NameError as error:
-                    if error.name not in _annotation_names(node):
-                        raise
-                    _run(node, filename, namespace, postponed)  # a library that only annotates is not needed here
+                _run(node, filename, namespace, flags | (_POSTPONED if postponed else 0))
+    except MachineBusy:
+        raise
     except (Exception, SystemExit) as error:
-        if isinstance(error, MachineBusy):
-            raise
         return error
     return None
 
@@ -132,15 +134,16 @@ def _run(node: ast.stmt, filename: str, namespace: dict[str, Any], flags: int) -
         exec(code, namespace)
 
 
-def _annotation_names(node: ast.stmt) -> set[str]:
-    """The names in the annotations of a definition, or of a variable."""
+def _annotations_lacking(nodes: Sequence[ast.stmt], failed: Sequence[NotRun]) -> set[str]:
+    """The names in the annotations of a definition, or of a variable, that a library should have brought."""
     found: list[ast.expr | None] = []
-    for part in ast.walk(node):
+    for part in (part for node in nodes for part in ast.walk(node)):
         if isinstance(part, (ast.arg, ast.AnnAssign)):
             found.append(part.annotation)
         elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)):
             found.append(part.returns)
-    return {name.id for part in found if part for name in ast.walk(part) if isinstance(name, ast.Name)}
+    names = {name.id for part in found if part for name in ast.walk(part) if isinstance(name, ast.Name)}
+    return names & {name for one in failed if one.lacks for name in one.names}
 
 
 def _not_run(statement: Statement, nodes: Sequence[ast.stmt], error: BaseException) -> NotRun:

@@ -117,7 +117,10 @@ def _about(node: ast.stmt) -> _About:
 
 
 def _is_constant(node: ast.stmt) -> bool:
-    return isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Constant)
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or not isinstance(node.value, ast.Constant):
+        return False
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return all(isinstance(target, ast.Name) for target in targets)
 
 
 def postpones_annotations(node: ast.stmt) -> bool:

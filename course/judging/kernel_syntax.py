@@ -5,6 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import tokenize
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.inputtransformer2 import TokenTransformBase, TransformerManager
 
 _PYTHON_BELOW = {"time", "timeit", "capture", "prun", "memit", "debug"}  # cell magics that run their cell as Python
 _MOST_MAGICS = 500  # IPython's own limit
@@ -32,10 +36,10 @@ def as_python(source: str) -> str:
     return above + "".join(_without_magics(cleaned, manager))
 
 
-def _below_cell_magic(lines: list[str], manager: object) -> str:
+def _below_cell_magic(lines: list[str], manager: TransformerManager) -> str:
     name, _, argument = lines[0][2:].strip().partition(" ")
     if name not in _PYTHON_BELOW:
-        for transform in manager.line_transforms:  # type: ignore[attr-defined]
+        for transform in manager.line_transforms:
             lines = transform(lines)
         return "".join(lines)
     below = "".join(lines[1:])
@@ -48,18 +52,35 @@ def _below_cell_magic(lines: list[str], manager: object) -> str:
     return f"{first}\n{below}"
 
 
-def _without_magics(lines: list[str], manager: object) -> list[str]:
-    for _ in range(_MOST_MAGICS):
-        try:
-            changed, made = manager.do_one_token_transform(lines)  # type: ignore[attr-defined]
-        except tokenize.TokenError as error:
-            raise SyntaxError(str(error)) from error
-        if not changed:
-            return lines
-        at = next(index for index, new in enumerate(made) if new != lines[index])
-        lost = ["\n"] * (len(lines) - len(made))  # the lines that a backslash continued
-        lines = [*made[:at], _in_place(made[at]), *lost, *made[at + 1 :]]
-    raise SyntaxError(f"the cell has over {_MOST_MAGICS} magics")
+def _without_magics(lines: list[str], manager: TransformerManager) -> list[str]:
+    magics = 0
+    while found := _magics(lines, manager):
+        magics += len(found)
+        if magics > _MOST_MAGICS:
+            raise SyntaxError(f"the cell has over {_MOST_MAGICS} magics")
+        for one in reversed(found):
+            made = one.transform(lines)
+            lost = ["\n"] * (len(lines) - len(made))  # the lines that a backslash continued
+            at = one.start_line
+            lines = [*made[:at], _in_place(made[at]), *lost, *made[at + 1 :]]
+    return lines
+
+
+def _magics(lines: list[str], manager: TransformerManager) -> list[TokenTransformBase]:
+    """The magics in these lines, up to one with a quote, which may hide where the next string begins."""
+    from IPython.core.inputtransformer2 import make_tokens_by_line
+
+    found: list[TokenTransformBase] = []
+    try:
+        for tokens in make_tokens_by_line(lines):
+            here = [one for kind in manager.token_transformers if (one := kind.find([tokens]))]
+            if here:
+                found.append(min(here, key=lambda one: one.sortby()))
+                if re.search(r"[\"']|\\$", lines[found[-1].start_line]):
+                    break
+    except tokenize.TokenError as error:
+        raise SyntaxError(str(error)) from error
+    return found
 
 
 def _in_place(line: str) -> str:

@@ -14,6 +14,8 @@ _PARAMETERS = re.compile(rf"^([ \t]*(?:async[ \t]+def|def|class)[ \t]+\w+)[ \t]*
 _ALIAS = re.compile(rf"^([ \t]*)type[ \t]+(\w+)[ \t]*(?:{_BRACKETS})?[ \t]*=", re.MULTILINE)
 _EXCEPT = re.compile(r"^([ \t]*except\*?)[ \t]+([\w.]+(?:[ \t]*,[ \t]*[\w.]+)+)[ \t]*:", re.MULTILINE)
 
+_CONVERSION = re.compile(r"!\s*[rsa]\s*(?=[:}])")
+
 
 def needed_version(source: str) -> str:
     """The Python that first accepts this source, "3.12" say, where it is a newer one; empty where nothing shows that.
@@ -104,10 +106,15 @@ class _Reader:
             made.append(self._next())
             if made[-1] == "!":  # of !=
                 made.append(self._next())
-        expression = "".join(made).strip()
-        ast.parse(f"({expression.removesuffix('=') if not expression.endswith('==') else expression})", mode="eval")
+        expression = "".join(made).strip().removesuffix("=")
+        if not expression:
+            raise SyntaxError
+        ast.parse(f"({expression}\n)", mode="eval")
         if char == "!":
-            self.at = re.compile(r"!\s*[rsa]\s*(?=[:}])").match(self.text, self.at).end()  # type: ignore[union-attr]
+            converted = _CONVERSION.match(self.text, self.at)
+            if not converted:
+                raise SyntaxError
+            self.at = converted.end()
         if self.text[self.at] == ":":
             self._format()
         self.at += 1

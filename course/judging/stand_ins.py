@@ -14,7 +14,8 @@ def kernel_names() -> dict[str, Any]:
     """`display`, which prints; a mute `get_ipython`; `In` and `Out`; the namespace of a script."""
     namespace: dict[str, Any] = {"__name__": "__main__", "display": _display, "In": [""], "Out": {}, "_": ""}
     shell = _MuteShell(namespace)
-    return namespace | {"get_ipython": lambda: shell}
+    namespace["get_ipython"] = lambda: shell
+    return namespace
 
 
 def _display(*objects: Any, **options: Any) -> None:

@@ -52,9 +52,7 @@ def test_every_exercise_of_a_notebook_is_read_once_in_order():
         exercise = find_exercise(attempt.exercise)
         assert attempt.points == exercise.points and f"def {exercise.answer}(" in attempt.source
         assert attempt.problem == "" and attempt.notes == ()
-        assert any(cell == attempt.source for cell in (one.cell for one in attempt.plan.needed)), (
-            "the answer itself is executed"
-        )
+        assert any(one.cell == attempt.source for one in attempt.plan.needed), "the answer itself is executed"
 
 
 def test_an_attempt_brings_what_the_answer_needs_and_no_experiment():
@@ -64,10 +62,8 @@ def test_an_attempt_brings_what_the_answer_needs_and_no_experiment():
         (FREEZE, "def freeze(module):\n    helper(module)"),
     )
     attempt = read_attempts(notebook(*cells)).attempts[0]
-    executed = [
-        cell.split("\n")[index] if cell == cells[0] else cell
-        for cell, index in ((one.cell, one.index) for one in attempt.plan.needed)
-    ]
+    places = [(one.cell, one.index) for one in attempt.plan.needed]
+    executed = [cell.split("\n")[index] if cell == cells[0] else cell for cell, index in places]
     assert {"import math", "LIMIT = 3", cells[1], cells[2][1]} <= set(executed)
     assert not any("experiment" in line or "SystemExit" in line for line in executed)
 

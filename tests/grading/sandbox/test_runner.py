@@ -372,9 +372,11 @@ FORGED = {
     "no JSON": f"pipe.sendall(({FRAME})(b'nonsense'))",
     "no reply": f"pipe.sendall(({FRAME})(b'[]'))",
     "a score": f'pipe.sendall(({FRAME})(b\'{{"score": 3, "printed": "", "failure": null}}\'))',
-    "a failure of the grader's": f"pipe.sendall(({FRAME})(json.dumps({{'printed': '', 'failure': {{'kind': 'crashed', "
-    "'message': '', 'traceback': ''}}).encode()))",
-    "artefacts that are none": f'pipe.sendall(({FRAME})(b\'{{"printed": "", "failure": null}}\', b"\\0" * 99))',
+    "a failure of the grader's": f"pipe.sendall(({FRAME})(json.dumps({{'printed': '', 'not_run': [], 'failure': {{"
+    "'kind': 'crashed', 'message': '', 'traceback': '', 'undefined': '', 'lacks': ''}}}}).encode()))",
+    "artefacts that are none": (
+        f'pipe.sendall(({FRAME})(b\'{{"printed": "", "not_run": [], "failure": null}}\', b"\\0" * 99))'
+    ),
     "a reply too many": """
 from course.grading.sandbox import protocol
 from course.judging import wire
