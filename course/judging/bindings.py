@@ -78,6 +78,11 @@ def names_read(node: ast.stmt) -> set[str]:
     return names | {symbol.get_name() for symbol in inner if symbol.is_global()}
 
 
+def attributes_read(node: ast.stmt) -> set[str]:
+    """The attributes that a statement reads of anything."""
+    return {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Load)}
+
+
 def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
     for child in table.get_children():
         yield child
@@ -86,9 +91,14 @@ def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 
 @dataclass
 class Effects:
-    """Global names that code changes without binding them: attributes set, methods called, passed on; what it calls."""
+    """Global names that code changes without binding them, and the functions that it calls.
+
+    `rebound` are those of which an attribute or item is set, `methods` those of which a method is called, `passed` those
+    that a function is given. `attributes` are (name, attribute) that are set, as in `nn.Module.freeze_all = ...`.
+    """
 
     rebound: set[str] = field(default_factory=set)
+    attributes: set[tuple[str, str]] = field(default_factory=set)
     methods: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)
     called: set[str] = field(default_factory=set)
@@ -103,8 +113,6 @@ def effects_of(node: ast.stmt) -> Effects:
         if not isinstance(part, ast.Lambda):
             _note(part, effects)
             waiting += _inside(part)
-    if isinstance(node, _Definition):
-        effects.called |= {_root(decorator) for decorator in node.decorator_list} - {""}
     return effects
 
 
@@ -121,20 +129,34 @@ def effects_of_body(node: ast.stmt) -> Effects:
             own.add(part.id)
     own -= declared
     effects.rebound |= declared
-    return Effects(effects.rebound - own, effects.methods - own, effects.passed - own, effects.called - own)
+    attributes = {(name, attribute) for name, attribute in effects.attributes if name not in own}
+    return Effects(effects.rebound - own, attributes, effects.methods - own, effects.passed - own, effects.called - own)
 
 
 def _note(part: ast.AST, effects: Effects) -> None:
     if isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(part.ctx, ast.Load):
         effects.rebound |= {_root(part)} - {""}
-    if not isinstance(part, ast.Call):
-        return
-    arguments = {_root(argument) for argument in (*part.args, *(keyword.value for keyword in part.keywords))} - {""}
-    if isinstance(part.func, ast.Name):
-        effects.called.add(part.func.id)
-        if part.func.id in ("setattr", "delattr") and part.args:
-            effects.rebound |= {_root(part.args[0])} - {""}
-    else:
-        effects.methods |= {_root(part.func)} - {""}
-    if not (isinstance(part.func, ast.Name) and part.func.id in _LEAVE_ALONE):
-        effects.passed |= arguments
+        if isinstance(part, ast.Attribute):
+            effects.attributes.add((_root(part), part.attr))
+    elif isinstance(part, _Definition):
+        for decorator in part.decorator_list:
+            _note_call(decorator, effects)
+    elif isinstance(part, ast.Call):
+        _note_call(part.func, effects)
+        name = part.func.id if isinstance(part.func, ast.Name) else ""
+        arguments = [*part.args, *(keyword.value for keyword in part.keywords)]
+        if name in ("setattr", "delattr") and arguments:
+            effects.rebound |= {_root(arguments[0])} - {""}
+            named = [argument.value for argument in arguments[1:2] if isinstance(argument, ast.Constant)]
+            effects.attributes |= {
+                (_root(arguments[0]), attribute) for attribute in named if isinstance(attribute, str)
+            }
+        if name not in _LEAVE_ALONE:
+            effects.passed |= {_root(argument) for argument in arguments} - {""}
+
+
+def _note_call(function: ast.expr, effects: Effects) -> None:
+    if isinstance(function, ast.Name):
+        effects.called.add(function.id)
+    elif not isinstance(function, ast.Call):  # of which its own call is noted
+        effects.methods |= {_root(function)} - {""}

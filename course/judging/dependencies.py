@@ -10,7 +10,15 @@ from functools import lru_cache
 from typing import Any
 
 from course.judging.answers import AnswerCell, parse, python_of
-from course.judging.bindings import ANYTHING, Effects, effects_of, effects_of_body, names_bound, names_read
+from course.judging.bindings import (
+    ANYTHING,
+    Effects,
+    attributes_read,
+    effects_of,
+    effects_of_body,
+    names_bound,
+    names_read,
+)
 from course.judging.translation import mentions_course
 
 # Code that may bind any name, so that only running it tells which.
@@ -99,7 +107,7 @@ def about_cell(cell: str) -> tuple[_About, ...]:
 
 
 def _about(node: ast.stmt) -> _About:
-    binds = frozenset(names_bound(node) | ({ANYTHING} if _runs_a_file(node) else set()))
+    binds = frozenset(names_bound(node) | ({ANYTHING} if _may_bind_anything(node) else set()))
     callable_ = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     try:
         effects, body = effects_of(node), effects_of_body(node) if callable_ else None
@@ -109,11 +117,16 @@ def _about(node: ast.stmt) -> _About:
         is_definition=callable_ or postpones_annotations(node) or _is_constant(node),
         is_import=isinstance(node, (ast.Import, ast.ImportFrom)),
         binds=binds,
-        reads=frozenset() if _is_constant(node) else frozenset(names_read(node)),
+        reads=frozenset() if _is_constant(node) else frozenset(names_read(node) | _dotted(attributes_read(node))),
         mentions_course=mentions_course(node),
         effects=effects,
         body=body,
     )
+
+
+def _dotted(attributes: Iterable[str]) -> set[str]:
+    """Attributes as they stand beside names: `.freeze_all` is needed where any object's `freeze_all` is read."""
+    return {f".{attribute}" for attribute in attributes}
 
 
 def _is_constant(node: ast.stmt) -> bool:
@@ -128,8 +141,10 @@ def postpones_annotations(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
-def _runs_a_file(node: ast.stmt) -> bool:
-    """True for `%run helpers.py` and `%%writefile helpers.py`, which may bring any name."""
+def _may_bind_anything(node: ast.stmt) -> bool:
+    """True for `%run helpers.py`, `%%writefile helpers.py`, `exec(...)` and `globals()`, which may bring any name."""
+    if any(name in effects_of(node).called for name in ("exec", "globals")):
+        return True
     call = node.value if isinstance(node, ast.Expr) else None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or not call.args:
         return False
@@ -186,4 +201,5 @@ class _Closure:
         """A method changes an object, and no module that was imported; a function changes data that it is passed."""
         methods = {name for name in effects.methods if self._kinds.get(name) not in (None, {"import"})}
         passed = {name for name in effects.passed if "data" in self._kinds.get(name, ())}
-        return effects.rebound | methods | passed
+        patched = {attribute for name, attribute in effects.attributes if self._kinds.get(name) == {"import"}}
+        return effects.rebound | methods | passed | _dotted(patched)

@@ -85,7 +85,7 @@ class Machine:
             status=result.status if result else MACHINERY,
             score=result.score if result and result.is_scored else None,
             points=sum(judge.points for judge in deciding),
-            outcomes=result.outcomes if result else (),
+            outcomes=result.outcomes if result and result.is_scored else (),
             failure=result.failure if result else None,
             printed=result.printed if result else "",
             notes=(*attempt.notes, *trouble),
