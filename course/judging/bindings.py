@@ -93,8 +93,8 @@ def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 class Effects:
     """Global names that code changes without binding them, and the functions that it calls.
 
-    `rebound` are those of which an attribute or item is set, `methods` those of which a method is called, `passed` those
-    that a function is given. `attributes` are (name, attribute) that are set, as in `nn.Module.freeze_all = ...`.
+    `rebound` are those of which an attribute or item is set, `methods` those of which a method is called, `passed`
+    those that a function is given. `attributes` are (name, attribute) that are set: `nn.Module.freeze_all = ...`.
     """
 
     rebound: set[str] = field(default_factory=set)
@@ -147,10 +147,9 @@ def _note(part: ast.AST, effects: Effects) -> None:
         arguments = [*part.args, *(keyword.value for keyword in part.keywords)]
         if name in ("setattr", "delattr") and arguments:
             effects.rebound |= {_root(arguments[0])} - {""}
-            named = [argument.value for argument in arguments[1:2] if isinstance(argument, ast.Constant)]
-            effects.attributes |= {
-                (_root(arguments[0]), attribute) for attribute in named if isinstance(attribute, str)
-            }
+            named = arguments[1] if len(arguments) > 1 else None
+            if isinstance(named, ast.Constant) and isinstance(named.value, str):
+                effects.attributes.add((_root(arguments[0]), named.value))
         if name not in _LEAVE_ALONE:
             effects.passed |= {_root(argument) for argument in arguments} - {""}
 

@@ -166,7 +166,7 @@ class _Closure:
         self._kinds: dict[str, set[str]] = {}
         for about in statements:
             kind = "import" if about.is_import else "definition" if about.body else "data"
-            for name in about.binds:
+            for name in about.binds - about.effects.rebound:
                 self._kinds.setdefault(name, set()).add(kind)
                 if about.body and name != answer:  # what only the answer changes, it changes when it is judged
                     self._bodies.setdefault(name, []).append(about.body)
