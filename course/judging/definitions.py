@@ -69,7 +69,8 @@ def execute(
     places = _nodes(statements)
     made = translated([node for _, node in places]) if _may_import(statements) else [[node] for _, node in places]
     flags = _POSTPONED if any(postpones_annotations(node) for _, node in places) else 0
-    namespace, failed, started = kernel_names(), [], time.process_time()
+    namespace, started = kernel_names(), time.process_time()
+    failed: list[NotRun] = []
     with captured(), own_generators(0), plain_torch():
         for number, (statement, nodes) in enumerate(zip(statements, made, strict=True)):
             most_s = limit_s if statement.essential else min(limit_s, EXPERIMENT_LIMIT_S)
@@ -169,5 +170,6 @@ def _said(error: BaseException) -> str:
 
 def missing_module(error: BaseException) -> str:
     """The module that an import did not find; empty for any other error."""
-    is_missing = isinstance(error, ModuleNotFoundError) and isinstance(error.name, str)
-    return str(error.name).partition(".")[0] if is_missing and not str(error.name).startswith("course") else ""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    top = name.partition(".")[0] if isinstance(name, str) else ""
+    return "" if top == "course" else top

@@ -154,7 +154,7 @@ def _may_bind_anything(node: ast.stmt) -> bool:
 
 def _touched(about: _About) -> set[str]:
     effects = about.effects
-    return about.binds | effects.rebound | effects.methods | effects.passed
+    return set(about.binds) | effects.rebound | effects.methods | effects.passed
 
 
 class _Closure:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tokenize
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from IPython.core.inputtransformer2 import TokenTransformBase, TransformerManager
+from typing import Any
 
 _PYTHON_BELOW = {"time", "timeit", "capture", "prun", "memit", "debug"}  # cell magics that run their cell as Python
 _MOST_MAGICS = 500  # IPython's own limit
@@ -23,7 +20,7 @@ def as_python(source: str) -> str:
     """
     from IPython.core.inputtransformer2 import TransformerManager  # half a second, which few cells need
 
-    manager = TransformerManager()
+    manager: Any = TransformerManager()
     lines = source.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
@@ -36,7 +33,7 @@ def as_python(source: str) -> str:
     return above + "".join(_without_magics(cleaned, manager))
 
 
-def _below_cell_magic(lines: list[str], manager: TransformerManager) -> str:
+def _below_cell_magic(lines: list[str], manager: Any) -> str:
     name, _, argument = lines[0][2:].strip().partition(" ")
     if name not in _PYTHON_BELOW:
         for transform in manager.line_transforms:
@@ -52,7 +49,7 @@ def _below_cell_magic(lines: list[str], manager: TransformerManager) -> str:
     return f"{first}\n{below}"
 
 
-def _without_magics(lines: list[str], manager: TransformerManager) -> list[str]:
+def _without_magics(lines: list[str], manager: Any) -> list[str]:
     magics = 0
     while found := _magics(lines, manager):
         magics += len(found)
@@ -66,11 +63,11 @@ def _without_magics(lines: list[str], manager: TransformerManager) -> list[str]:
     return lines
 
 
-def _magics(lines: list[str], manager: TransformerManager) -> list[TokenTransformBase]:
+def _magics(lines: list[str], manager: Any) -> list[Any]:
     """The magics in these lines, up to one with a quote, which may hide where the next string begins."""
     from IPython.core.inputtransformer2 import make_tokens_by_line
 
-    found: list[TokenTransformBase] = []
+    found: list[Any] = []
     try:
         for tokens in make_tokens_by_line(lines):
             here = [one for kind in manager.token_transformers if (one := kind.find([tokens]))]

@@ -39,7 +39,7 @@ def time_limit(seconds: float, *, patience: float = PATIENCE) -> Iterator[None]:
         with alarm(watch, stop):
             yield
     except stop:
-        raise watch.reason from None
+        raise watch.reason or TimeLimitReached("is there an endless loop?") from None
     finally:
         stop.owner = None
         if sys.gettrace() is not tracing:

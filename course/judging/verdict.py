@@ -10,7 +10,7 @@ from course.judging import wire
 from course.judging.exercise import Case, Exercise, Judge
 from course.judging.expectations import Wrong, show
 from course.judging.isolation import plain_torch
-from course.judging.results import LACKING, Failure, Outcome, Reply, Result
+from course.judging.results import LACKING, Failure, NotRun, Outcome, Reply, Result
 from course.judging.timelimit import time_limit
 
 if TYPE_CHECKING:
@@ -48,10 +48,13 @@ def judge_exercise(
     failure = next((reply.failure for reply in shown if reply.failure), None)
     status = _status(failure or next((reply.failure for reply in replies if reply.failure), None), outcomes)
     printed = next((reply.printed for reply in shown if reply.printed), "")
-    troubles = [trouble for reply in replies for trouble in (reply.failure, *reply.not_run) if trouble]
-    undefined = frozenset(trouble.undefined for trouble in troubles if trouble.undefined)
-    lacks = next((trouble.lacks for trouble in troubles if trouble.lacks), "")
+    undefined = frozenset(trouble.undefined for trouble in _troubles(replies) if trouble.undefined)
+    lacks = next((trouble.lacks for trouble in _troubles(shown) if trouble.lacks), "")
     return Result(exercise.id, exercise.title, status, outcomes, failure, printed, undefined=undefined, lacks=lacks)
+
+
+def _troubles(replies: Sequence[Reply]) -> list[Failure | NotRun]:
+    return [trouble for reply in replies for trouble in (reply.failure, *reply.not_run) if trouble]
 
 
 def unattempted(exercise: Exercise, *notes: str, judges: Sequence[Judge] | None = None) -> Result:

@@ -73,17 +73,17 @@ def _statements(said: Any) -> tuple[NotRun, ...]:
     texts = [part.name for part in fields(NotRun) if part.name not in ("names", "essential")]
     if not isinstance(said, list) or len(said) > _MOST_NOT_RUN:
         raise WireError("a reply came back whose statements are no list, or too many")
-    made = []
-    for one in said:
-        rest = {"names": one.get("names"), "essential": one.get("essential")} if isinstance(one, dict) else {}
-        is_whole = isinstance(rest.get("names"), list) and isinstance(rest.get("essential"), bool)
-        if not is_whole or not _has_texts({name: one[name] for name in one.keys() - rest.keys()}, texts):
-            raise WireError("a reply came back with a statement that lacks its parts")
-        if not all(isinstance(name, str) for name in rest["names"]):
-            raise WireError("a reply came back with names that are no texts")
-        names = tuple(_clean(name) for name in rest["names"])
-        made.append(NotRun(names=names, essential=rest["essential"], **{name: _clean(one[name]) for name in texts}))
-    return tuple(made)
+    return tuple(_statement(one, texts) for one in said)
+
+
+def _statement(said: Any, texts: list[str]) -> NotRun:
+    if not isinstance(said, dict) or not isinstance(said.get("essential"), bool):
+        raise WireError("a reply came back with a statement that lacks its parts")
+    names, rest = said.get("names"), {name: said[name] for name in said.keys() - {"names", "essential"}}
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not _has_texts(rest, texts):
+        raise WireError("a reply came back with a statement that lacks its parts")
+    cleaned = {name: _clean(text) for name, text in rest.items()}
+    return NotRun(names=tuple(map(_clean, names)), essential=said["essential"], **cleaned)
 
 
 def _has_texts(said: Any, names: list[str]) -> bool:

@@ -373,7 +373,7 @@ FORGED = {
     "no reply": f"pipe.sendall(({FRAME})(b'[]'))",
     "a score": f'pipe.sendall(({FRAME})(b\'{{"score": 3, "printed": "", "failure": null}}\'))',
     "a failure of the grader's": f"pipe.sendall(({FRAME})(json.dumps({{'printed': '', 'not_run': [], 'failure': {{"
-    "'kind': 'crashed', 'message': '', 'traceback': '', 'undefined': '', 'lacks': ''}}}}).encode()))",
+    "'kind': 'crashed', 'message': '', 'traceback': '', 'undefined': '', 'lacks': ''}}).encode()))",
     "artefacts that are none": (
         f'pipe.sendall(({FRAME})(b\'{{"printed": "", "not_run": [], "failure": null}}\', b"\\0" * 99))'
     ),
