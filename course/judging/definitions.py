@@ -81,7 +81,7 @@ def execute(
             if isinstance(error, NameError) and error.name in _annotations_lacking(nodes, failed):
                 error = run(postponed=True)  # a library that only annotates is not needed here
             if error is not None:
-                failed.append(_not_run(statement, nodes, error))
+                failed.append(_not_run(statement, nodes, error, failed))
     return Defined(namespace, tuple(failed))
 
 
@@ -147,7 +147,11 @@ def _annotations_lacking(nodes: Sequence[ast.stmt], failed: Sequence[NotRun]) ->
     return names & {name for one in failed if one.lacks for name in one.names}
 
 
-def _not_run(statement: Statement, nodes: Sequence[ast.stmt], error: BaseException) -> NotRun:
+def _not_run(
+    statement: Statement, nodes: Sequence[ast.stmt], error: BaseException, earlier: Sequence[NotRun]
+) -> NotRun:
+    undefined = (error.name or "") if isinstance(error, NameError) else ""
+    cause = next((one for one in reversed(earlier) if undefined in one.names), None)  # it has a cause itself
     text = ast.unparse(nodes[0]).splitlines()[0]
     shown = text if len(text) <= 80 else f"{text[:79]}…"
     said = "took too long" if isinstance(error, TimeLimitReached) else _said(error)
@@ -156,8 +160,8 @@ def _not_run(statement: Statement, nodes: Sequence[ast.stmt], error: BaseExcepti
         f"`{shown}` did not run: {said}",
         tuple(sorted(names)),
         essential=statement.essential,
-        undefined=(error.name or "") if isinstance(error, NameError) else "",
-        lacks=missing_module(error),
+        undefined=cause.undefined if cause else undefined,
+        lacks=cause.lacks if cause else missing_module(error),
     )
 
 

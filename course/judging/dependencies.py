@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,8 +20,7 @@ from course.judging.bindings import (
 )
 from course.judging.translation import mentions_course
 
-# Code that may bind any name, so that only running it tells which.
-_BINDS_ANY = re.compile(r"\b(?:globals|locals|vars|exec|eval|setattr|run_line_magic|run_cell_magic)\b|\bimport \*")
+_BIND_ANY = {"exec", "globals", "locals", "vars"}  # functions by which code may bind any name
 
 
 @dataclass(frozen=True)
@@ -40,20 +38,18 @@ class Statement:
 
 @dataclass(frozen=True)
 class Plan:
-    """The statements that an answer needs, in order; and all those of the notebook up to it."""
+    """The statements that an answer needs, in order; and all those of the notebook up to it.
+
+    `left_out` are the names that the others bind, ANYTHING if that cannot be told.
+    """
 
     needed: tuple[Statement, ...] = ()
     whole: tuple[Statement, ...] = ()
+    left_out: frozenset[str] = frozenset()
 
-    def may_define(self, names: Iterable[str]) -> bool:
+    def may_define(self, names: Collection[str]) -> bool:
         """Whether something that was left out may bind one of these names."""
-        left_out = {one.cell for one in self.whole} if len(self.whole) > len(self.needed) else set()
-        wanted = [re.compile(rf"\b{re.escape(name)}\b") for name in names]
-        return any(
-            _BINDS_ANY.search(cell) or any(name.search(cell) for name in wanted)
-            for cell in left_out - {one.cell for one in self.needed[-1:]}
-            if wanted
-        )
+        return bool(names and self.left_out & {*names, ANYTHING})
 
 
 def plan_of(cells: Sequence[dict[str, Any]], answer: AnswerCell) -> Plan:
@@ -72,15 +68,19 @@ def plan_of(cells: Sequence[dict[str, Any]], answer: AnswerCell) -> Plan:
     closure = _Closure([about for _, about in places], answer.exercise.answer)
     is_below = range(len(above), len(above) + len(below))
     chosen = closure.chosen(dict.fromkeys(is_below, made_above))
-    needed, whole = [], []
+    needed, whole, left_out = [], [], set()
     for number, (place, about) in enumerate(places):
         statement = Statement(*place, number in chosen)
         costs_nothing = about.is_definition and not (number in is_below and about.binds & made_above)
         if number in chosen or costs_nothing or number >= is_below.stop:
             needed.append(statement)
+        elif number not in is_below:
+            left_out |= about.binds
         if number in chosen or number not in is_below:
             whole.append(statement)
-    return Plan(tuple(needed), tuple(whole) if len(whole) > len(needed) else tuple(needed))
+        if about.body and about.body.called & _BIND_ANY:
+            left_out.add(ANYTHING)
+    return Plan(tuple(needed), tuple(whole), frozenset(left_out))
 
 
 def _places(sources: Iterable[str]) -> list[tuple[tuple[str, int], _About]]:
@@ -143,7 +143,7 @@ def postpones_annotations(node: ast.stmt) -> bool:
 
 def _may_bind_anything(node: ast.stmt) -> bool:
     """True for `%run helpers.py`, `%%writefile helpers.py`, `exec(...)` and `globals()`, which may bring any name."""
-    if any(name in effects_of(node).called for name in ("exec", "globals")):
+    if effects_of(node).called & _BIND_ANY:
         return True
     call = node.value if isinstance(node, ast.Expr) else None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or not call.args:

@@ -91,7 +91,7 @@ class LocalRunner:
             return failure
         said = f"{failure.message}; {makers[-1].message}"
         kind = "error" if failure.kind == "missing" else failure.kind
-        return replace(failure, kind=kind, message=said, lacks=makers[-1].lacks)
+        return replace(failure, kind=kind, message=said, undefined=makers[-1].undefined, lacks=makers[-1].lacks)
 
 
 def _no_answer(exercise: Exercise, answer: Any, *, missing: bool) -> Failure:
