@@ -25,13 +25,19 @@ def names_bound(node: ast.stmt) -> set[str]:
     while waiting:
         part = waiting.pop()
         if isinstance(part, (ast.Import, ast.ImportFrom)):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in part.names}
+            names |= names_imported(part)
         elif isinstance(part, (*_COMPREHENSIONS, ast.Lambda)):
             names |= {inner.target.id for inner in ast.walk(part) if isinstance(inner, ast.NamedExpr)}
         else:
             names |= _bound_here(part)
             waiting += _inside(part)
     return names
+
+
+def names_imported(node: ast.stmt) -> set[str]:
+    """The names that a statement imports, in its blocks too: of `try: import x` as well."""
+    imports = [part for part in ast.walk(node) if isinstance(part, (ast.Import, ast.ImportFrom))]
+    return {(alias.asname or alias.name).split(".")[0] for part in imports for alias in part.names}
 
 
 def _bound_here(part: ast.AST) -> set[str]:

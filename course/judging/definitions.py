@@ -62,8 +62,8 @@ def execute(
 ) -> Defined:
     """The namespace after these statements. One that fails, or computes for over `limit_s`, leaves its names undefined.
 
-    What is left when all together have computed for `total_s` is not run. An import of a module that has moved is
-    executed as what it would be now.
+    What is left when all together have computed for `total_s` is not run, but for the last cell, the answer's, which
+    has half of that for itself. An import of a module that has moved is executed as what it would be now.
     """
     statements = list(statements)
     places = _nodes(statements)
@@ -74,6 +74,8 @@ def execute(
     with captured(), own_generators(0), plain_torch():
         for number, (statement, nodes) in enumerate(zip(statements, made, strict=True)):
             most_s = limit_s if statement.essential else min(limit_s, EXPERIMENT_LIMIT_S)
+            if number and statement.cell == statements[-1].cell != statements[number - 1].cell:
+                started, total_s = time.process_time(), total_s / 2
             left_s = min(most_s, total_s - (time.process_time() - started))
             file = _in_linecache(statement.cell, number)
             run = partial(_run_all, nodes, file, namespace, flags, time_limit_s=left_s, patience=patience)

@@ -16,6 +16,7 @@ from course.judging.bindings import (
     effects_of,
     effects_of_body,
     names_bound,
+    names_imported,
     names_read,
 )
 from course.judging.translation import mentions_course
@@ -92,7 +93,7 @@ class _About:
     """What a statement binds and reads, what it changes where it stands, and what it would change when called."""
 
     is_definition: bool
-    is_import: bool
+    imports: frozenset[str]  # what it binds to modules and to what is in them
     binds: frozenset[str]
     reads: frozenset[str]
     mentions_course: bool
@@ -115,7 +116,7 @@ def _about(node: ast.stmt) -> _About:
         effects, body = Effects(), None
     return _About(
         is_definition=callable_ or postpones_annotations(node) or _is_constant(node),
-        is_import=isinstance(node, (ast.Import, ast.ImportFrom)),
+        imports=frozenset(names_imported(node)),
         binds=binds,
         reads=frozenset() if _is_constant(node) else frozenset(names_read(node) | _dotted(attributes_read(node))),
         mentions_course=mentions_course(node),
@@ -165,8 +166,8 @@ class _Closure:
         self._bodies: dict[str, list[Effects]] = {}
         self._kinds: dict[str, set[str]] = {}
         for about in statements:
-            kind = "import" if about.is_import else "definition" if about.body else "data"
             for name in about.binds - about.effects.rebound:
+                kind = "import" if name in about.imports else "definition" if about.body else "data"
                 self._kinds.setdefault(name, set()).add(kind)
                 if about.body and name != answer:  # what only the answer changes, it changes when it is judged
                     self._bodies.setdefault(name, []).append(about.body)

@@ -205,6 +205,17 @@ def test_the_whole_notebook_up_to_the_answer_is_known_where_something_was_left_o
     assert plan("N = int(M)", "def freeze(m): return eval('N')").may_define({"N"})
 
 
+def test_other_cells_cannot_take_the_time_of_the_answer_s_own():
+    made = defined("def spin():\n    while True: pass\nX = spin()", "def freeze(m): return X", total_s=0.4)
+    assert callable(made.namespace["freeze"]) and [one.names for one in made.not_run] == [("X",)]
+
+
+def test_what_a_module_is_asked_to_do_is_an_experiment_however_it_was_imported():
+    above = "try:\n    import math\nexcept ImportError:\n    math = None", "x = math.sqrt(2)\nmath.floor(x)"
+    made = plan(*above, "def freeze(m): return math.pi")
+    assert [one.cell for one in made.needed] == [above[0], "def freeze(m): return math.pi"]
+
+
 def test_statements_that_compute_for_too_long_together_are_given_up():
     slow = "import time\ndef f():\n    end = time.process_time() + 0.2\n    while time.process_time() < end: pass\n"
     cells = (

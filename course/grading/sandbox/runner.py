@@ -306,7 +306,7 @@ class SandboxedRunner:
 
     def _replies(self, child: _Child, exercise: Exercise, cases: Sequence[bytes]) -> list[Reply]:
         replies: list[Reply] = []
-        child.allow(self._total_s + GRACE_S)
+        child.allow(1.5 * self._total_s + GRACE_S)  # half for the answer's own cell
         for case in cases:
             child.send(protocol.pack({}, case))
             child.extend(exercise.time_limit_s + GRACE_S)
