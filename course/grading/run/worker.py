@@ -148,7 +148,7 @@ class Machine:
         found: dict[str, Attempt] = {}
         for content in (content for number, content in self.settings.canary if number == notebook):
             for attempt in read_attempts(content, notebook).attempts:
-                if attempt.statements or attempt.exercise not in found:
+                if attempt.plan.needed or attempt.exercise not in found:
                     found[attempt.exercise] = attempt
         return list(found.values())
 
