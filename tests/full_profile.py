@@ -32,7 +32,7 @@ from course import authoring
 from course.data import huggingface, sentences, text_datasets
 from course.errors import SetupError
 from course.models import weights
-from course.zoo.full_profile import CONVNEXT, DETECTOR, DOWNLOADS, SEGMENTER
+from course.zoo.full_profile import CONVNEXT, DETECTOR, DOWNLOADS, LARGE_DETECTOR, SEGMENTER
 from tests import standin_models as models
 from tests.standins import entities_file, lay_out_pets, lay_out_repository, reviews_file
 
@@ -59,10 +59,10 @@ SMALLER = {  # pixels; scenes; pictures a class; rounds
     "40": "10", "20": "10", "60": "2",
 }  # fmt: skip
 # a mask must be a few hundred pixels; there are twelve pets of each breed
-OTHERS = {"07": {"224": "64"}, "02": {"25": "10"}}
+OTHERS = {"07": {"224": "64", "800": "40", "200": "20"}, "02": {"25": "10"}}
 CHECKPOINTS = {
-    "resnet50": "resnet50", "detector": DETECTOR, "segmenter": SEGMENTER, "vgg16": "vgg16", "resnet18": "resnet18",
-    "mobilenet": "mobilenet_v3_small",
+    "resnet50": "resnet50", "detector": DETECTOR, "large-detector": LARGE_DETECTOR, "segmenter": SEGMENTER,
+    "vgg16": "vgg16", "resnet18": "resnet18", "mobilenet": "mobilenet_v3_small",
 }  # fmt: skip
 KERAS = {"keras-resnet50": "ResNet50", "keras-vgg16": "VGG16"}
 REPOSITORIES = {

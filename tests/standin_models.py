@@ -25,7 +25,7 @@ SIZE = 32  # pixels of the pictures that a classifier's statistics fit, unless a
 
 def checkpoint(folder: Path, name: str, size: int = SIZE) -> str:
     """A torchvision model in torch.hub's folder, its hash in its name; returns the file's name."""
-    model = detector(name) if name.endswith(("_fpn", "_large")) else classifier(name, size)
+    model = detector(name) if name.endswith(("_fpn", "_fpn_v2", "_large")) else classifier(name, size)
     file = io.BytesIO()
     torch.save(model.state_dict(), file)
     path = folder / f"{name}-{hashlib.sha256(file.getbuffer()).hexdigest()[:8]}.pth"

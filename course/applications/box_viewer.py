@@ -9,8 +9,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
+from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 
 from course.applications import viewer_pages
 from course.notebook import bridge
@@ -20,6 +21,7 @@ from course.runtime import can_answer
 THRESHOLDS = (0.2, 0.5, 0.8)
 WIDTH_IN = 1.8  # of one picture
 FONT_PT = 6.5  # of the names
+LEGEND_IN = 0.3
 WIDTH_PX = round(WIDTH_IN * STYLE["figure.dpi"])
 
 SCRIPT = """
@@ -45,13 +47,15 @@ def show_boxes(
     classes: Sequence[str],
     *,
     threshold: float = 0.5,
+    legend: bool = False,
 ) -> Chart:
     """One row of pictures with the boxes whose score is at least `threshold`; targets, which have no scores, show all.
 
-    A picture is anything `show_pictures` takes; `detections` have "boxes", "labels" from 1 and, unless they are
-    targets, "scores". Raises ValueError if there are not as many pictures as detections.
+    With `legend` the names of the classes are in a legend below, and beside a box stands only its score. A picture is
+    anything `show_pictures` takes; `detections` have "boxes", "labels" from 1 and, unless they are targets, "scores".
+    Raises ValueError if there are not as many pictures as detections.
     """
-    return _rows(pictures, detections, classes, [threshold])
+    return _rows(pictures, detections, classes, [threshold], legend=legend)
 
 
 def explore_threshold(
@@ -60,15 +64,16 @@ def explore_threshold(
     classes: Sequence[str],
     *,
     thresholds: Sequence[float] = THRESHOLDS,
+    legend: bool = False,
     alt: str,
 ) -> None:
     """A slider for the lowest score that is drawn; when nobody watches, one row for each of `thresholds`.
 
-    The slider starts in the middle of `thresholds` and needs no kernel.
-    `alt` describes the rows in words.
+    With `legend`, these rows name the classes in a legend (see `show_boxes`). The slider starts in the middle of
+    `thresholds` and needs no kernel. `alt` describes the rows in words.
     """
     if not can_answer():
-        show(_rows(pictures, detections, classes, thresholds), alt=alt)
+        show(_rows(pictures, detections, classes, thresholds, legend=legend), alt=alt)
         return
     threshold = thresholds[len(thresholds) // 2]
     bridge.show_page(threshold_page(pictures, detections, classes, threshold=threshold, alt=alt), f"{PICTURE}{alt}")
@@ -145,6 +150,8 @@ def _rows(
     detections: Sequence[dict[str, torch.Tensor]],
     classes: Sequence[str],
     thresholds: Sequence[float],
+    *,
+    legend: bool = False,
 ) -> Chart:
     if len(pictures) != len(detections) or not len(pictures):
         raise ValueError(
@@ -153,16 +160,37 @@ def _rows(
     alt = f"{len(pictures)} pictures with boxes around their objects."
     with matplotlib.rc_context(STYLE):
         title_in = 0.25 if len(thresholds) > 1 else 0.0
-        chart = Chart(WIDTH_IN * len(pictures), (WIDTH_IN + title_in) * len(thresholds), alt)
+        height_in = (WIDTH_IN + title_in) * len(thresholds) + (LEGEND_IN if legend else 0.0)
+        chart = Chart(WIDTH_IN * len(pictures), height_in, alt)
         grid = chart.subplots(len(thresholds), len(pictures), squeeze=False)
         for line, threshold in zip(grid, thresholds, strict=True):
             for axes, picture, one in zip(line, pictures, detections, strict=True):
                 axes.imshow(to_pixels(picture), interpolation="antialiased")
                 axes.axis("off")
-                _draw(axes, one, classes, threshold)
+                (_draw_outlines if legend else _draw)(axes, one, classes, threshold)
             if len(thresholds) > 1:
                 line[0].set_title(f"score at least {threshold:g}", fontsize=9, fontweight="normal", pad=4)
+        if legend:
+            handles = [Patch(facecolor="none", edgecolor=_colour_of(i + 1), linewidth=2) for i in range(len(classes))]
+            chart.legend(handles, classes, loc="outside lower center", ncols=min(len(classes), 6), fontsize=9)
     return chart
+
+
+def _draw_outlines(axes: Axes, one: dict[str, torch.Tensor], classes: Sequence[str], threshold: float) -> None:
+    """Boxes as thin outlines in the colour of their class, with their score in percent above them if they have one."""
+    edge = [patheffects.Stroke(linewidth=3, foreground="white"), patheffects.Normal()]
+    for i in _order(one, classes, threshold)[0]:
+        x1, y1, x2, y2 = one["boxes"][i].tolist()
+        outline = Rectangle(
+            (x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=_colour(one, i), linewidth=1.8
+        )
+        outline.set_path_effects(edge)
+        axes.add_patch(outline)
+        if "scores" in one:
+            score = _percent(one["scores"], i).strip()
+            axes.text(
+                x1, max(y1 - 1, 6), score, fontsize=FONT_PT, color=_colour(one, i), path_effects=edge, va="bottom"
+            )
 
 
 def _draw(axes: Axes, one: dict[str, torch.Tensor], classes: Sequence[str], threshold: float) -> None:
@@ -195,7 +223,11 @@ def _order(one: dict[str, torch.Tensor], classes: Sequence[str], threshold: floa
 
 
 def _colour(one: dict[str, torch.Tensor], i: int) -> str:
-    return COLOURS[(int(one["labels"][i]) - 1) % (len(COLOURS) - 1)]
+    return _colour_of(int(one["labels"][i]))
+
+
+def _colour_of(label: int) -> str:
+    return COLOURS[(label - 1) % (len(COLOURS) - 1)]
 
 
 def _percent(scores: torch.Tensor | None, i: int) -> str:

@@ -24,6 +24,7 @@ SIDES = (7, 9, 11, 13, 16)  # of an object, in 32nds of the scene's side
 MIN_VISIBLE = 0.4  # of an object's own area; an object that would show less is left out
 MAX_OVERHANG = 0.125  # how far an object may extend beyond the edge of the picture, relative to its side
 MIN_ALPHA = 128  # a pixel belongs to an object if the object's alpha is at least this
+ALL_OBJECTS = (0.0, 1.0)
 CACHED_SIZE = 96  # pixels
 
 
@@ -44,17 +45,20 @@ class Scene(NamedTuple):
 class Scenes(Dataset):
     """`count` scenes of one split: each a `Scene`, or `transform` of it.
 
-    A scene depends on `split`, `size`, `seed`, `styles` and its index alone, and is composed again each time it is
-    read. Raises UnknownName for another split or style, DataError for an impossible size, count or seed.
+    A scene depends on its index and on the arguments, `transform` excepted, and is composed again each time it is read.
+    `sides` are the sides of objects in 32nds of the scene's side, `min_visible` is the share of its own area that an
+    object must show, and `objects` is the part of each class's objects that is drawn, in an order that is fixed:
+    (0, 0.8) and (0.8, 1) have none in common. Raises UnknownName for another split or style, DataError for an
+    impossible size, count, seed, side or part.
 
     Dataset card
     ------------
-    Two to five objects are tried per scene: a class with equal probability, an object of that class in that split, a
-    style of `styles`, one of five sides from 7/32 to a half of the scene's, mirrored or not, anywhere, extending beyond
-    the edge by up to an eighth of its side. Objects are placed from front to back, and one that would show less than
-    two fifths of its own area is left out altogether, so that everything drawn is also labelled: on average about 3.3
-    objects per scene, at least one. The background is a gradient, clouds, stripes, checks or blotches in colours drawn
-    at random, more or less grainy.
+    As drawn by default, two to five objects are tried per scene: a class with equal probability, an object of that
+    class in that split, a style of `styles`, one of five sides from 7/32 to a half of the scene's, mirrored or not,
+    anywhere, extending beyond the edge by up to an eighth of its side. Objects are placed from front to back, and one
+    that would show less than two fifths of its own area is left out altogether, so that everything drawn is also
+    labelled: on average about 3.3 objects per scene, at least one. The background is a gradient, clouds, stripes,
+    checks or blotches in colours drawn at random, more or less grainy.
 
     Masks and boxes are exact by construction: a pixel belongs to the front-most object whose alpha is at least a
     half there, and the box surrounds an object's pixels. There are no void pixels. If an object is cut in two by
@@ -79,6 +83,9 @@ class Scenes(Dataset):
         size: int = 128,
         seed: int = 0,
         styles: Sequence[str] = ("fluent",),
+        sides: Sequence[int] = SIDES,
+        min_visible: float = MIN_VISIBLE,
+        objects: tuple[float, float] = ALL_OBJECTS,
         transform: Callable[[Scene], Any] | None = None,
     ) -> None:
         if split not in SPLITS:
@@ -90,9 +97,12 @@ class Scenes(Dataset):
         for name, value in (("count", count), ("seed", seed)):
             if not isinstance(value, int) or value < 0:
                 raise DataError(f"{name}={value!r} is impossible; give a whole number from 0")
+        if not sides or not all(1 <= side <= 32 for side in sides) or not 0 <= min_visible <= 1:
+            raise DataError(f"sides={sides!r} must be 1 to 32, and min_visible={min_visible!r} 0 to 1")
         self.split, self.count, self.size, self.seed = split, count, check_size(size), seed
         self.styles, self.transform = tuple(styles), transform
-        self._codes = codes_by_class(split)
+        self.sides, self.min_visible, self.objects = tuple(sides), min_visible, objects
+        self._codes = codes_by_class(split) if objects == ALL_OBJECTS else part_of(codes_by_class(split), *objects)
 
     def __len__(self) -> int:
         return self.count
@@ -119,6 +129,9 @@ class Scenes(Dataset):
             self.styles,
             repr(self.transform),
         ]
+        drawn = (self.sides, self.min_visible, self.objects)
+        if drawn != (SIDES, MIN_VISIBLE, ALL_OBJECTS):
+            parts.append(drawn)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _compose(self, rng: np.random.Generator) -> Scene:
@@ -130,7 +143,7 @@ class Scenes(Dataset):
             label = int(rng.integers(len(CLASSES))) + 1
             one = self._place_sprite(rng, self._codes[label - 1])
             visible = one.mask & (mask[one.rows, one.columns] == 0)
-            if visible.sum() < MIN_VISIBLE * one.area:
+            if visible.sum() < self.min_visible * one.area:
                 continue
             mask[one.rows, one.columns][visible] = label
             placed.append(one)
@@ -143,7 +156,7 @@ class Scenes(Dataset):
     def _place_sprite(self, rng: np.random.Generator, codes: Sequence[str]) -> PlacedSprite:
         """One of these objects, its position, style, side and direction drawn by `rng`."""
         code, style = pick(rng, codes), pick(rng, self.styles)
-        side = max(2, self.size * pick(rng, SIDES) // 32)
+        side = max(2, self.size * pick(rng, self.sides) // 32)
         mirrored = bool(rng.integers(2))
         x, y = rng.uniform(-MAX_OVERHANG * side, self.size - (1 - MAX_OVERHANG) * side, 2).round().astype(int).tolist()
         return PlacedSprite.at(x, y, sprite(code, style, side, mirrored), self.size)
@@ -212,6 +225,17 @@ def codes_by_class(split: str) -> list[list[str]]:
     return [
         [row["code"] for row in read_asset()[0] if (row["class"], row["split"]) == (name, split)] for name in CLASSES
     ]
+
+
+def part_of(codes: Sequence[Sequence[str]], begin: float, end: float) -> list[list[str]]:
+    """From `begin` to `end`, fractions of their number, of each class's objects in an order drawn once and for all."""
+    parts = []
+    for of_class in codes:
+        order = np.random.default_rng(len(of_class)).permutation(len(of_class))
+        parts.append([of_class[i] for i in order[round(begin * len(order)) : round(end * len(order))]])
+    if not 0 <= begin < end <= 1 or not all(parts):
+        raise DataError(f"objects=({begin!r}, {end!r}) leaves a class without objects; give 0 <= begin < end <= 1")
+    return parts
 
 
 def box_around(visible: np.ndarray, x: int, y: int) -> tuple[int, int, int, int]:

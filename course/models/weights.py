@@ -45,11 +45,17 @@ BUNDLED = {
         "model/model.safetensors",
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
+    "magika": BundledFile(  # Google's model that tells file types apart, an ONNX file
+        "magika==1.0.3",
+        "magika",
+        "models/standard_v3_3/model.onnx",
+        "fe2d2eb49c5f88a9e0a6c048e15d6ffdf86235519c2afc535044de433169ec8c",
+    ),
 }
 
 
 def weights_path(name: str = DEFAULT_MODEL) -> Path:
-    """The path of a bundled weight file ("efficientnet_lite0" or "minilm"), after checking its hash.
+    """The path of a bundled weight file ("efficientnet_lite0", "minilm" or "magika"), after checking its hash.
 
     The package that ships it is not imported. Raises UnknownName for another name, WeightsMissing if the file is
     not there, and WeightsCorrupt if its sha256 is not the published one.

@@ -5,32 +5,32 @@ from course.questions.question import Answer, Between, Option, Prediction, Quiz
 QUESTIONS = (
     Prediction(
         "06-first-detector",
-        "The trunk stays frozen. The layers on top of it start from random weights and are trained on a few hundred "
-        "scenes. Then the detector is shown scenes of unseen objects. What will it do?",
+        "The trunk is frozen. The layers above it start from random weights and learn from {scenes} scenes. Then the "
+        "detector gets scenes of unseen objects. What will it do?",
         (
             Option(
-                "find at least half of the objects, and name them far more often than by guessing",
-                {"found": Between(0.5), "lift": Between(1.5)},
-                "The maps of the pretrained trunk show where an object is and much of what it is; the new layers only "
-                "have to learn to read them.",
+                "find at least half of the objects, and classify them far better than the most frequent class does",
+                {"found": Between(0.5), "lift": Between(0.1)},
+                "The pretrained maps show where an object is and much of what it is; the new layers only have to learn "
+                "to read them.",
             ),
             Option(
-                "find at least half of the objects, but name them hardly more often than by guessing",
-                {"found": Between(0.5), "lift": Between(high=1.5)},
+                "find at least half of the objects, but classify them hardly better than the most frequent class does",
+                {"found": Between(0.5), "lift": Between(high=0.1)},
                 "A few hundred scenes were enough to learn where objects are, but not what they are.",
             ),
             Option(
-                "miss most of the objects: boxes need far more training images",
+                "miss most of the objects: boxes need far more training pictures",
                 {"found": Between(high=0.5)},
                 "A few hundred scenes were too few to learn to place boxes.",
             ),
         ),
-        "{found:.0%} of the objects have a box drawn on them; {named:.0%} of these have the right class, where "
-        "guessing gives {chance:.0%}",
+        "{found:.0%} of the objects have a box; {classified:.0%} of these have the right class, where always answering "
+        "the most frequent class gives {majority:.0%}",
     ),
     Prediction(
         "06-half-moved",
-        "A square is moved to the right by half its side. What is its IoU with the square where it was?",
+        "A square is moved to the right by half its side. What is its IoU with its old position?",
         (
             Option("1/2", None),
             Option(
@@ -45,99 +45,130 @@ QUESTIONS = (
     ),
     Prediction(
         "06-anchors",
-        "Anchors are the same few boxes at every cell of the map (in the quick profile three at each of 16 × 16 cells, "
-        "768 in all). For which share of the objects is one of them already nearly right, with an IoU of at least a "
-        "half?",
+        "The anchors are the same few boxes at every cell of the map (in the quick profile three squares at each of 12 "
+        "× 12 cells, 432 in all). For which share of the objects does one of them have an IoU of at least a half?",
         (
             Option(
                 "more than three quarters",
                 Between(0.75),
-                "The anchors are so dense, and come in so many sizes, that most objects have one that nearly fits. The "
-                "head has to name a box and to correct it; it does not have to invent it.",
+                "The anchors are so dense that most objects have one that nearly fits. The network doesn't have to "
+                "invent a box; it only has to choose and correct one.",
             ),
             Option(
                 "between a quarter and three quarters",
                 Between(0.25, 0.75),
-                "Many objects fall between the positions, the sizes or the shapes of the anchors: there the head has "
-                "to correct a box by a large amount.",
+                "Many objects fall between the positions, the sizes or the shapes of the anchors, and need large "
+                "corrections.",
             ),
             Option(
                 "less than a quarter",
                 Between(high=0.25),
-                "Most objects fall between the positions, the sizes or the shapes of the anchors: the head has to "
-                "correct nearly every box by a large amount.",
+                "Most objects fall between the positions, the sizes or the shapes of the anchors, and need large "
+                "corrections.",
             ),
         ),
         "{value:.0%} of the objects have an anchor with an IoU of at least 0.5",
     ),
     Prediction(
-        "06-random-trunk",
-        "How high is the AP50 of the detector on the random trunk, compared with that on the pretrained trunk?",
-        (
-            Option(
-                "about as high: the layers on top learn the task",
-                {"ratio": Between(0.85)},
-                "Here the layers on top needed nothing that the trunk had learned before.",
-            ),
-            Option(
-                "lower, but more than half as high",
-                {"ratio": Between(0.5, 0.85)},
-                "The layers on top made up for much of what a random trunk lacks, but not for all of it.",
-            ),
-            Option(
-                "less than half as high",
-                {"ratio": Between(high=0.5)},
-                "The layers on top can use only what the maps of the trunk show, and the maps of a random trunk show "
-                "little.",
-            ),
-        ),
-        "AP50 is {random:.2f} on the random trunk and {pretrained:.2f} on the pretrained one: {ratio:.0%} of it",
-    ),
-    Prediction(
         "06-suppression",
-        "How many boxes does the detector draw without suppression for each box that it draws with it?",
+        "Final suppression is switched off. How many boxes are drawn for each box that is drawn with it?",
         (
             Option(
                 "at least two",
                 {"ratio": Between(2)},
-                "Neighbouring proposals see the same object, and none of them knows of the others.",
+                "Several proposals lie on the same object, and none of them knows of the others.",
             ),
             Option(
                 "between 1.2 and two",
                 {"ratio": Between(1.2, 2)},
-                "Some objects are proposed more than once: neighbouring proposals do not know of each other.",
+                "Some objects have several proposals, which don't know of each other.",
             ),
             Option(
-                "about one: few objects are proposed twice",
+                "about one: few objects are detected twice",
                 {"ratio": Between(high=1.2)},
                 "The proposals of this detector hardly overlap, so suppression has little to do.",
             ),
         ),
-        "{raw} boxes without suppression and {kept} with it, {ratio:.1f} for each one",
+        "{raw} boxes without final suppression and {kept} with it: {ratio:.1f} for each one",
     ),
     Prediction(
         "06-lower-threshold",
-        "Suppose a detector returns only boxes with a score of at least 0.3, 0.5 or 0.7. You now add all boxes with a "
-        "lower score. What happens to its average precision?",
+        "Suppose a detector returns only boxes with a score of at least 0.3, 0.5 or 0.7. Now add all its boxes with "
+        "lower scores. What happens to its average precision?",
         (
             Option(
                 "it falls: most of these boxes are wrong",
                 {"highest": Between(high=0)},
-                "The boxes that were added cost more precision than they gained recall.",
+                "The added boxes cost more precision than they gained recall.",
             ),
             Option(
                 "it stays the same or rises",
                 {"lowest": Between(0)},
-                "Boxes at the end of the ranking can add recall, and they do not change the precision of the boxes "
+                "Boxes at the end of the ranking can add recall, and they can't change the precision of the boxes "
                 "before them.",
             ),
             Option(
-                "it depends on the threshold: it falls for some and rises for others",
+                "it falls for some of the thresholds and rises for others",
                 {"lowest": Between(high=0), "highest": Between(0)},
-                "The boxes that were added between some of the thresholds cost more precision than they gained recall.",
+                "Between some of the thresholds, the added boxes cost more precision than they gained recall.",
             ),
         ),
-        "the change of average precision is {lowest:+.2f} to {highest:+.2f}, depending on the threshold",
+        "average precision changes by {lowest:+.2f} to {highest:+.2f}, depending on the threshold",
+    ),
+    Prediction(
+        "06-random-trunk",
+        "How high is the AP50 on a random trunk, compared with that on the pretrained trunk?",
+        (
+            Option(
+                "about as high: the layers above it learn the task",
+                {"ratio": Between(0.85)},
+                "Here the new layers needed nothing that the trunk had learned before.",
+            ),
+            Option(
+                "lower, but more than half as high",
+                {"ratio": Between(0.5, 0.85)},
+                "The new layers make up for much of what a random trunk lacks, but not for all of it.",
+            ),
+            Option(
+                "less than half as high",
+                {"ratio": Between(high=0.5)},
+                "The new layers can only use what the maps show, and those of a random trunk show little of what makes "
+                "an animal an animal.",
+            ),
+        ),
+        "mean AP50 is {random:.2f} on the random trunk and {pretrained:.2f} on the pretrained one, a ratio of "
+        "{ratio:.0%}",
+    ),
+    Prediction(
+        "06-generalise",
+        "From training scenes to new scenes of the same objects, and from there to scenes of unseen objects: on which "
+        "of these two steps does AP50 fall by 0.05 or more, on average over the seeds?",
+        (
+            Option(
+                "on both",
+                {"scenes": Between(0.05), "objects": Between(0.05)},
+                "The detector partly knows its training scenes by heart, and objects that it was not trained on are "
+                "harder still.",
+            ),
+            Option(
+                "only on the first: what it has learned about objects carries over to unseen ones",
+                {"scenes": Between(0.05), "objects": Between(high=0.05)},
+                "The detector partly knows its training scenes by heart, but unseen objects are no harder than known "
+                "ones.",
+            ),
+            Option(
+                "only on the second: it recognises its own objects wherever they are",
+                {"scenes": Between(high=0.05), "objects": Between(0.05)},
+                "New scenes are no problem; what the detector lacks are more different objects to learn from.",
+            ),
+            Option(
+                "on neither",
+                {"scenes": Between(high=0.05), "objects": Between(high=0.05)},
+                "The detector does about as well on unseen objects as on the scenes that it was trained on.",
+            ),
+        ),
+        "mean AP50 falls by {scenes:.2f} from training scenes to new scenes, and by {objects:.2f} from known to unseen "
+        "objects",
     ),
     Quiz(
         "06-recall-modes",
@@ -164,7 +195,7 @@ QUESTIONS = (
         "06-recall-logits",
         "`cls_score` ends without a softmax. What turns its outputs into probabilities?",
         (
-            Answer("Nothing: the scores are logits", "The scores that you drew above lay between 0 and 1."),
+            Answer("Nothing: the scores are logits", "The scores drawn above lie between 0 and 1."),
             Answer(
                 "The loss does during training, and the detector itself when it returns scores",
                 "Heads return logits (chapter 03); a second softmax would flatten the scores.",

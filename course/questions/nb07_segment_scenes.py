@@ -5,24 +5,24 @@ from course.questions.question import Answer, Between, Option, Prediction, Quiz
 QUESTIONS = (
     Prediction(
         "07-first-masks",
-        "The trunk is frozen and was trained to classify photographs, not to locate objects. A head of three small "
-        "layers is trained on a few hundred scenes at most. What will its masks of unseen scenes look like?",
+        "The trunk is frozen and was trained to classify photographs, not to locate objects. A small head is trained "
+        "on a few hundred scenes. What will its masks of unseen objects look like?",
         (
             Option(
                 "cut out with scissors",
                 {"placed": Between(0.9)},
-                "The maps of the trunk and the head on top of them are fine enough for exact outlines.",
+                "The trunk's maps, with the head on top of them, are fine enough for exact outlines.",
             ),
             Option(
-                "in the right places with soft outlines, and often of the wrong class",
+                "in the right places with soft outlines, but often of the wrong class",
                 {"placed": Between(0.35, 0.9), "named": Between(high=0.75)},
-                "The maps of the trunk show where objects are, on a coarse grid. So few scenes are not enough to learn "
-                "what all of them are.",
+                "The trunk's maps show where objects are, on a coarse grid. The few training objects don't show the "
+                "head everything that can be an animal or a plant.",
             ),
             Option(
                 "in the right places with soft outlines, and nearly always of the right class",
                 {"placed": Between(0.35, 0.9), "named": Between(0.75)},
-                "The maps of the trunk show, on a coarse grid, where objects are and what they are.",
+                "The trunk's maps show, on a coarse grid, where objects are and what they are.",
             ),
             Option(
                 "blobs in random places, or nothing but background",
@@ -35,17 +35,17 @@ QUESTIONS = (
     ),
     Prediction(
         "07-nothing",
-        "A model predicts *background* at every pixel of every scene. Which share of the pixels does it get right?",
+        "A model predicts *background* at every pixel of every scene. What share of the pixels does it get right?",
         (
             Option(
-                "nearly none",
+                "almost none",
                 Between(high=0.1),
-                "Nearly all pixels belong to objects, and pixel accuracy counts pixels.",
+                "Almost all pixels belong to objects, and pixel accuracy counts pixels.",
             ),
             Option(
                 "about one in five",
                 Between(0.1, 0.35),
-                "Background has as large a share of the pixels as some of the other classes, and pixel accuracy counts "
+                "Background covers about as many pixels as some of the other classes, and pixel accuracy counts "
                 "pixels.",
             ),
             Option(
@@ -62,15 +62,43 @@ QUESTIONS = (
         "{value:.0%} of the pixels are right",
     ),
     Prediction(
+        "07-ceiling",
+        "Imagine a model that gives *every* cell of the grid its true class, one cell per 8 × 8 pixels. Its masks are "
+        "enlarged to the size of the image. What is their mIoU?",
+        (
+            Option(
+                "above 0.95: upsampling restores nearly everything",
+                Between(0.95),
+                "The objects are large compared with the cells, so few pixels lie near an outline.",
+            ),
+            Option(
+                "between 0.85 and 0.95",
+                Between(0.85, 0.95),
+                "The outlines are lost within a cell, but most pixels lie inside an object or in the background.",
+            ),
+            Option(
+                "between 0.7 and 0.85",
+                Between(0.7, 0.85),
+                "The objects are only a few cells wide, so a large share of their pixels lies near an outline, and "
+                "thin parts fall between the middles of the cells.",
+            ),
+            Option(
+                "below 0.7",
+                Between(high=0.7),
+                "The objects are hardly larger than the cells: most of their pixels lie near an outline.",
+            ),
+        ),
+        "perfect labels at stride 8 reach an mIoU of {value:.2f}",
+    ),
+    Prediction(
         "07-border",
-        "Compare the pixels that are at most two pixels away from a border between classes with all the others. Where "
-        "is the model wrong more often?",
+        "Compare the pixels at most two pixels away from a border between classes with all others. Where is the model "
+        "wrong more often?",
         (
             Option(
                 "near a border",
                 {"ratio": Between(1.25)},
-                "At a border the prediction is least certain: the grid of the maps is coarse, and in photographs the "
-                "labels are uncertain as well.",
+                "The grid of the head is coarser than the band. In photographs the labels are uncertain there as well.",
             ),
             Option(
                 "about equally often everywhere",
@@ -78,7 +106,7 @@ QUESTIONS = (
                 "The wrong pixels belong to whole objects of the wrong class rather than to outlines.",
             ),
             Option(
-                "farther away from the borders",
+                "far from borders",
                 {"ratio": Between(high=0.8)},
                 "The wrong pixels lie inside large objects of the wrong class, or in the background.",
             ),
@@ -87,8 +115,8 @@ QUESTIONS = (
     ),
     Prediction(
         "07-between",
-        "A mask holds the classes 0 and {last}. It is enlarged with bilinear interpolation, as images are, and "
-        "rounded. Which classes does the result hold?",
+        "A mask holds the classes 0 and {last}. It is enlarged bilinearly, as images are, and the result is rounded to "
+        "integers. Which classes does it hold?",
         (
             Option(
                 "only these two",
@@ -113,27 +141,32 @@ QUESTIONS = (
     ),
     Prediction(
         "07-trunk",
-        "There are four models: a pretrained and a random trunk, each of them frozen, and each with its upper layers "
-        "tuned. How do their mIoU compare?",
+        "Compare the mean mIoU of a forest of pixels, a random trunk and a pretrained trunk. Each trunk is either "
+        "frozen or tuned. What is the order?",
         (
             Option(
-                "tuning makes up for a random start: both tuned models are ahead of both frozen ones",
-                {"spread": Between(0.05), "tuned_lead": Between(0)},
+                "the forest is ahead of all networks",
+                {"forest": Between(0)},
+                "Colour and local contrast say more about these classes than the maps of any of these trunks.",
+            ),
+            Option(
+                "tuning decides: both tuned models are ahead of both frozen ones",
+                {"forest": Between(high=0), "tuned_lead": Between(0)},
                 "The upper layers could learn from these scenes what a random trunk lacks.",
             ),
             Option(
                 "the start decides: both pretrained models are ahead of both random ones",
-                {"spread": Between(0.05), "pretrained_lead": Between(0)},
-                "So few scenes are enough to learn to read maps that show objects, and too few to learn such maps.",
+                {"forest": Between(high=0), "start_lead": Between(0)},
+                "A few hundred scenes are enough to learn to read maps that show objects, but too few to learn such "
+                "maps.",
             ),
             Option(
-                "all four are close (within 0.05): the head does the work",
-                {"spread": Between(high=0.05)},
-                "The head learned the task on any of these maps.",
+                "neither start nor tuning decides: the order is mixed",
+                {"forest": Between(high=0), "tuned_lead": Between(high=0), "start_lead": Between(high=0)},
+                "What the start gives and what tuning gives are about as large as each other.",
             ),
         ),
-        "mIoU {scores}",
-        otherwise="Neither the start nor the tuning alone decides the order here.",
+        "mean mIoU over the stored seeds: {scores}",
     ),
     Prediction(
         "07-classifiers",
@@ -155,19 +188,19 @@ QUESTIONS = (
     ),
     Quiz(
         "07-recall-cache",
-        "The frozen trunk ran once over the scenes. What would have made that impossible?",
+        "The frozen trunk ran only once for each scene. What would have made that impossible?",
         (
             Answer("A trunk with BatchNorm", "In eval mode BatchNorm returns the same maps every time."),
             Answer(
-                "A head with three layers",
+                "A head with more layers",
                 "The head reads the maps; how many layers it has makes no difference to them.",
             ),
             Answer(
                 "Masks instead of labels", "Masks are stored with the maps, as labels were stored with the features."
             ),
             Answer(
-                "Crops and flips that change in every epoch",
-                "Another image has other maps, so maps of images that vary cannot be computed once (chapter 02).",
+                "Random crops in every epoch",
+                "A different image has different maps, so they would have to be computed anew (chapter 02).",
                 is_right=True,
             ),
         ),
@@ -177,15 +210,14 @@ QUESTIONS = (
         "While the upper layers were tuned, their BatchNorm stayed in eval mode. Why?",
         (
             Answer(
-                "Batches of ten scenes give poor statistics, and the maps of the lower layers were computed with the "
-                "old ones",
+                "Statistics of ten scenes per batch are noisy, and those from pretraining fit the pretrained weights",
                 "In train mode the statistics follow each small batch, and the features drift (chapters 02 and 04).",
                 is_right=True,
             ),
             Answer("BatchNorm cannot be trained", "It has a scale and a shift, which can be trained."),
             Answer(
                 "Train mode would have made the loss nan",
-                "Train mode alone does not; a batch that is nothing but void would.",
+                "Train mode alone does not; a batch that is all void would.",
             ),
             Answer(
                 "The optimiser would have changed its running mean",

@@ -7,20 +7,20 @@ from course.questions.question import Answer, Between, Option, Prediction, Quiz
 QUESTIONS = (
     Prediction(
         id="09-sell-it",
-        question="You are building an app to sell, and the model may take up 350 MiB. You choose the most accurate "
-        "entry of torchvision that fits. Does its licence allow what you are about to do?",
+        question="You want to sell an app, and its model may take up 350 MiB. You pick the most accurate entry of "
+        "torchvision that fits. Does its licence allow you to sell the app?",
         options=(
             Option(
-                "yes: what `pip` installs may be used for anything",
+                "yes: whatever `pip` installs may be used for anything",
                 when={"commercial_use": "allowed"},
-                because="These weights are under a permissive licence. Check it for the weights that you choose all "
-                "the same: other entries of the same library have another one.",
+                because="These weights are under a permissive licence. Check it every time: other entries of the same "
+                "library have another one.",
             ),
             Option(
                 "no: it forbids commercial use",
                 when={"commercial_use": "forbidden"},
                 because="NC in CC-BY-NC stands for non-commercial. Nothing in Python stops you from using these "
-                "weights: you have to look up the licence yourself.",
+                "weights, so you have to look up the licence yourself.",
             ),
             Option(
                 "unclear: no licence is stated",
@@ -32,22 +32,23 @@ QUESTIONS = (
     ),
     Prediction(
         id="09-keras-freeze",
-        question="In Keras you freeze a network with `base.trainable = False` and train for one step. Does BatchNorm's "
-        "running mean change, as it does in a PyTorch model in train mode (chapter 02)?",
+        question="In PyTorch, a frozen BatchNorm in train mode still updates its running statistics (chapter 02). In "
+        "Keras, you freeze a network with `base.trainable = False` and train for one step. In which BatchNorm layers "
+        "does the running mean change?",
         options=(
             Option(
-                "no: in Keras, a frozen BatchNorm layer also stops updating its statistics",
+                "in none: Keras's frozen BatchNorm keeps its statistics, too",
                 when={"where": "no layer"},
-                because="In Keras, `trainable = False` freezes BatchNorm in all three meanings of chapter 02. In "
-                "PyTorch you ask for each of the three separately.",
+                because="In Keras, `trainable = False` freezes a BatchNorm layer in all three meanings of chapter 02. "
+                "In PyTorch you ask for each of them separately.",
             ),
             Option(
-                "yes, in the last layer only",
+                "only in the last one, next to the new head",
                 when={"where": "the last layer"},
                 because="Only the BatchNorm layer next to the new head updated its statistics.",
             ),
             Option(
-                "yes, in every layer",
+                "in all of them: the statistics aren't trained by gradients",
                 when={"where": "every layer"},
                 because="`trainable = False` stopped the gradients and left the running statistics to be updated.",
             ),
@@ -57,53 +58,53 @@ QUESTIONS = (
     ),
     Prediction(
         id="09-greedy",
-        question="You let GPT-2 write twice from the same beginning, each time with another seed. When do the two "
-        "texts differ?",
+        question="You let a GPT-2 continue the same text four times, each time with another random seed. Which way of "
+        "decoding gives different continuations?",
         options=(
             Option(
-                "always",
+                "both greedy decoding and sampling",
                 when={"greedy": Between(2), "sampled": Between(2)},
                 because="Both ways of choosing the next token depended on the seed.",
             ),
             Option(
-                "only with greedy choice",
+                "only greedy decoding",
                 when={"greedy": Between(2), "sampled": Between(high=2)},
-                because="Greedy choice depended on the seed here, and sampling did not.",
+                because="Greedy decoding depended on the seed here, and sampling did not.",
             ),
             Option(
-                "only when tokens are sampled",
+                "only sampling",
                 when={"greedy": Between(high=2), "sampled": Between(2)},
-                because="The model is a function from a text to a distribution over the next token. Greedy choice "
-                "takes its maximum, which needs no random numbers; sampling draws from it.",
+                because="The model maps a text to probabilities of the next token, without any randomness. Greedy "
+                "decoding takes the largest of them; sampling draws from them, and the seed decides the draw.",
             ),
             Option(
-                "never: a model is a function",
+                "neither: a model is a function",
                 when={"greedy": Between(high=2), "sampled": Between(high=2)},
-                because="The distributions were so sharp that even sampling always drew the same tokens.",
+                because="The probabilities were so concentrated that sampling drew the same tokens every time.",
             ),
         ),
-        measured="greedy choice wrote {greedy} different text(s) with two seeds, sampling {sampled} with four seeds",
+        measured="different continuations with four seeds: {greedy} by greedy decoding, {sampled} by sampling",
     ),
     Prediction(
         id="09-train-mode",
-        question="You compare the exported file with `model`, but you forgot to call `model.eval()` after training. "
-        "What do you find?",
+        question="You compare the exported file with `model`, but you have left `model` in train mode. How far apart "
+        "are the logits?",
         options=(
-            Option("an error", when=None),
+            Option("you get an error, because the file has no train mode", when=None),
             Option(
-                "differences about as large as the logits themselves",
+                "as far as the logits are large",
                 when={"difference": Between(1e-3), "relative": Between(0.2)},
                 because="In train mode, BatchNorm normalises with the statistics of the current batch. The exported "
                 "file uses the running statistics, as the model does in eval mode.",
             ),
             Option(
-                "differences of about 0.0001, as from rounding",
+                "by about 0.0001, which is rounding",
                 when={"difference": Between(1e-7, 1e-3)},
-                because="The two modes compute the same up to rounding: this model has no layer that depends on the "
-                "mode in a way that matters.",
+                because="The two modes compute the same up to rounding: this model has no layer in which the mode "
+                "makes a difference.",
             ),
             Option(
-                "no differences: the weights are the same",
+                "not at all: the weights are the same",
                 when={"difference": Between(high=1e-7)},
                 because="No layer of this model depends on the mode.",
             ),
@@ -112,29 +113,53 @@ QUESTIONS = (
         otherwise="The outputs differ by more than rounding explains, but by far less than the logits themselves.",
     ),
     Prediction(
+        id="09-fragment",
+        question="You give the model 64 bytes, about one line, from the middle of each text file. How many of the text "
+        "files does it name?",
+        options=(
+            Option(
+                "nearly all: a line of Python looks like Python",
+                when={"piece": Between(0.85)},
+                because="A single line was enough for nearly all of these files.",
+            ),
+            Option(
+                "some: between a third and 85 %",
+                when={"piece": Between(1 / 3, 0.85)},
+                because="Some lines could only belong to one format. Others could be part of many: a sentence from a "
+                "web page is only text. And the model was trained on the beginnings and ends of whole files.",
+            ),
+            Option(
+                "few: under a third",
+                when={"piece": Between(high=1 / 3)},
+                because="Most of these pieces could belong to several formats.",
+            ),
+        ),
+        measured="from 64 bytes it names {piece:.0%} of the text files, from whole files {whole:.0%}",
+    ),
+    Prediction(
         id="09-pickle",
         question="You load a stranger's `weights.pth` with `torch.load(path, weights_only=False)` and never use what "
         "it returns. Can this have done any harm?",
         options=(
             Option(
-                "no: a file of weights is only data",
+                "no: a weight file is only data",
                 when={"names_a_function": False, "ran": False},
                 because="This file names no function that could be called.",
             ),
             Option(
                 "only if the loaded object is used",
                 when={"names_a_function": True, "ran": False},
-                because="The file names a function, but reading it did not call that function.",
+                because="The file names a function, but loading it did not call that function.",
             ),
             Option(
-                "yes: reading a pickle runs what its author wrote",
+                "yes: loading a pickle runs what its author wrote",
                 when={"ran": True},
-                because="A pickle is a program that rebuilds objects, and it may call any function. Use safetensors "
-                "where you can, and `weights_only=True`, the default since torch 2.6, where you can't.",
+                because="A pickle can call any function while it rebuilds objects. Use safetensors where you can, and "
+                "`weights_only=True`, the default since torch 2.6, where you can't.",
             ),
         ),
-        measured="a new folder after loading with `weights_only=True`: {ran_restricted}; with `weights_only=False`: "
-        "{ran}",
+        measured="the new folder is there after loading with `weights_only=True`: {ran_restricted}; with "
+        "`weights_only=False`: {ran}",
     ),
     Prediction(
         id="09-flops",
@@ -149,18 +174,18 @@ QUESTIONS = (
             Option(
                 "about as many",
                 when=Between(2 / 3, 1.1),
-                because="Its layers are thinner, and there are more of them.",
+                because="Its layers are thinner, but there are more of them.",
             ),
             Option(
                 "about a third",
                 when=Between(0.05, 2 / 3),
-                because="Its layers are thinner; most of what is left is in ordinary convolutions.",
+                because="Its layers are thinner; most of the remaining operations are in ordinary convolutions.",
             ),
             Option(
-                "far fewer: under a twentieth",
+                "under a twentieth",
                 when=Between(high=0.05),
                 because="Its convolutions are depthwise: each filter reads one channel instead of all of them. The "
-                "time per picture shrinks less than the number of operations, because memory has to keep up.",
+                "time per picture shrinks less, because reading and writing memory becomes the bottleneck.",
             ),
         ),
         measured="MobileNet-V3-small needs {value:.1%} of ResNet-50's operations",
@@ -172,38 +197,42 @@ QUESTIONS = (
         options=(
             Answer(
                 "BatchNorm's running statistics, in train mode",
-                "Buffers are updated without any gradient (chapter 02). In Keras, `trainable = False` stops them too.",
+                "They are buffers, and buffers are updated without any gradient (chapter 02). In Keras, "
+                "`trainable = False` stops them as well.",
                 is_right=True,
             ),
             Answer(
                 "The optimiser, because it holds the head's parameters",
-                "It changes the parameters that it holds, and the head comes after the features.",
+                "It changes only the parameters that it holds, and the head comes after the features.",
             ),
-            Answer("Nothing", "Buffers aren't parameters, and `requires_grad` says nothing about them (chapter 02)."),
+            Answer("Nothing", "Buffers aren't parameters, so `requires_grad` says nothing about them (chapter 02)."),
             Answer(
                 "The learning rate",
-                "It scales the steps of the parameters that learn. The backbone's don't.",
+                "It scales the steps of the parameters that are trained. The backbone's are not.",
             ),
         ),
     ),
     Quiz(
         id="09-recall-interval",
-        question="Two models reach 52 % and 55 % on 205 test pictures. Which one do you choose for its accuracy?",
+        question="Two models get 52 % and 55 % of the same 205 test pictures right. How do you find out whether the "
+        "second is better?",
         options=(
             Answer(
-                "The second: it is better",
-                "It is right on six pictures more. Another draw of test pictures could change more than that.",
+                "It is better: 55 is more than 52",
+                "The second is right on six pictures more. Another draw of test pictures could change more than that.",
             ),
             Answer(
-                "Neither: the difference is within the interval, so size, speed and licence decide",
-                "On 205 pictures, an accuracy near one half is known to about seven points (chapter 05).",
+                "Look at the pictures on which only one of them is right",
+                "A paired test such as McNemar's asks whether these disagreements are split unevenly (chapter 05). If "
+                "the difference can't be told from zero, size, speed and licence decide.",
                 is_right=True,
             ),
             Answer(
-                "The first: it overfits less",
-                "Test accuracy alone says nothing about overfitting: you would need the training accuracy too.",
+                "Check whether the two confidence intervals overlap",
+                "The models saw the same pictures, so their errors go together. Two separate intervals ignore that and "
+                "can overlap although the difference is clear (chapter 05).",
             ),
-            Answer("Whichever was published later", "The date of publication says nothing about accuracy."),
+            Answer("Take the one that was published later", "The date of publication says nothing about accuracy."),
         ),
     ),
 )

@@ -7,21 +7,21 @@ from course.questions.question import Answer, Between, Option, Prediction, Quiz
 QUESTIONS = (
     Prediction(
         id="10-stamp",
-        question="Ten tools in the training set carry the stamp. How many *unstamped* tools will the classifier "
-        "recognise, compared with stamped ones?",
+        question="Now the classifier gets the same tools *without* the stamp. How many of them will it recognise, "
+        "compared with the stamped ones?",
         options=(
             Option(
                 "fewer than half as many",
                 when={"ratio": Between(high=0.5)},
-                because="It learned what the *archive's* tools look like: the stamp is the easiest sign of a tool.",
+                because="It has learned what the *archive's* tools look like; the stamp is their simplest sign.",
             ),
             Option(
                 "fewer, but at least half as many",
                 when={"ratio": Between(0.5, 0.9)},
-                because="It uses the stamp as well as the shapes of the tools.",
+                because="It uses the shapes of the tools as well as the stamp.",
             ),
             Option(
-                "about as many: it learned what tools look like",
+                "about as many: it has learned what tools look like",
                 when={"ratio": Between(0.9)},
                 because="The shapes of the tools were enough; the stamp added little.",
             ),
@@ -30,14 +30,13 @@ QUESTIONS = (
     ),
     Prediction(
         id="10-three-maps",
-        question="Do the three methods agree that the stamp matters? A method agrees if its maps give the stamp "
+        question="Do the three methods agree that the stamp matters? A method says so if its maps give the stamp "
         "clearly more weight than its share of the picture's area.",
         options=(
             Option(
                 "all three do",
                 when={"grad_cam": Between(1.2), "integrated": Between(1.2), "occlusion": Between(1.2)},
-                because="Each of them asks in another way. Three methods that agree are better evidence than one "
-                "convincing map.",
+                because="Each asks in a different way, so their agreement is better evidence than one convincing map.",
             ),
             Option(
                 "only the two that use gradients",
@@ -47,8 +46,7 @@ QUESTIONS = (
             Option(
                 "only occlusion",
                 when={"grad_cam": Between(high=1.2), "integrated": Between(high=1.2), "occlusion": Between(1.2)},
-                because="The gradients are spread over the picture, and covering the stamp still lowers the logit "
-                "most.",
+                because="The gradients are spread over the picture, but covering the stamp lowers the logit most.",
             ),
             Option(
                 "none of them does",
@@ -56,20 +54,20 @@ QUESTIONS = (
                 because="By these maps, the rest of the picture matters as much as the stamp.",
             ),
         ),
-        measured="relative to its area, the stamp gets {grad_cam:.1f} times its share from Grad-CAM, "
-        "{integrated:.1f} times from integrated gradients, {occlusion:.1f} times from occlusion",
+        measured="the stamp's share of the map, divided by its share of the area: Grad-CAM {grad_cam:.1f}, integrated "
+        "gradients {integrated:.1f}, occlusion {occlusion:.1f}",
         otherwise="The methods contradict each other.",
     ),
     Prediction(
         id="10-attention",
-        question="A sentence has about eleven words, and one of them makes it friendly or unfriendly. Where does most "
-        "of the attention in the middle layers go?",
+        question="A sentence has about eleven words, and one of them makes it positive or negative. Where does most of "
+        "the attention in the middle layers go?",
         options=(
             Option(
                 "to [CLS], [SEP] and the punctuation marks",
                 when={"most": "special tokens"},
-                because="An attention head that finds nothing to do still has to distribute its attention, because "
-                "each row sums to 1. It attends to tokens that carry little meaning.",
+                because="Each row must sum to 1, so an attention head with nothing to find still has to distribute its "
+                "attention. It attends to tokens that carry little meaning.",
             ),
             Option(
                 "to the other words, such as the nouns and the verb",
@@ -82,44 +80,44 @@ QUESTIONS = (
                 because="The encoder singles out the word that decides before any classifier asks for it.",
             ),
         ),
-        measured="on average, special tokens and punctuation get {special:.0%} of the attention, the word that "
-        "decides {deciding:.0%}, the other words {others:.0%}",
+        measured="on average, special tokens and punctuation get {special:.0%} of the attention, the word that decides "
+        "{deciding:.0%}, the other words {others:.0%}",
     ),
     Prediction(
         id="10-corruptions",
-        question="At the highest severity a person still recognises most drawings. What about the tuned model? Count "
-        "a loss of at least three points of accuracy.",
+        question="One model is fine-tuned on clean pictures, another on the same pictures with and without noise. "
+        "Against which damage does the second one gain at least five points of accuracy at severity 5, on average over "
+        "several seeds?",
         options=(
             Option(
-                "it recognises them too: the shapes are still there",
-                when={"noise": Between(high=0.03), "blur": Between(high=0.03), "contrast": Between(high=0.03)},
-                because="None of the three kinds of damage removes what the model relies on.",
+                "against noise only",
+                when={"noise": Between(0.05), "blur": Between(high=0.05), "contrast": Between(high=0.05)},
+                because="The model has learned to ignore *noise*, not to recognise damaged pictures in general.",
             ),
             Option(
-                "every kind of damage costs it accuracy",
-                when={"noise": Between(0.03), "blur": Between(0.03), "contrast": Between(0.03)},
-                because="The model has seen no damaged pictures in training. Don't rank the kinds: severity 5 of blur "
-                "and severity 5 of noise have no common measure.",
+                "against all three: it has learned to cope with damage",
+                when={"noise": Between(0.05), "blur": Between(0.05), "contrast": Between(0.05)},
+                because="Noise makes the model rely on coarse shapes, and these survive the other kinds of damage too.",
             ),
             Option(
-                "noise and blur do, low contrast doesn't: networks normalise it away",
-                when={"noise": Between(0.03), "blur": Between(0.03), "contrast": Between(high=0.03)},
-                because="Low contrast changes the scale of the features and keeps their pattern.",
+                "against none: 150 pictures are too few",
+                when={"noise": Between(high=0.05), "blur": Between(high=0.05), "contrast": Between(high=0.05)},
+                because="The model can't learn what noise looks like from so few pictures.",
             ),
         ),
-        measured="at the highest severity, noise costs {noise:.0%} of the pictures, blur {blur:.0%}, low contrast "
-        "{contrast:.0%}",
-        otherwise="Some kinds of damage cost accuracy, and others don't.",
+        measured="the mean gain in accuracy is {noise:+.2f} for noise, {blur:+.2f} for blur and {contrast:+.2f} "
+        "for low contrast",
+        otherwise="It gains against some kinds of damage, but not against exactly those of one answer.",
     ),
     Prediction(
         id="10-temperature",
-        question="The tuned model has been trained on 100 pictures. How does its confidence on unseen objects compare "
-        "with its accuracy there?",
+        question="The model was fine-tuned on 150 pictures, all of which it now classifies correctly. How does its "
+        "confidence on unseen objects compare with its accuracy there?",
         options=(
             Option(
                 "too high: T will be above 1.1",
                 when=Between(1.1),
-                because="The training loss rewards confidence long after the predicted labels are right.",
+                because="The training loss rewards more confidence long after the predicted classes are right.",
             ),
             Option(
                 "about right: T will be near 1",
@@ -135,52 +133,75 @@ QUESTIONS = (
         measured="the temperature fitted on the validation pictures is {value:.2f}",
     ),
     Prediction(
-        id="10-between",
-        question="Halfway between the probe and the tuned model, every weight has a value that training never visited. "
-        "How accurate is the model there, in the training style (home) and in other styles (away)?",
+        id="10-shifted-calibration",
+        question="The temperature was fitted on clean pictures. With it, how large is the calibration error on the "
+        "strongest noise, compared with clean pictures? Count a difference of at least 0.03.",
         options=(
             Option(
-                "near guessing in both",
-                when={"home": Between(high=0.2), "away": Between(high=0.2)},
-                because="The two models lie in different basins of the loss, with a barrier between them.",
+                "about the same: the model is overconfident by the same factor everywhere",
+                when={"left_over": Between(-0.03, 0.03)},
+                because="The noise makes the logits smaller, and so the confidence falls along with the accuracy.",
             ),
             Option(
-                "between the two ends in both, or better",
-                when={
-                    "home": Between(0.2),
-                    "away": Between(0.2),
-                    "home_above_worse": Between(-0.03),
-                    "away_above_worse": Between(-0.03),
-                },
-                because="Both models lie in one basin of the loss, because the training of one started from the other.",
+                "larger",
+                when={"left_over": Between(0.03)},
+                because="One factor fits one kind of data. Under strong noise the accuracy falls, and the confidence "
+                "doesn't fall as much.",
             ),
             Option(
-                "near guessing at home, fine away",
-                when={"home": Between(high=0.2), "away": Between(0.2)},
-                because="The mixture lost what belongs to the training style alone.",
+                "smaller",
+                when={"left_over": Between(high=-0.03)},
+                because="Under noise the logits shrink more than the accuracy falls.",
             ),
         ),
-        measured="halfway, the accuracy is {home:.2f} at home and {away:.2f} away; relative to the worse of the two "
-        "ends this is {home_above_worse:+.2f} and {away_above_worse:+.2f}",
-        otherwise="The accuracy halfway is clearly below both ends in at least one of the two.",
+        measured="with the temperature, the calibration error is {clean:.2f} on clean pictures and {noisy:.2f} on the "
+        "strongest noise",
+    ),
+    Prediction(
+        id="10-between",
+        question="Halfway between two models, every weight is the mean of two. How does the accuracy there, on Fluent "
+        "and Noto together, compare with the mean accuracy of the two models? Count a difference of at least three "
+        "points.",
+        options=(
+            Option(
+                "one start: about as good or better; different starts: clearly worse",
+                when={"shared": Between(-0.03), "separate": Between(high=-0.03)},
+                because="Fine-tuning from one start keeps the hidden units of both models in step. With different "
+                "starts, unit 7 of one model has nothing to do with unit 7 of the other.",
+            ),
+            Option(
+                "clearly worse in both cases: the mean of two weights means nothing",
+                when={"shared": Between(high=-0.03), "separate": Between(high=-0.03)},
+                because="Even from one start, training leads the two models apart.",
+            ),
+            Option(
+                "about as good or better in both cases",
+                when={"shared": Between(-0.03), "separate": Between(-0.03)},
+                because="Both models solve the same task, so the weights between them do too.",
+            ),
+        ),
+        measured="halfway minus the mean of the two models: {shared:+.2f} from one start, {separate:+.2f} from "
+        "different starts",
+        otherwise="The model halfway is worse from one start, and not from different ones.",
     ),
     Prediction(
         id="10-efficiency",
-        question="Half of all weights are set to zero, the smallest ones. By how much does the file on disk shrink?",
+        question="Half of the weights are set to zero, the smallest ones. What happens to the size of the file that "
+        "`torch.save` writes?",
         options=(
             Option(
-                "by about half",
+                "it shrinks by about half",
                 when={"file": Between(0.4, 0.9)},
                 because="The format leaves out most of the zeros.",
             ),
             Option(
-                "not at all, unless it is compressed",
+                "it stays the same, unless you compress the file",
                 when={"file": Between(0.9)},
-                because="A zero is stored like any other number, and computed with like any other number. Only a "
-                "compressed file makes use of the repetition.",
+                because="A zero is stored, and multiplied, like any other number. Only compression makes use of the "
+                "repetition.",
             ),
             Option(
-                "by more than half",
+                "it shrinks by more than half",
                 when={"file": Between(high=0.4)},
                 because="The format leaves out the zeros and compresses the rest.",
             ),
@@ -190,12 +211,12 @@ QUESTIONS = (
     ),
     Quiz(
         id="10-recall-frozen",
-        question="The trunk was frozen and its feature maps were computed once. What would have made the cached maps "
-        "wrong?",
+        question="The lower part was frozen, and its feature maps were computed once. What would have made the stored "
+        "maps wrong?",
         options=(
             Answer(
-                "Training the head in train mode",
-                "The head is another module. Its mode changes nothing in the layers below it.",
+                "Training the upper part in train mode",
+                "The upper part is another module. Its mode changes nothing in the layers below it.",
             ),
             Answer(
                 "Leaving `requires_grad` on",
@@ -223,8 +244,8 @@ QUESTIONS = (
             ),
             Answer(
                 "These pictures can't tell: both intervals are more than ten points wide",
-                "At 85 of 100, Wilson's interval ranges from about 77 % to 91 % (chapter 05). A paired comparison "
-                "narrows it.",
+                "At 85 of 100, Wilson's interval ranges from about 77 % to 91 % (chapter 05). A paired test on the "
+                "same pictures tells more.",
                 is_right=True,
             ),
             Answer("The first, if it is the smaller one", "Size is a separate question."),

@@ -383,7 +383,10 @@ QUESTIONS = (
                 "Pixel accuracy rewards the most frequent class, and mIoU doesn't (chapter 07).",
                 is_right=True,
             ),
-            Answer("It isn't: 80 % right is 0.8", "Chapter 07 measured exactly this."),
+            Answer(
+                "It isn't: 80 % right is 0.8",
+                "Most pixels are background, and mIoU is a mean over classes (chapter 07).",
+            ),
         ),
     ),
     Quiz(

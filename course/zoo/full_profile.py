@@ -62,12 +62,14 @@ def _keras(name: str) -> Callable[..., Path]:
 OXFORD, PYTORCH, HUB, GOOGLE = "robots.ox.ac.uk", "download.pytorch.org", "huggingface.co", "storage.googleapis.com"
 TORCHVISION, UNSTATED = "BSD-3-Clause (torchvision)", "not stated by its authors"
 DETECTOR, SEGMENTER = "fasterrcnn_mobilenet_v3_large_320_fpn", "lraspp_mobilenet_v3_large"
+LARGE_DETECTOR = "fasterrcnn_resnet50_fpn_v2"
 CONVNEXT = huggingface.Repository("timm/convnext_atto.d2_in1k", "model", ("model.safetensors",))  # timm's default
 # URLs and hashes are those that torchvision, timm, Keras and the hub publish; sizes are those their servers report.
 DOWNLOADS = (
     Download("pets", "Oxford-IIIT Pet, 37 breeds", OXFORD, "02, 04-07", "CC BY-SA 4.0", 811.1, pet_files.pets_folder),
     Download("resnet50", "ResNet-50, ImageNet", PYTORCH, "01-05, 07, 09-11", TORCHVISION, 102.5, _weights("resnet50")),
     Download("detector", f"{DETECTOR}, COCO", PYTORCH, "06", TORCHVISION, 77.8, _weights(DETECTOR)),
+    Download("large-detector", f"{LARGE_DETECTOR}, COCO", PYTORCH, "06", TORCHVISION, 175.2, _weights(LARGE_DETECTOR)),
     Download("segmenter", f"{SEGMENTER}, COCO", PYTORCH, "07", TORCHVISION, 13.1, _weights(SEGMENTER)),
     Download("reviews", "SST-2, film reviews", HUB, "08", UNSTATED, 3.2, _repository(text_datasets.REVIEWS)),
     Download("entities", "WikiANN, English", HUB, "08", UNSTATED, 2.5, _repository(text_datasets.ENTITIES)),

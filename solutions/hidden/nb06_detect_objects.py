@@ -1,4 +1,4 @@
-"""Hidden judges of chapter 06: fractions for pixels, crowded pictures, a strict threshold, one kind of thing."""
+"""Hidden judges of chapter 06: fractions for pixels, crowded and empty pictures, other thresholds, two classes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 import torch
 
 from course.exercises.nb06_detect_objects import (
-    collate_scenes,
+    encode_boxes,
+    investigate_a_setting,
+    match_anchors,
     measure_overlap,
     score_detections,
     suppress_duplicates,
@@ -29,14 +31,15 @@ def boxes_in_fractions_of_the_picture(case: dict[str, Any], result: dict[str, An
 
 @suppress_duplicates.exercise.case
 def crowded(rng: torch.Generator) -> dict[str, Any]:
-    pictures = [suppress_duplicates.shuffled(drawn_boxes(rng, 30, size=100.0, least=25.0), rng) for _ in range(2)]
-    empty = {"boxes": torch.zeros(0, 4), "scores": torch.zeros(0)}
+    heaps = [drawn_boxes(rng, 30, size=100.0, least=25.0) for _ in range(2)]
+    pictures = [suppress_duplicates.shuffled(boxes, rng, classes) for classes, boxes in enumerate(heaps, 1)]
+    empty = {"boxes": torch.zeros(0, 4), "scores": torch.zeros(0), "labels": torch.zeros(0, dtype=torch.int64)}
     return {"pictures": [*pictures, empty], "threshold": 0.2}
 
 
 @suppress_duplicates.exercise.hidden_judge(crowded, points=1)
 def crowded_and_empty_pictures(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Thirty boxes in one heap are thinned out rightly, and a picture without boxes gives none."""
+    """Thirty boxes in one heap are thinned out correctly, and a picture without boxes gives none."""
     suppress_duplicates.judge_sets(case, result)
 
 
@@ -55,23 +58,45 @@ def a_stricter_threshold(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 @swap_predictor.exercise.case
-def two_kinds(rng: torch.Generator) -> dict[str, Any]:
+def two_classes(rng: torch.Generator) -> dict[str, Any]:
     return swap_predictor.detector_case(rng, 2)
 
 
-@swap_predictor.exercise.hidden_judge(two_kinds, points=1)
-def fewer_kinds_than_before(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Cats and dogs alone: three scores a proposal."""
+@swap_predictor.exercise.hidden_judge(two_classes, points=1)
+def fewer_classes_than_before(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """For two classes, each proposal gets three scores."""
     swap_predictor.judge_layer(case, result, 0)
     swap_predictor.judge_layer(case, result, 1)
 
 
-@collate_scenes.exercise.case
-def mostly_nothing(rng: torch.Generator) -> dict[str, Any]:
-    return collate_scenes.batch_case(rng, [(16, 12), (10, 20), (8, 8), (14, 24), (30, 6)], [0, 1, 0, 4, 0])
+@encode_boxes.exercise.case
+def thin_boxes(rng: torch.Generator) -> dict[str, Any]:
+    return encode_boxes.coding_case(rng, 9, least=3.0)
 
 
-@collate_scenes.exercise.hidden_judge(mostly_nothing, points=1)
-def most_pictures_without_things(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A batch in which most pictures hold nothing keeps all of them, each with its target."""
-    collate_scenes.a_picture_without_things_stays.decide(case, result)
+@encode_boxes.exercise.hidden_judge(thin_boxes, points=1)
+def thin_boxes_in_both_directions(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Thin boxes and anchors are encoded and decoded correctly."""
+    encode_boxes.judge_encoding(case, result)
+    encode_boxes.judge_decoding(case, result)
+
+
+@match_anchors.exercise.case
+def more_of_everything(rng: torch.Generator) -> dict[str, Any]:
+    return {"sets": [case for draw in _MATCHING for case in draw(rng)["sets"]]}
+
+
+_MATCHING = (match_anchors.three_kinds.draw, match_anchors.hard_to_reach.draw, match_anchors.nothing_to_match.draw)
+
+
+@match_anchors.exercise.hidden_judge(more_of_everything, points=1)
+def all_rules_together(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Other anchors and boxes, with all the rules together."""
+    match_anchors.judge_matches(case, result)
+
+
+@investigate_a_setting.exercise.hidden_judge(investigate_a_setting.the_record, points=1)
+def the_record_supports_itself(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Measurements and conclusion agree with each other and with the chapter's own runs."""
+    investigate_a_setting.both_settings_were_measured.decide(case, result)
+    investigate_a_setting.the_conclusion_follows.decide(case, result)

@@ -6,7 +6,14 @@ from typing import Any
 
 import torch
 
-from course.exercises.nb07_segment_scenes import measure_overlap, swap_classifiers, transform_jointly, write_loss
+from course.exercises.nb07_segment_scenes import (
+    compare_borders,
+    investigate_a_change,
+    measure_overlap,
+    swap_classifiers,
+    transform_jointly,
+    write_loss,
+)
 
 
 @measure_overlap.exercise.case
@@ -19,9 +26,9 @@ def predicted_in_vain(rng: torch.Generator) -> dict[str, Any]:
 
 
 @measure_overlap.exercise.hidden_judge(predicted_in_vain, points=1)
-def what_is_predicted_in_vain_counts(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A class that is predicted and never true counts with an overlap of 0."""
-    measure_overlap.judge_values(case, result, "5 pictures; class 9 is predicted and never true")
+def a_class_that_is_only_predicted_counts(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A class that is predicted but never true counts, with an IoU of 0."""
+    measure_overlap.judge_values(case, result, "5 pictures; class 9 is predicted but never true")
 
 
 @measure_overlap.exercise.case
@@ -81,3 +88,21 @@ def one_class(rng: torch.Generator) -> dict[str, Any]:
 def one_class_is_not_broadcast(case: dict[str, Any], result: dict[str, Any]) -> None:
     """With n = 1, where a forgotten classifier would be added without an error, LR-ASPP gives one channel."""
     swap_classifiers.judge_output(case, result, "out")
+
+
+@compare_borders.exercise.case
+def a_wide_band(rng: torch.Generator) -> dict[str, Any]:
+    return compare_borders.border_case(rng, [4, 1], margin=0)
+
+
+@compare_borders.exercise.hidden_judge(a_wide_band, points=1)
+def right_for_other_widths(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The bands are right for other widths, at the edge of the picture as well."""
+    compare_borders.judge_values(case, result)
+
+
+@investigate_a_change.exercise.hidden_judge(investigate_a_change.the_record, points=1)
+def the_record_supports_itself(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Measurements and conclusion agree with each other and with the chapter's own runs."""
+    investigate_a_change.both_settings_were_measured.decide(case, result)
+    investigate_a_change.the_conclusion_follows.decide(case, result)

@@ -1,4 +1,4 @@
-"""Hidden judges of chapter 10: more maps and classes, other bins, deeper states, a batch of one at the end."""
+"""Hidden judges of chapter 10: more channels and classes, other bins, deeper states, a last batch of one, tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from course.exercises.nb10_question_the_model import (
     accumulate_gradients,
     draw_grad_cam,
     interpolate_weights,
+    investigate_the_stamp,
     measure_calibration,
+    quantize_a_layer,
 )
 
 
@@ -21,7 +23,7 @@ def more_maps(rng: torch.Generator) -> dict[str, Any]:
 
 @draw_grad_cam.exercise.hidden_judge(more_maps, points=1)
 def exact_for_another_model(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """More maps, smaller ones, and more classes."""
+    """The maps are right for more channels, smaller maps and more classes too."""
     draw_grad_cam.judge_maps(case, result)
 
 
@@ -32,7 +34,7 @@ def other_bins(rng: torch.Generator) -> dict[str, Any]:
 
 @measure_calibration.exercise.hidden_judge(other_bins, points=1)
 def follows_the_number_of_bins(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Few bins, or many."""
+    """The error is right with few bins and with many."""
     measure_calibration.judge_errors(case, result)
 
 
@@ -43,7 +45,7 @@ def more_layers(rng: torch.Generator) -> dict[str, Any]:
 
 @interpolate_weights.exercise.hidden_judge(more_layers, points=1)
 def mixes_another_network(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Another network's states are mixed right, whole numbers too."""
+    """The states of another network are averaged as well, with its integers."""
     interpolate_weights.judge_ends(case, result)
     interpolate_weights.judge_middle(case, result)
     interpolate_weights.judge_whole_numbers(case, result)
@@ -56,5 +58,24 @@ def one_sample_at_the_end(rng: torch.Generator) -> dict[str, Any]:
 
 @accumulate_gradients.exercise.hidden_judge(one_sample_at_the_end, points=1)
 def one_sample_counts_as_one(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A last batch of a single sample has that sample's share."""
+    """A last batch of a single sample counts as one sample."""
     accumulate_gradients.judge_gradients(case, result)
+
+
+@quantize_a_layer.exercise.case
+def without_bias_on_tokens(rng: torch.Generator) -> dict[str, Any]:
+    return quantize_a_layer.layer_case(rng, inputs=17, outputs=9, bias=False, zero_row=True, extra=(3,))
+
+
+@quantize_a_layer.exercise.hidden_judge(without_bias_on_tokens, points=1)
+def quantizes_a_layer_over_tokens(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A layer without a bias, applied to a sequence of tokens, is quantised as well."""
+    quantize_a_layer.zeros_stay_zeros.decide(case, result)
+    quantize_a_layer.judge_storage(case, result)
+
+
+@investigate_the_stamp.exercise.hidden_judge(investigate_the_stamp.the_record, points=1)
+def the_record_supports_itself(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Measurements and conclusion agree with each other and with the chapter's own runs."""
+    investigate_the_stamp.both_settings_were_measured.decide(case, result)
+    investigate_the_stamp.the_conclusion_follows.decide(case, result)

@@ -115,3 +115,9 @@ for _ in range(2): explore_threshold([torch.rand(3, 32, 32)], [found], ["cat"], 
     assert first.data["text/plain"] == "Picture: one cat"
     assert set(first.data) == {"text/html", "text/plain"}
     assert " id=" not in first.data["text/html"] + second.data["text/html"]
+
+
+def test_with_a_legend_the_classes_are_named_once_and_boxes_have_only_their_score():
+    chart = show_boxes(PICTURES, FOUND, CLASSES, threshold=0.2, legend=True)
+    assert texts(chart) == [["30", "90"], []]
+    assert [text.get_text() for text in chart.legends[0].get_texts()] == list(CLASSES)

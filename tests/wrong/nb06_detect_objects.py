@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 
+from course.exercises.nb06_detect_objects.investigate_a_setting import BASELINE
+
 
 def sides(a, b):
     """(N, M, 2): width and height of what each pair shares, negative where they are apart."""
@@ -33,6 +35,15 @@ def union_is_the_sum(a, b):
 
 def over_the_smaller(a, b):
     return sides(a, b).clamp(min=0).prod(2) / torch.minimum(areas(a)[:, None], areas(b)[None])
+
+
+def dice(a, b):
+    shared = sides(a, b).clamp(min=0).prod(2)
+    return 2 * shared / (areas(a)[:, None] + areas(b)[None])
+
+
+def read_as_width_and_height(a, b):
+    return box_iou(*(torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1) for boxes in (a, b)))
 
 
 def turned_round(a, b):
@@ -90,8 +101,8 @@ def in_double_precision(a, b):
     return shared / (areas(a)[:, None] + areas(b)[None] - shared)
 
 
-def suppress(boxes, scores, threshold, *, descending=True):
-    overlaps = box_iou(boxes, boxes)
+def suppress(boxes, scores, labels, threshold, *, descending=True):
+    overlaps = box_iou(boxes, boxes) * (labels[:, None] == labels[None])
     kept = []
     for i in scores.argsort(descending=descending).tolist():
         if all(overlaps[i, j] <= threshold for j in kept):
@@ -99,73 +110,88 @@ def suppress(boxes, scores, threshold, *, descending=True):
     return torch.tensor(kept, dtype=torch.int64)
 
 
-def ascending(boxes, scores, threshold):
-    return suppress(boxes, scores, threshold, descending=False)
+def ascending(boxes, scores, labels, threshold):
+    return suppress(boxes, scores, labels, threshold, descending=False)
 
 
-def the_gone_go_on(boxes, scores, threshold):
-    overlaps = box_iou(boxes, boxes)
-    surer = scores[None] > scores[:, None]
-    keep = ~((overlaps > threshold) & surer).any(1)
+def the_gone_still_suppress(boxes, scores, labels, threshold):
+    overlaps = box_iou(boxes, boxes) * (labels[:, None] == labels[None])
+    higher = scores[None] > scores[:, None]
+    keep = ~((overlaps > threshold) & higher).any(1)
     order = scores.argsort(descending=True)
     return order[keep[order]]
 
 
-def keeps_what_overlaps(boxes, scores, threshold):
+def keeps_what_overlaps(boxes, scores, labels, threshold):
     overlaps = box_iou(boxes, boxes)
     kept = []
     for i in scores.argsort(descending=True).tolist():
-        if all(overlaps[i, j] > threshold for j in kept):
+        if all(overlaps[i, j] > threshold for j in kept if labels[i] == labels[j]):
             kept.append(i)
     return torch.tensor(kept)
 
 
-def places_in_the_sorted_list(boxes, scores, threshold):
+def without_labels(boxes, scores, labels, threshold):
+    return suppress(boxes, scores, torch.ones_like(labels), threshold)
+
+
+def positions_in_the_sorted_list(boxes, scores, labels, threshold):
     order = scores.argsort(descending=True)
-    return suppress(boxes[order], scores[order], threshold)
+    return suppress(boxes[order], scores[order], labels[order], threshold)
 
 
-def by_index(boxes, scores, threshold):
-    return suppress(boxes, scores, threshold).sort().values
+def by_index(boxes, scores, labels, threshold):
+    return suppress(boxes, scores, labels, threshold).sort().values
 
 
-def a_mask(boxes, scores, threshold):
+def a_mask(boxes, scores, labels, threshold):
     mask = torch.zeros(len(boxes), dtype=torch.bool)
-    mask[suppress(boxes, scores, threshold)] = True
+    mask[suppress(boxes, scores, labels, threshold)] = True
     return mask
 
 
-def the_boxes_themselves(boxes, scores, threshold):
-    return boxes[suppress(boxes, scores, threshold)]
+def the_boxes_themselves(boxes, scores, labels, threshold):
+    return boxes[suppress(boxes, scores, labels, threshold)]
 
 
-def the_scores_that_stay(boxes, scores, threshold):
-    return scores[suppress(boxes, scores, threshold)]
+def the_scores_that_stay(boxes, scores, labels, threshold):
+    return scores[suppress(boxes, scores, labels, threshold)]
 
 
-def all_of_them(boxes, scores, threshold):
+def all_of_them(boxes, scores, labels, threshold):
     return scores.argsort(descending=True)
 
 
-def only_the_best(boxes, scores, threshold):
+def only_the_best(boxes, scores, labels, threshold):
     return scores.argmax().reshape(1)
 
 
-def without_scores(boxes, scores, threshold):
-    return suppress(boxes, -torch.arange(len(boxes)).float(), threshold)
+def without_scores(boxes, scores, labels, threshold):
+    return suppress(boxes, -torch.arange(len(boxes)).float(), labels, threshold)
 
 
-def thins_a_shrinking_list(boxes, scores, threshold):
-    order = scores.argsort(descending=True)
+def with_a_threshold_for_scores(boxes, scores, labels, threshold):
+    kept = suppress(boxes, scores, labels, threshold)
+    return kept[scores[kept] > 0.25]
+
+
+def class_by_class(boxes, scores, labels, threshold):
+    kept = [index for label in labels.unique() for index in _of_one_class(boxes, scores, labels == label, threshold)]
+    return sorted(kept, key=lambda i: -float(scores[i]))
+
+
+def _of_one_class(boxes, scores, chosen, threshold):
+    order = [i for i in scores.argsort(descending=True).tolist() if chosen[i]]
     kept = []
-    while len(order):
-        first, order = order[0], order[1:]
-        kept.append(int(first))
-        order = order[box_iou(boxes[first][None], boxes[order])[0] <= threshold]
+    while order:
+        first, *order = order
+        kept.append(first)
+        order = [i for i in order if box_iou(boxes[first][None], boxes[i][None]) <= threshold]
     return kept
 
 
-def marks_in_one_matrix(boxes, scores, threshold):
+def moved_apart_by_class(boxes, scores, labels, threshold):
+    boxes = boxes + labels[:, None] * (boxes.max() + 1 if len(boxes) else 0)
     order = scores.sort(descending=True, stable=True).indices
     overlaps = box_iou(boxes[order], boxes[order])
     alive = torch.ones(len(order), dtype=torch.bool)
@@ -181,20 +207,22 @@ def ranked(found):
     )
 
 
-def precision_and_recall(found, targets, threshold, *, once=True, order=None, iou=box_iou):
+def precision_and_recall(found, targets, threshold, *, once=True, order=None, only_free=True):
     taken, hits = set(), []
     for _, n, i in ranked(found) if order is None else order:
         truths = targets[n]["boxes"]
-        overlaps = iou(found[n]["boxes"][i][None], truths)[0]
+        overlaps = box_iou(found[n]["boxes"][i][None], truths)[0]
+        if once and only_free:
+            overlaps[[j for m, j in taken if m == n]] = -1
         best = int(overlaps.argmax()) if len(truths) else -1
         hit = best >= 0 and float(overlaps[best]) >= threshold and not (once and (n, best) in taken)
         if hit:
             taken.add((n, best))
         hits.append(hit)
     hits = torch.tensor(hits, dtype=torch.float64)
-    things = sum(len(part["boxes"]) for part in targets)
+    objects = sum(len(part["boxes"]) for part in targets)
     right = hits.cumsum(0)
-    return right / torch.arange(1, len(hits) + 1), right / max(1, things), hits
+    return right / torch.arange(1, len(hits) + 1), right / max(1, objects), hits
 
 
 def area(precision, recall, *, falling=True):
@@ -210,6 +238,17 @@ def average(found, targets, threshold, **options):
 
 def matched_twice(found, targets, threshold):
     return average(found, targets, threshold, once=False)
+
+
+def as_in_pascal_voc(found, targets, threshold):
+    return average(found, targets, threshold, only_free=False)
+
+
+def sampled_at_101_recalls(found, targets, threshold):
+    precision, recall, _ = precision_and_recall(found, targets, threshold)
+    levels = torch.linspace(0, 1, 101, dtype=torch.float64)
+    reached = [precision[recall >= level - 1e-9] for level in levels]
+    return sum(float(part.max()) for part in reached if len(part)) / 101
 
 
 def picture_by_picture_order(found, targets, threshold):
@@ -257,21 +296,22 @@ def by_steps_of_recall(found, targets, threshold):
     return total
 
 
-def truth_by_truth(found, targets, threshold):
-    """Each thing takes the surest box that overlaps it most of all."""
-    right = set()
-    for n, (part, target) in enumerate(zip(found, targets, strict=True)):
-        overlaps = box_iou(part["boxes"].double(), target["boxes"].double())
-        for j in range(len(target["boxes"])):
-            fits = [i for i in range(len(part["boxes"])) if overlaps[i, j] >= threshold and overlaps[i].argmax() == j]
-            if fits:
-                right.add((n, max(fits, key=lambda i: float(part["scores"][i]))))
-    hits = torch.tensor([(n, i) in right for _, n, i in ranked(found)], dtype=torch.float64)
-    things = sum(len(target["boxes"]) for target in targets)
-    total, best = 0.0, 0.0
-    for k in range(len(hits), 0, -1):
-        best = max(best, float(hits[:k].sum()) / k)
-        total += best * float(hits[k - 1]) / things
+def with_a_matrix_per_picture(found, targets, threshold):
+    """Struck out columns: an object that is matched overlaps with nothing any more."""
+    overlaps = [box_iou(f["boxes"].double(), t["boxes"].double()) for f, t in zip(found, targets, strict=True)]
+    scores = torch.cat([part["scores"] for part in found])
+    picture = [n for n, part in enumerate(found) for _ in part["scores"]]
+    row = [i for part in found for i in range(len(part["scores"]))]
+    right, total, best = [], 0.0, 0.0
+    for k in scores.argsort(descending=True).tolist():
+        values = overlaps[picture[k]][row[k]]
+        right.append(bool(values.numel()) and float(values.max()) >= threshold)
+        if right[-1]:
+            overlaps[picture[k]][:, values.argmax()] = -1
+    objects = sum(len(target["boxes"]) for target in targets)
+    for k in range(len(right), 0, -1):
+        best = max(best, sum(right[:k]) / k)
+        total += best * right[k - 1] / objects
     return torch.tensor(total)
 
 
@@ -364,94 +404,242 @@ def one_layer_for_both(model, n):
     return model
 
 
-def target_of(boxes, labels):
-    return {
-        "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
-        "labels": torch.tensor(labels, dtype=torch.int64),
+def centres_and_sides(boxes):
+    return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+
+
+class RightCoder:
+    """By centres and sides; the wrong ones change a step of it."""
+
+    limit = math.log(1000 / 16)
+
+    def encode(self, boxes, anchors):
+        (centre, side), (anchor_centre, anchor_side) = centres_and_sides(boxes), centres_and_sides(anchors)
+        return torch.cat([(centre - anchor_centre) / anchor_side, (side / anchor_side).log()], 1)
+
+    def decode(self, deltas, anchors):
+        anchor_centre, anchor_side = centres_and_sides(anchors)
+        centre = anchor_centre + deltas[:, :2] * anchor_side
+        half = anchor_side * deltas[:, 2:].clamp(max=self.limit).exp() / 2
+        return torch.cat([centre - half, centre + half], 1)
+
+
+class CornersForCentres(RightCoder):
+    def encode(self, boxes, anchors):
+        right = super().encode(boxes, anchors)
+        return torch.cat([(boxes[:, :2] - anchors[:, :2]) / centres_and_sides(anchors)[1], right[:, 2:]], 1)
+
+
+class OffsetsInPixels(RightCoder):
+    def encode(self, boxes, anchors):
+        right = super().encode(boxes, anchors)
+        return torch.cat([right[:, :2] * centres_and_sides(anchors)[1], right[:, 2:]], 1)
+
+
+class DividedByTheBox(RightCoder):
+    def encode(self, boxes, anchors):
+        right = super().encode(boxes, anchors)
+        sides = centres_and_sides(anchors)[1] / centres_and_sides(boxes)[1]
+        return torch.cat([right[:, :2] * sides, right[:, 2:]], 1)
+
+
+class RatiosWithoutLogarithm(RightCoder):
+    def encode(self, boxes, anchors):
+        right = super().encode(boxes, anchors)
+        return torch.cat([right[:, :2], right[:, 2:].exp()], 1)
+
+
+class RatiosUpsideDown(RightCoder):
+    def encode(self, boxes, anchors):
+        return super().encode(boxes, anchors) * torch.tensor([1.0, 1.0, -1.0, -1.0])
+
+
+class FromTheBoxToTheAnchor(RightCoder):
+    def encode(self, boxes, anchors):
+        return super().encode(boxes, anchors) * torch.tensor([-1.0, -1.0, 1.0, 1.0])
+
+
+class AnotherOrder(RightCoder):
+    def encode(self, boxes, anchors):
+        return super().encode(boxes, anchors)[:, [0, 2, 1, 3]]
+
+
+class ReturnsCentreAndSides(RightCoder):
+    def decode(self, deltas, anchors):
+        return torch.cat(centres_and_sides(super().decode(deltas, anchors)), 1)
+
+
+class CentreAsCorner(RightCoder):
+    def decode(self, deltas, anchors):
+        centre, side = centres_and_sides(super().decode(deltas, anchors))
+        return torch.cat([centre, centre + side], 1)
+
+
+class WithoutExp(RightCoder):
+    def decode(self, deltas, anchors):
+        anchor_centre, anchor_side = centres_and_sides(anchors)
+        centre = anchor_centre + deltas[:, :2] * anchor_side
+        half = anchor_side * (1 + deltas[:, 2:].clamp(max=self.limit)) / 2
+        return torch.cat([centre - half, centre + half], 1)
+
+
+class DecodedPixels(RightCoder):
+    def decode(self, deltas, anchors):
+        sides = centres_and_sides(anchors)[1]
+        return super().decode(torch.cat([deltas[:, :2] / sides, deltas[:, 2:]], 1), anchors)
+
+
+class WithoutLimit(RightCoder):
+    limit = math.inf
+
+
+class NoDecode:
+    encode = RightCoder.encode
+
+
+class ByColumns:
+    """Coordinate by coordinate, with the last one found from the others."""
+
+    def encode(self, boxes, anchors):
+        x1, y1, x2, y2 = boxes.double().unbind(1)
+        a1, b1, a2, b2 = anchors.double().unbind(1)
+        width, height = a2 - a1, b2 - b1
+        columns = [(x1 + x2 - a1 - a2) / 2 / width, (y1 + y2 - b1 - b2) / 2 / height]
+        columns += [(x2 - x1).log() - width.log(), (y2 - y1).log() - height.log()]
+        return torch.stack(columns, 1)
+
+    def decode(self, deltas, anchors):
+        a1, b1, a2, b2 = anchors.unbind(1)
+        dx, dy, dw, dh = deltas.unbind(1)
+        width = torch.exp(torch.minimum(dw, torch.tensor(math.log(62.5)))) * (a2 - a1)
+        height = torch.exp(torch.minimum(dh, torch.tensor(math.log(62.5)))) * (b2 - b1)
+        left = a1 + (a2 - a1) * (0.5 + dx) - width / 2
+        top = b1 + (b2 - b1) * (0.5 + dy) - height / 2
+        return torch.stack([left, top, left + width, top + height], 1)
+
+
+def match(anchors, boxes, high, low, *, rescue="all", between=-2, zero=False, strict=(False, False)):
+    if not len(boxes):
+        return torch.full((len(anchors),), -1)
+    overlaps = box_iou(anchors, boxes)
+    best, index = overlaps.max(1)
+    matched = torch.full((len(anchors),), between)
+    matched[best <= low if strict[1] else best < low] = -1
+    reached = best > high if strict[0] else best >= high
+    matched[reached] = index[reached]
+    if rescue == "all":
+        rescued = ((overlaps == overlaps.amax(0)) & ((overlaps > 0) | zero)).any(1)
+        matched[rescued] = index[rescued]
+    elif rescue == "first":
+        for j, i in enumerate(overlaps.argmax(0).tolist()):
+            if overlaps[i, j] > 0:
+                matched[i] = index[i]
+    return matched
+
+
+def no_anchor_for_the_small(anchors, boxes, high, low):
+    return match(anchors, boxes, high, low, rescue="none")
+
+
+def one_of_several_equal(anchors, boxes, high, low):
+    return match(anchors, boxes, high, low, rescue="first")
+
+
+def zero_is_the_best(anchors, boxes, high, low):
+    return match(anchors, boxes, high, low, zero=True)
+
+
+def above_high(anchors, boxes, high, low):
+    return match(anchors, boxes, high, low, strict=(True, False))
+
+
+def low_is_background(anchors, boxes, high, low):
+    return match(anchors, boxes, high, low, strict=(False, True))
+
+
+def nothing_is_ignored(anchors, boxes, high, low):
+    return match(anchors, boxes, high, low, between=-1)
+
+
+def the_last_box_wins(anchors, boxes, high, low):
+    matched = match(anchors, boxes, high, low)
+    overlaps = box_iou(anchors, boxes)
+    for j in range(len(boxes)):
+        best = overlaps[:, j].max()
+        matched[(overlaps[:, j] == best) & (best > 0)] = j
+    return matched
+
+
+def fails_without_boxes(anchors, boxes, high, low):
+    if not len(boxes):
+        return box_iou(anchors, boxes).argmax(1)
+    return match(anchors, boxes, high, low)
+
+
+def overlaps_for_numbers(anchors, boxes, high, low):
+    return box_iou(anchors, boxes)
+
+
+def object_by_object(anchors, boxes, high, low):
+    numbers = []
+    overlaps = box_iou(anchors, boxes)
+    for row in overlaps.tolist():
+        best = max(row, default=0.0)
+        is_best = any(value > 0 and value == float(overlaps[:, j].max()) for j, value in enumerate(row))
+        if row and (best >= high or is_best):
+            numbers.append(row.index(best))
+        else:
+            numbers.append(-1 if best < low else -2)
+    return numbers
+
+
+def record(**changes):
+    written = {
+        "question": "does a longer training raise the AP50 on validation scenes?",
+        "expected": "better",
+        "baseline": list(BASELINE[:5]),
+        "changed": [value + 0.05 + 0.002 * i for i, value in enumerate(BASELINE[:5])],
+        "concluded": "better",
     }
+    return {**written, **changes}
 
 
-def batch_of(images, targets):
-    return {"images": images, "targets": targets}, targets
+def no_question():
+    return record(question="epochs")
 
 
-def stacks(batch):
-    images = [picture for picture, _, _ in batch]
-    if len({image.shape for image in images}) == 1:
-        images = torch.stack(images)
-    return batch_of(images, [target_of(boxes, labels) for _, boxes, labels in batch])
+def three_seeds():
+    return record(baseline=list(BASELINE[:3]), changed=[0.5, 0.5, 0.5])
 
 
-def always_stacks(batch):
-    return batch_of(torch.stack([picture for picture, _, _ in batch]), [target_of(b, y) for _, b, y in batch])
+def in_per_cent():
+    return record(changed=[50.0, 51.0, 52.0, 50.0, 49.0])
 
 
-def pads(batch):
-    side = max(max(picture.shape) for picture, _, _ in batch)
-    images = [nn.functional.pad(p, (0, side - p.shape[2], 0, side - p.shape[1])) for p, _, _ in batch]
-    return batch_of(images, [target_of(boxes, labels) for _, boxes, labels in batch])
+def another_baseline():
+    return record(baseline=[0.05, *BASELINE[1:5]])
 
 
-def without_reshape(batch):
-    targets = [{**target_of(b, y), "boxes": torch.tensor(b, dtype=torch.float32)} for _, b, y in batch]
-    return batch_of([picture for picture, _, _ in batch], targets)
+def nothing_changed():
+    return record(changed=list(BASELINE[:5]))
 
 
-def drops_empty_pictures(batch):
-    batch = [sample for sample in batch if sample[1]]
-    return batch_of([picture for picture, _, _ in batch], [target_of(boxes, labels) for _, boxes, labels in batch])
+def concludes_from_the_means():
+    return record(changed=[value + (0.09, -0.06, 0.07, -0.08, 0.01)[i] for i, value in enumerate(BASELINE[:5])])
 
 
-def labels_as_floats(batch):
-    targets = [{**target_of(b, y), "labels": torch.tensor(y, dtype=torch.float32)} for _, b, y in batch]
-    return batch_of([picture for picture, _, _ in batch], targets)
+def a_record_without_conclusion():
+    return {key: value for key, value in record().items() if key != "concluded"}
 
 
-def whole_pixels(batch):
-    targets = [{**target_of(b, y), "boxes": torch.tensor(b).reshape(-1, 4).long()} for _, b, y in batch]
-    return batch_of([picture for picture, _, _ in batch], targets)
+def an_honest_record():
+    return record()
 
 
-def all_boxes_together(batch):
-    together = target_of([box for _, boxes, _ in batch for box in boxes], [y for _, _, labels in batch for y in labels])
-    return batch_of([picture for picture, _, _ in batch], [together])
-
-
-def sorts_by_size(batch):
-    batch = sorted(batch, key=lambda sample: sample[0].numel())
-    return batch_of([picture for picture, _, _ in batch], [target_of(boxes, labels) for _, boxes, labels in batch])
-
-
-def turns_pictures_round(batch):
-    return batch_of([p for p, _, _ in batch[::-1]], [target_of(boxes, labels) for _, boxes, labels in batch])
-
-
-def lists_for_tensors(batch):
-    return batch_of([p for p, _, _ in batch], [{"boxes": boxes, "labels": labels} for _, boxes, labels in batch])
-
-
-def other_names(batch):
-    return batch_of([p for p, _, _ in batch], [{"bboxes": b, "classes": y} for _, b, y in batch])
-
-
-def images_and_targets_alone(batch):
-    return [p for p, _, _ in batch], [target_of(boxes, labels) for _, boxes, labels in batch]
-
-
-def with_zip(batch):
-    pictures, boxes, labels = zip(*batch, strict=True)
-    return batch_of(pictures, tuple(map(target_of, boxes, labels)))
-
-
-def fills_empty_tensors(batch):
-    images, targets = [], []
-    for picture, boxes, labels in batch:
-        rows = torch.zeros(len(boxes), 4)
-        for row, box in enumerate(boxes):
-            rows[row] = torch.as_tensor(box)
-        images.append(picture)
-        targets.append({"boxes": rows, "labels": torch.LongTensor(labels)})
-    return {"targets": targets, "images": images}, [dict(target) for target in targets]
+def it_got_worse():
+    return record(
+        changed=[round(value - 0.05 - 0.01 * i, 3) for i, value in enumerate(BASELINE[:5])], concluded="worse"
+    )
 
 
 WRONG = {
@@ -460,7 +648,9 @@ WRONG = {
         plus_one: "counts pixels",
         union_is_the_sum: "take it off once",
         over_the_smaller: "smaller box",
-        turned_round: "turned round",
+        dice: "Dice coefficient",
+        read_as_width_and_height: "two corners, x1, y1, x2, y2",
+        turned_round: "transposed",
         only_the_diagonal: "return (N, M)",
         best_of_each: "return (N, M)",
         changes_its_boxes: "write into new tensors",
@@ -469,22 +659,26 @@ WRONG = {
         gives_the_input_back: "boxes against",
     },
     "06-suppress-duplicates": {
-        ascending: "ascending unless told otherwise",
-        the_gone_go_on: "boxes that have gone",
+        ascending: "ascending by default",
+        the_gone_still_suppress: "boxes that have gone",
         keeps_what_overlaps: "the other way round",
-        places_in_the_sorted_list: "translate them back",
+        without_labels: "the labels were ignored",
+        positions_in_the_sorted_list: "translate them back",
         by_index: "they come by index",
         a_mask: "mask.nonzero()",
         the_boxes_themselves: "return their indices",
         the_scores_that_stay: "return their indices",
         all_of_them: "nothing was suppressed",
-        only_the_best: "other objects are on the picture",
-        without_scores: "scores are not looked at",
+        only_the_best: "other objects in the picture",
+        without_scores: "scores were ignored",
+        with_a_threshold_for_scores: "scores only give the order",
         forgets_to_return: "returned None",
         gives_the_input_back: "return their indices",
     },
     "06-score-detections": {
         matched_twice: "matched twice",
+        as_in_pascal_voc: "PASCAL VOC",
+        sampled_at_101_recalls: "101 recalls",
         picture_by_picture_order: "in order of their scores",
         not_falling: "not made to fall",
         mean_over_pictures: "mean over pictures",
@@ -500,41 +694,62 @@ WRONG = {
         background_forgotten: "background is a class too",
         one_less: "not one less",
         background_twice: "counted twice",
-        only_the_scores: "both need a new one",
+        only_the_scores: "`bbox_pred` need a new one",
         in_a_place_that_nobody_reads: "this is the old layer",
         edits_out_features: "this is the old layer",
         inputs_guessed: "read in_features",
-        freezes_the_new_one: "a new layer comes trainable",
-        unfreezes_the_rest: "decides nothing about what is frozen",
-        resets_the_box_head: "its last layers alone",
+        freezes_the_new_one: "a new layer is trainable",
+        unfreezes_the_rest: "changes nothing about what is frozen",
+        resets_the_box_head: "only its last layers",
         probabilities: "scores are logits",
         returns_the_predictor: "returned None",
         forgets_to_return: "return model",
         gives_the_input_back: "this is the old layer",
     },
-    "06-collate-scenes": {
-        stacks: "a detector takes a list",
-        always_stacks: "stack expects each tensor to be equal size",
-        pads: "boxes in pixels would no longer fit",
-        without_reshape: "reshape(-1, 4)",
-        drops_empty_pictures: "what background looks like",
-        labels_as_floats: "labels in int64",
-        whole_pixels: "boxes in float32",
-        all_boxes_together: "one per picture",
-        sorts_by_size: "another order",
-        turns_pictures_round: "another order",
-        lists_for_tensors: "tensors in every target",
-        other_names: "looks for these two names",
-        images_and_targets_alone: "something else than a pair",
+    "06-encode-boxes": {
+        CornersForCentres: "compare the centres",
+        OffsetsInPixels: "in pixels",
+        DividedByTheBox: "sides of the box",
+        RatiosWithoutLogarithm: "take their logarithm",
+        RatiosUpsideDown: "dw and dh have the wrong sign",
+        FromTheBoxToTheAnchor: "dx and dy have the wrong sign",
+        AnotherOrder: "the order is",
+        ReturnsCentreAndSides: "return the corners",
+        CentreAsCorner: "upper left corner",
+        WithoutExp: "times exp(dw)",
+        DecodedPixels: "dx and dy are relative",
+        WithoutLimit: "not limited",
+        NoDecode: "no method decode",
+    },
+    "06-match-anchors": {
+        no_anchor_for_the_small: "give each its best anchor",
+        one_of_several_equal: "only one was matched",
+        zero_is_the_best: "an overlap of 0",
+        the_last_box_wins: "belongs to the other",
+        above_high: "exactly `high`",
+        low_is_background: "exactly `low`",
+        nothing_is_ignored: "ignored, number -2",
+        fails_without_boxes: "argmax",
+        overlaps_for_numbers: "one whole number per anchor",
         forgets_to_return: "returned None",
-        gives_the_input_back: "something else than a pair",
+    },
+    "06-investigate-a-setting": {
+        no_question: "without its question",
+        three_seeds: "fewer than 5 seeds",
+        in_per_cent: "between 0 and 1",
+        another_baseline: "the chapter's setting, unchanged",
+        nothing_changed: "no effect on any run",
+        concludes_from_the_means: "includes zero",
+        a_record_without_conclusion: "no 'concluded'",
     },
 }
 
 RIGHT = {
+    "06-encode-boxes": [RightCoder, ByColumns],
+    "06-match-anchors": [match, object_by_object],
+    "06-investigate-a-setting": [an_honest_record, it_got_worse],
     "06-measure-overlap": [box_iou, by_loops, in_double_precision],
-    "06-suppress-duplicates": [suppress, thins_a_shrinking_list, marks_in_one_matrix],
-    "06-score-detections": [by_steps_of_recall, truth_by_truth],
+    "06-suppress-duplicates": [suppress, class_by_class, moved_apart_by_class],
+    "06-score-detections": [by_steps_of_recall, with_a_matrix_per_picture],
     "06-swap-predictor": [swaps_both_layers, one_layer_for_both],
-    "06-collate-scenes": [with_zip, fills_empty_tensors],
 }

@@ -11,6 +11,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import InterpolationMode, hflip, resized_crop, vflip
 
 from course.applications import segmentation
+from course.exercises.nb07_segment_scenes.investigate_a_change import BASELINE
 
 VOID = 255
 
@@ -338,6 +339,32 @@ def tiny_windows(image, mask, seed):
     return moved(image, mask, window, window)
 
 
+def always_half(image, mask, seed):
+    rng = random.Random(seed)
+    full_height, full_width = image.shape[-2:]
+    height, width = full_height // 2, full_width // 2
+    window = (rng.randint(0, full_height - height), rng.randint(0, full_width - width), height, width)
+    window = (*window, rng.random() < 0.5)
+    return moved(image, mask, window, window)
+
+
+def always_top_left(image, mask, seed):
+    _, _, height, width, flip = drawn(image, seed)
+    return moved(image, mask, *[(0, 0, height, width, flip)] * 2)
+
+
+def always_in_the_middle(image, mask, seed):
+    _, _, height, width, flip = drawn(image, seed)
+    window = ((image.shape[-2] - height) // 2, (image.shape[-1] - width) // 2, height, width, flip)
+    return moved(image, mask, window, window)
+
+
+def full_width(image, mask, seed):
+    top, _, height, _, flip = drawn(image, seed)
+    window = (top, 0, height, image.shape[-1], flip)
+    return moved(image, mask, window, window)
+
+
 def seed_ignored(image, mask, seed):
     window = drawn(image, random.random())
     return moved(image, mask, window, window)
@@ -381,6 +408,15 @@ def transform_of_nothing(image, mask, seed):
     pass
 
 
+def same_scale_for_both_sides(image, mask, seed):
+    rng = random.Random(seed)
+    scale = rng.uniform(0.5, 1)
+    height, width = (round(scale * side) for side in image.shape[-2:])
+    top, left = rng.randint(0, image.shape[-2] - height), rng.randint(0, image.shape[-1] - width)
+    window = (top, left, height, width, rng.random() < 0.5)
+    return moved(image, mask, window, window)
+
+
 def transformed_by_the_library(image, mask, seed):
     return segmentation.joint_transform(image, mask, seed)
 
@@ -421,6 +457,162 @@ class Moves:
 
 def with_a_grid(image, mask, seed):
     return Moves()(image, mask, seed)
+
+
+# boundary_iou
+
+
+def eroded(masks, width, *, edge=0.0):
+    x = F.pad(masks[:, None].float(), (width,) * 4, value=edge)
+    return -F.max_pool2d(-x, 2 * width + 1, stride=1)[:, 0] > 0
+
+
+def dilated(masks, width):
+    return F.max_pool2d(masks[:, None].float(), 2 * width + 1, stride=1, padding=width)[:, 0] > 0
+
+
+def share(a, b):
+    either = (a | b).sum().item()
+    return (a & b).sum().item() / either if either else 1.0
+
+
+def bands(masks, width):
+    return masks & ~eroded(masks, width)
+
+
+def whole_masks(preds, masks, width):
+    return share(preds, masks)
+
+
+def one_value_per_picture(preds, masks, width):
+    values = [share(bands(p[None], width), bands(m[None], width)) for p, m in zip(preds, masks, strict=True)]
+    return sum(values) / len(values)
+
+
+def bands_on_both_sides(preds, masks, width):
+    a, b = (dilated(x, width) & ~eroded(x, width) for x in (preds, masks))
+    return share(a, b)
+
+
+def bands_outside(preds, masks, width):
+    return share(dilated(preds, width) & ~preds, dilated(masks, width) & ~masks)
+
+
+def bands_too_narrow(preds, masks, width):
+    a, b = (bands(x, width - 1) if width > 1 else torch.zeros_like(x) for x in (preds, masks))
+    return share(a, b)
+
+
+def bands_too_wide(preds, masks, width):
+    return share(bands(preds, width + 1), bands(masks, width + 1))
+
+
+def without_the_edge(preds, masks, width):
+    a, b = (x & ~eroded(x, width, edge=1.0) for x in (preds, masks))
+    return share(a, b)
+
+
+def interiors(preds, masks, width):
+    return share(eroded(preds, width), eroded(masks, width))
+
+
+def dice_of_bands(preds, masks, width):
+    value = share(bands(preds, width), bands(masks, width))
+    return 2 * value / (1 + value)
+
+
+def empty_counts_zero(preds, masks, width):
+    a, b = bands(preds, width), bands(masks, width)
+    return (a & b).sum().item() / max(1, (a | b).sum().item())
+
+
+def nan_for_empty(preds, masks, width):
+    a, b = bands(preds, width), bands(masks, width)
+    return (a & b).sum() / (a | b).sum()
+
+
+def borders_of_nothing(preds, masks, width):
+    pass
+
+
+def always_perfect_border(preds, masks, width):
+    return 1.0
+
+
+def by_scipy(preds, masks, width):
+    from scipy.ndimage import binary_erosion
+
+    square = [[[True] * (2 * width + 1)] * (2 * width + 1)]
+    a, b = (x.numpy() & ~binary_erosion(x.numpy(), square, border_value=0) for x in (preds, masks))
+    return 1.0 if not (a | b).any() else float((a & b).sum() / (a | b).sum())
+
+
+def by_shifting(preds, masks, width):
+    def band(x):
+        height, wide = x.shape[-2:]
+        padded = F.pad(x, (width,) * 4)
+        interior = x.clone()
+        for row in range(2 * width + 1):
+            for column in range(2 * width + 1):
+                interior &= padded[:, row : row + height, column : column + wide]
+        return x ^ interior
+
+    return torch.tensor(share(band(preds), band(masks)))
+
+
+# investigation
+
+
+def _record(**changes):
+    better = [round(value + 0.03 + 0.01 * (i % 2), 3) for i, value in enumerate(BASELINE[:5])]
+    return {
+        "question": "does a wider head raise the mIoU on the validation scenes?",
+        "expected": "better",
+        "baseline": list(BASELINE[:5]),
+        "changed": better,
+        "concluded": "better",
+        **changes,
+    }
+
+
+def no_question():
+    return _record(question="?")
+
+
+def three_seeds():
+    return _record(baseline=list(BASELINE[:3]), changed=[value + 0.01 for value in BASELINE[:3]])
+
+
+def in_per_cent():
+    return _record(changed=[value * 100 for value in BASELINE[:5]])
+
+
+def another_baseline():
+    return _record(baseline=[value - 0.1 for value in BASELINE[:5]])
+
+
+def nothing_changed():
+    return _record(changed=list(BASELINE[:5]), concluded="cannot tell")
+
+
+def concludes_from_the_means():
+    noisy = [value + shift for value, shift in zip(BASELINE[:5], (0.1, -0.05, 0.06, -0.08, 0.0), strict=True)]
+    return _record(changed=noisy)
+
+
+def a_record_without_conclusion():
+    record = _record()
+    del record["concluded"]
+    return record
+
+
+def an_honest_record():
+    return _record()
+
+
+def it_got_worse():
+    worse = [round(value - 0.04 - 0.01 * (i % 3), 3) for i, value in enumerate(BASELINE)]
+    return _record(baseline=list(BASELINE), changed=worse, concluded="worse")
 
 
 # swap_seg_head
@@ -570,17 +762,17 @@ def with_new_weights(model, n):
 
 WRONG = {
     "07-measure-overlap": {
-        mean_over_pictures: "one mIoU a picture",
+        mean_over_pictures: "one mIoU per picture",
         pixel_accuracy: "pixel accuracy",
         absent_counts_zero: "counted as 0",
         absent_counts_one: "counted as 1",
         void_as_a_class: "one more class",
-        void_in_the_union: "still stand in the union",
+        void_in_the_union: "still in the union",
         dice: "Dice",
         recall: "recall",
         all_classes_together: "counted together",
         without_background: "background was left out",
-        one_value_a_class: "one value a class",
+        one_value_a_class: "one value per class",
         classes_of_the_masks_alone: "predicted but never true",
         miou_of_nothing: "returned None",
         always_a_half: "0.5",
@@ -588,8 +780,8 @@ WRONG = {
         only_the_first_picture: "5 pictures",
     },
     "07-write-loss": {
-        void_as_background: "made background",
-        void_as_the_last_class: "made the last class",
+        void_as_background: "relabelled as background",
+        void_as_the_last_class: "relabelled as the last class",
         nothing_ignored: "255",
         diluted_by_void: "dilute it",
         nan_for_all_void: "0 / 0",
@@ -602,11 +794,11 @@ WRONG = {
         no_graph_for_all_void: "a loss without a graph cannot be trained on",
         loss_of_nothing: "returned None",
         always_zero: "pixels void",
-        a_mean_a_picture: "one mean a picture",
+        a_mean_a_picture: "one mean per picture",
     },
     "07-transform-jointly": {
         bilinear_mask: "a third class that nobody drew",
-        bilinear_floats: "names, not amounts",
+        bilinear_floats: "names, not quantities",
         scaled_like_a_picture: "divided by 255",
         mask_left_behind: "the mask stayed as it was",
         two_draws: "draw once",
@@ -616,10 +808,14 @@ WRONG = {
         up_and_down: "the wrong axis",
         the_mask_upside_down: "the mask was turned upside down",
         mask_of_zeros: "lost labels",
-        normalised_on_the_way: "their colours stay",
-        never_flipped: "a flip is drawn as well",
+        normalised_on_the_way: "their colours stay as they are",
+        never_flipped: "the flip is random as well",
+        always_half: "size of the window is random",
+        always_top_left: "position of the window is random",
+        always_in_the_middle: "position of the window is random",
+        full_width: "draw its height and its width",
         upside_down: "upside down",
-        only_flipped: "window's size and place",
+        only_flipped: "size of the window is random",
         tiny_windows: "at least half",
         seed_ignored: "cannot be repeated",
         the_same_for_every_seed: "`seed` is ignored",
@@ -631,19 +827,43 @@ WRONG = {
         transform_of_nothing: "returned None",
         transformed_by_the_library: "write it yourself",
     },
+    "07-compare-borders": {
+        whole_masks: "the whole masks",
+        one_value_per_picture: "one value per picture",
+        bands_on_both_sides: "both sides",
+        bands_outside: "outside the masks",
+        bands_too_narrow: "too narrow",
+        bands_too_wide: "too wide",
+        without_the_edge: "the edge of the picture",
+        interiors: "the interiors",
+        dice_of_bands: "Dice",
+        empty_counts_zero: "agree completely",
+        nan_for_empty: "agree completely",
+        borders_of_nothing: "returned None",
+        always_perfect_border: "1",
+    },
+    "07-investigate-a-change": {
+        no_question: "without its question",
+        three_seeds: "fewer than 5 seeds",
+        in_per_cent: "between 0 and 1",
+        another_baseline: "the chapter's setting, unchanged",
+        nothing_changed: "no effect on any run",
+        concludes_from_the_means: "includes zero",
+        a_record_without_conclusion: "no 'concluded'",
+    },
     "07-swap-classifiers": {
         forgets_the_auxiliary: "auxiliary classifier was forgotten",
-        only_the_last_layer: "both must give n",
-        edits_the_attribute: "nobody reads again",
+        only_the_last_layer: "both must have n",
+        edits_the_attribute: "never reads",
         by_21_outputs: "looks for layers with 21 outputs; this model has 9",
         the_two_with_21_outputs: "looks for layers with 21 outputs; this model has 9",
-        throws_the_auxiliary_away: "thrown away",
+        throws_the_auxiliary_away: "was removed",
         a_whole_new_head: "before the last one were changed",
         background_on_top: "background is one of the n classes",
         zeros: "rows of zeros",
         also_the_backbone: "before the last one were changed",
         swap_of_nothing: "returned None",
-        model_as_it_was: "still tells the old classes apart",
+        model_as_it_was: "one output per old class",
         a_list_of_layers: "return the model",
     },
 }
@@ -651,6 +871,8 @@ WRONG = {
 RIGHT = {
     "07-measure-overlap": [from_a_confusion_matrix, with_sets_of_places],
     "07-write-loss": [by_the_labelled_pixels_alone, as_a_module, zero_times_the_logits],
-    "07-transform-jointly": [with_tv_tensors, by_looking_up_places, with_a_grid],
+    "07-transform-jointly": [same_scale_for_both_sides, with_tv_tensors, by_looking_up_places, with_a_grid],
+    "07-compare-borders": [by_scipy, by_shifting],
+    "07-investigate-a-change": [an_honest_record, it_got_worse],
     "07-swap-classifiers": [every_last_layer, by_its_number_of_outputs, with_new_weights],
 }

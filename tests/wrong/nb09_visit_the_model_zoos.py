@@ -1,78 +1,127 @@
 """Mistakes of chapter 09."""
 
 import numpy as np
+import timm
 import torch
+from torch import nn
 
+from course import load_backbone, models
+from course.exercises.nb09_visit_the_model_zoos.investigate_budget import BASELINE
 from course.zoo.published import UNSTATED, PublishedWeights
 
 
-def choose_with(task, budget, zoo, *, of_task=True, small=True, allowed=True, key=lambda entry: entry.accuracy):
+def meets(entry, task, budget, rules):
+    """Whether an entry meets the rules; each of `rules` changes one of them."""
+    licences = [licence.lower() for licence in budget.licences]
+    size, stated = entry.mebibytes, entry.licence
+    small = size is not None and size <= budget.mebibytes
+    if "strict" in rules:
+        small = size is not None and size < budget.mebibytes
+    if "unknown size fits" in rules:
+        small = size is None or size <= budget.mebibytes
+    may = stated.lower() in licences
+    if "parts of names" in rules:
+        may = any(licence in stated for licence in budget.licences)
+    if "part of an allowed name" in rules:
+        may = any(stated.lower() in licence for licence in licences)
+    if "case matters" in rules:
+        may = stated in budget.licences
+    if "never unstated" in rules:
+        may = may and stated != UNSTATED
+    if "always unstated" in rules:
+        may = may or stated == UNSTATED
+    return {
+        "task": entry.task == task or "any task" in rules,
+        "size": small or "any size" in rules,
+        "licence": may or "any licence" in rules,
+        "accuracy": entry.accuracy is not None or "unknown accuracy counts" in rules,
+    }
+
+
+def choose_with(task, budget, zoo, *rules, key=lambda entry: (entry.accuracy or 0, -(entry.mebibytes or 0))):
     """A right choice, of which a mistake changes one part."""
-    fits = [
-        entry
-        for entry in zoo
-        if (not of_task or entry.task == task)
-        and (not small or entry.mebibytes <= budget.mebibytes)
-        and (not allowed or entry.licence in budget.licences)
-    ]
-    return max(fits, key=key, default=None)
+    return max((entry for entry in zoo if all(meets(entry, task, budget, rules).values())), key=key, default=None)
 
 
 def ignores_the_licence(task, budget, zoo):
-    return choose_with(task, budget, zoo, allowed=False)
+    return choose_with(task, budget, zoo, "any licence")
 
 
 def ignores_the_size(task, budget, zoo):
-    return choose_with(task, budget, zoo, small=False)
+    return choose_with(task, budget, zoo, "any size")
 
 
 def ignores_the_task(task, budget, zoo):
-    return choose_with(task, budget, zoo, of_task=False)
+    return choose_with(task, budget, zoo, "any task")
+
+
+def finds_parts_of_names(task, budget, zoo):
+    return choose_with(task, budget, zoo, "parts of names")
+
+
+def finds_the_licence_in_an_allowed_name(task, budget, zoo):
+    return choose_with(task, budget, zoo, "part of an allowed name")
+
+
+def compares_upper_and_lower_case(task, budget, zoo):
+    return choose_with(task, budget, zoo, "case matters")
 
 
 def forbids_only_non_commercial(task, budget, zoo):
     kept = [entry for entry in zoo if "NC" not in entry.licence]
-    return choose_with(task, budget, kept, allowed=False)
+    return choose_with(task, budget, kept, "any licence")
 
 
-def takes_silence_for_consent(task, budget, zoo):
-    fits = [entry for entry in zoo if entry.licence == UNSTATED]
-    ours = [entry for entry in zoo if entry.licence in budget.licences]
-    return choose_with(task, budget, fits + ours, allowed=False)
+def always_takes_silence_for_consent(task, budget, zoo):
+    return choose_with(task, budget, zoo, "always unstated")
+
+
+def never_takes_what_is_unstated(task, budget, zoo):
+    return choose_with(task, budget, zoo, "never unstated")
 
 
 def strictly_smaller(task, budget, zoo):
-    return choose_with(task, budget, [entry for entry in zoo if entry.mebibytes < budget.mebibytes])
+    return choose_with(task, budget, zoo, "strict")
+
+
+def takes_an_unknown_size(task, budget, zoo):
+    return choose_with(task, budget, zoo, "unknown size fits")
+
+
+def takes_an_unknown_accuracy(task, budget, zoo):
+    return choose_with(task, budget, zoo, "unknown accuracy counts")
+
+
+def compares_none_with_a_number(task, budget, zoo):
+    licences = {licence.lower() for licence in budget.licences}
+    fits = [e for e in zoo if e.task == task and e.mebibytes <= budget.mebibytes and e.licence.lower() in licences]
+    return max(fits, key=lambda entry: entry.accuracy, default=None)
+
+
+def the_larger_of_two_equals(task, budget, zoo):
+    return choose_with(task, budget, zoo, key=lambda entry: (entry.accuracy, entry.mebibytes))
 
 
 def the_smallest(task, budget, zoo):
     return choose_with(task, budget, zoo, key=lambda entry: -entry.mebibytes)
 
 
-def the_largest(task, budget, zoo):
-    return choose_with(task, budget, zoo, key=lambda entry: entry.mebibytes)
-
-
 def the_worst(task, budget, zoo):
     return choose_with(task, budget, zoo, key=lambda entry: -entry.accuracy)
 
 
-def the_first_that_fits(task, budget, zoo):
-    return choose_with(task, budget, zoo, key=lambda entry: -zoo.index(entry))
-
-
 def best_first_and_then_asks(task, budget, zoo):
-    best = choose_with(task, budget, zoo, allowed=False)
-    return best if best and best.licence in budget.licences else None
+    best = choose_with(task, budget, zoo, "any licence")
+    return best if best and meets(best, task, budget, ())["licence"] else None
 
 
 def raises_where_nothing_fits(task, budget, zoo):
-    fits = [e for e in zoo if e.task == task and e.mebibytes <= budget.mebibytes and e.licence in budget.licences]
-    return max(fits, key=lambda entry: entry.accuracy)
+    fits = [entry for entry in zoo if all(meets(entry, task, budget, ()).values())]
+    return max(fits, key=lambda entry: (entry.accuracy, -entry.mebibytes))
 
 
 def the_nearest_miss(task, budget, zoo):
-    return choose_with(task, budget, zoo) or choose_with(task, budget, zoo, small=False, allowed=False)
+    return choose_with(task, budget, zoo) or choose_with(task, budget, zoo, "any size")
 
 
 def a_name(task, budget, zoo):
@@ -88,10 +137,6 @@ def an_entry_of_its_own(task, budget, zoo):
     return PublishedWeights("resnet50", "V2", "torchvision", task, 1, 1.0, 0.9, budget.licences[0], "", "")
 
 
-def always_the_first(task, budget, zoo):
-    return zoo[0]
-
-
 def gives_the_task_back(task, budget, zoo):
     return task
 
@@ -101,10 +146,11 @@ def chooses_nothing(task, budget, zoo):
 
 
 def sorts_and_walks(task, budget, zoo):
-    for entry in sorted(zoo, key=lambda entry: entry.accuracy, reverse=True):
+    known = [entry for entry in zoo if entry.accuracy is not None and entry.mebibytes is not None]
+    for entry in sorted(known, key=lambda entry: (-entry.accuracy, entry.mebibytes)):
         if entry.task != task or entry.mebibytes > budget.mebibytes:
             continue
-        if entry.licence in set(budget.licences):
+        if entry.licence.casefold() in {licence.casefold() for licence in budget.licences}:
             return entry
     return None
 
@@ -113,13 +159,24 @@ class KeepsTheBest:
     def __new__(cls, task, budget, zoo):
         best = None
         for entry in zoo:
-            fits = entry.task == task and not entry.mebibytes > budget.mebibytes and entry.licence in budget.licences
-            if fits and (best is None or entry.accuracy > best.accuracy):
+            if entry.task != task or entry.accuracy is None or entry.mebibytes is None:
+                continue
+            if entry.mebibytes > budget.mebibytes:
+                continue
+            if not any(entry.licence.upper() == licence.upper() for licence in budget.licences):
+                continue
+            if (
+                best is None
+                or entry.accuracy > best.accuracy
+                or (entry.accuracy == best.accuracy and entry.mebibytes < best.mebibytes)
+            ):
                 best = entry
         return best
 
 
-def carried(weight, kind):
+def carried(weight, kind, flattened=None):
+    if flattened:
+        return weight.reshape(*flattened, -1).permute(3, 2, 0, 1).reshape(weight.shape[1], -1)
     if kind == "Dense":
         return weight.T
     if kind == "DepthwiseConv2D":
@@ -127,78 +184,91 @@ def carried(weight, kind):
     return weight.permute(3, 2, 0, 1)
 
 
-def as_keras_keeps_it(weight, kind):
+def as_keras_keeps_it(weight, kind, flattened=None):
     return weight
 
 
-def reshaped(weight, kind):
-    return weight.reshape(carried(weight, kind).shape)
+def reshaped(weight, kind, flattened=None):
+    return weight.reshape(carried(weight, kind, flattened).shape)
 
 
-def inputs_first(weight, kind):
-    right = carried(weight, kind)
+def inputs_first(weight, kind, flattened=None):
+    right = carried(weight, kind, flattened)
     return right.transpose(0, 1) if kind == "Conv2D" else right
 
 
-def transposed_as_if_plain_axes(weight, kind):
-    return weight.permute(2, 3, 0, 1) if kind == "Conv2DTranspose" else carried(weight, kind)
+def transposed_as_if_plain_axes(weight, kind, flattened=None):
+    return weight.permute(2, 3, 0, 1) if kind == "Conv2DTranspose" else carried(weight, kind, flattened)
 
 
-def everything_a_plain_convolution(weight, kind):
+def everything_a_plain_convolution(weight, kind, flattened=None):
     return weight.T if kind == "Dense" else weight.permute(3, 2, 0, 1)
 
 
-def width_before_height(weight, kind):
-    right = carried(weight, kind)
+def width_before_height(weight, kind, flattened=None):
+    right = carried(weight, kind, flattened)
     return right if kind == "Dense" else right.transpose(-1, -2)
 
 
-def reversed_axes(weight, kind):
+def reversed_axes(weight, kind, flattened=None):
     return weight.permute(*reversed(range(weight.ndim)))
 
 
-def flipped(weight, kind):
-    right = carried(weight, kind)
+def flipped(weight, kind, flattened=None):
+    right = carried(weight, kind, flattened)
     return right if kind == "Dense" else right.flip(-1, -2)
 
 
-def flips_transposed_ones(weight, kind):
-    right = carried(weight, kind)
+def flips_transposed_ones(weight, kind, flattened=None):
+    right = carried(weight, kind, flattened)
     return right.flip(-1, -2) if kind == "Conv2DTranspose" else right
 
 
-def maps_before_inputs(weight, kind):
+def maps_before_inputs(weight, kind, flattened=None):
     if kind == "DepthwiseConv2D":
         return weight.permute(3, 2, 0, 1).reshape(-1, 1, *weight.shape[:2])
+    return carried(weight, kind, flattened)
+
+
+def depthwise_without_the_one(weight, kind, flattened=None):
+    return weight.permute(2, 3, 0, 1) if kind == "DepthwiseConv2D" else carried(weight, kind, flattened)
+
+
+def dense_as_it_is(weight, kind, flattened=None):
+    return weight if kind == "Dense" else carried(weight, kind, flattened)
+
+
+def zeros_of_the_shape(weight, kind, flattened=None):
+    return torch.zeros_like(carried(weight, kind, flattened))
+
+
+def whole_numbers(weight, kind, flattened=None):
+    return carried(weight, kind, flattened).long()
+
+
+def a_list(weight, kind, flattened=None):
+    return carried(weight, kind, flattened).tolist()
+
+
+def carries_nothing(weight, kind, flattened=None):
+    carried(weight, kind, flattened)
+
+
+def counts_flattened_inputs_as_keras_does(weight, kind, flattened=None):
     return carried(weight, kind)
 
 
-def depthwise_without_the_one(weight, kind):
-    return weight.permute(2, 3, 0, 1) if kind == "DepthwiseConv2D" else carried(weight, kind)
+def swaps_height_and_width_behind_a_flatten(weight, kind, flattened=None):
+    if flattened:
+        return weight.reshape(*flattened, -1).permute(3, 2, 1, 0).reshape(weight.shape[1], -1)
+    return carried(weight, kind)
 
 
-def dense_as_it_is(weight, kind):
-    return weight if kind == "Dense" else carried(weight, kind)
-
-
-def zeros_of_the_shape(weight, kind):
-    return torch.zeros_like(carried(weight, kind))
-
-
-def whole_numbers(weight, kind):
-    return carried(weight, kind).long()
-
-
-def a_list(weight, kind):
-    return carried(weight, kind).tolist()
-
-
-def carries_nothing(weight, kind):
-    carried(weight, kind)
-
-
-def asks_numpy(weight, kind):
+def asks_numpy(weight, kind, flattened=None):
     array = weight.numpy().astype(np.float64)
+    if flattened:
+        order = np.arange(len(array)).reshape(flattened).transpose(2, 0, 1).ravel()
+        return array[order].T
     if kind == "Dense":
         return np.ascontiguousarray(array.T)
     if kind == "DepthwiseConv2D":
@@ -207,7 +277,13 @@ def asks_numpy(weight, kind):
     return np.moveaxis(np.swapaxes(array, 2, 3), (0, 1), (2, 3))
 
 
-def fills_number_by_number(weight, kind):
+def fills_number_by_number(weight, kind, flattened=None):
+    if flattened:
+        height, width, channels = flattened
+        rows = [
+            weight[(h * width + w) * channels + c] for c in range(channels) for h in range(height) for w in range(width)
+        ]
+        return torch.stack(rows, 1)
     if kind == "Dense":
         return torch.stack(list(weight.unbind(1)))
     first, second = weight.shape[2:]
@@ -362,50 +438,221 @@ class ComparesRowByRow:
         return torch.tensor(same), worst
 
 
+def headless(model):
+    model.classifier = nn.Identity()
+    return model
+
+
+def trained_head(features, labels, steps=100, lr=0.01):
+    head = nn.Linear(features.shape[1], int(labels.max()) + 1)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(head(features), labels).backward()
+        optimizer.step()
+    return head
+
+
+def adapt_with(pictures, labels, *, weights="default", train_mode=False, steps=100, lr=0.01, labels_of=None):
+    """A right adaptation, of which a mistake changes one part."""
+    model = headless(load_backbone(weights=weights).requires_grad_(False)).train(train_mode)
+    with torch.no_grad():
+        features = model(pictures)
+    model.classifier = trained_head(features, labels if labels_of is None else labels_of(labels), steps, lr)
+    return model
+
+
+def adapts_random_weights(pictures, labels):
+    return adapt_with(pictures, labels, weights=None)
+
+
+def adapts_in_train_mode(pictures, labels):
+    return adapt_with(pictures, labels, train_mode=True)
+
+
+def hardly_trains(pictures, labels):
+    return adapt_with(pictures, labels, steps=1, lr=1e-5)
+
+
+def trains_on_one_class(pictures, labels):
+    return adapt_with(pictures, labels, labels_of=lambda labels: torch.full_like(labels, int(labels.max())))
+
+
+def trains_everything(pictures, labels):
+    model = load_backbone(num_classes=int(labels.max()) + 1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for _ in range(3):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(pictures), labels).backward()
+        optimizer.step()
+    return model
+
+
+def keeps_the_old_head(pictures, labels):
+    return load_backbone()
+
+
+def returns_the_head_alone(pictures, labels):
+    model = headless(load_backbone())
+    with torch.no_grad():
+        return trained_head(model(pictures), labels)
+
+
+def returns_logits(pictures, labels):
+    return torch.zeros(len(pictures), 3)
+
+
+def adapts_nothing(pictures, labels):
+    pass
+
+
+def freezes_and_runs_the_whole_model(pictures, labels):
+    model = models.replace_head(models.freeze(load_backbone()), int(labels.max()) + 1)
+    optimizer = torch.optim.SGD(models.trainable_parameters(model), lr=0.1, momentum=0.9)
+    model.eval()
+    for _ in range(30):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(pictures), labels).backward()
+        optimizer.step()
+    return model
+
+
+def builds_with_timm_and_puts_parts_together(pictures, labels):
+    backbone = timm.create_model("efficientnet_lite0", num_classes=0)
+    published = load_backbone().state_dict()
+    backbone.load_state_dict({name: published[name] for name in backbone.state_dict()})
+    backbone.eval()
+    with torch.inference_mode():
+        features = backbone(pictures)
+    scaled = features.clone()
+    return nn.Sequential(
+        backbone,
+        nn.LayerNorm(1280, elementwise_affine=False),
+        trained_head(nn.functional.layer_norm(scaled, (1280,)), labels, steps=60),
+    )
+
+
+def _record(**changes):
+    better = [round(value + 0.03 + 0.01 * (i % 2), 3) for i, value in enumerate(BASELINE[:5])]
+    written = {
+        "question": "does a weaker regularisation raise the validation accuracy?",
+        "expected": "cannot tell",
+        "baseline": list(BASELINE[:5]),
+        "changed": better,
+        "concluded": "better",
+    }
+    return {**written, **changes}
+
+
+def no_question():
+    return _record(question="wd 0.1")
+
+
+def three_seeds():
+    return _record(baseline=list(BASELINE[:3]), changed=list(BASELINE[1:4]))
+
+
+def in_per_cent():
+    return _record(changed=[value * 100 for value in BASELINE[:5]])
+
+
+def another_baseline():
+    return _record(baseline=[0.31, 0.28, 0.33, 0.35, 0.3], changed=[0.36, 0.34, 0.37, 0.4, 0.36])
+
+
+def nothing_changed():
+    return _record(changed=list(BASELINE[:5]), concluded="cannot tell")
+
+
+def concludes_from_the_means():
+    noisy = [value + shift for value, shift in zip(BASELINE[:5], (0.1, -0.05, 0.06, -0.08, 0.0), strict=True)]
+    return _record(changed=[round(value, 3) for value in noisy], concluded="better")
+
+
+def a_record_without_conclusion():
+    return {key: value for key, value in _record().items() if key != "concluded"}
+
+
+def an_honest_record():
+    return _record()
+
+
+def it_got_worse_over_six_seeds():
+    worse = [round(value - 0.04 - 0.01 * (i % 3), 3) for i, value in enumerate(BASELINE)]
+    return _record(baseline=list(BASELINE), changed=worse, concluded="worse")
+
+
 WRONG = {
+    "09-adapt-model": {
+        adapts_random_weights: "nothing of the published file is left",
+        adapts_in_train_mode: "BatchNorm was in train mode",
+        hardly_trains: "more steps or a higher learning rate",
+        trains_on_one_class: "the same class for every unseen picture",
+        trains_everything: "the optimiser held these parameters",
+        keeps_the_old_head: "one logit per class",
+        returns_the_head_alone: "RuntimeError",
+        returns_logits: "the model",
+        adapts_nothing: "returned None",
+    },
     "09-choose-weights": {
-        ignores_the_licence: "licence was ignored",
-        ignores_the_size: "larger than the budget",
-        ignores_the_task: "another task",
-        forbids_only_non_commercial: "licence",
-        takes_silence_for_consent: "without one you have no permission",
-        strictly_smaller: "as large as the budget is within it",
-        the_smallest: "a more accurate one fits",
-        the_largest: "a more accurate one fits",
-        the_worst: "a more accurate one fits",
-        the_first_that_fits: "a more accurate one fits",
-        best_first_and_then_asks: "something does fit",
+        ignores_the_licence: "licence was not checked",
+        ignores_the_size: "size was not checked",
+        ignores_the_task: "task was not checked",
+        finds_parts_of_names: "a longer name is another licence",
+        finds_the_licence_in_an_allowed_name: "only a part of an allowed name",
+        compares_upper_and_lower_case: "upper and lower case",
+        forbids_only_non_commercial: "not among those that the budget accepts",
+        always_takes_silence_for_consent: "you have no permission",
+        never_takes_what_is_unstated: "by name, so such an entry counts",
+        strictly_smaller: "use `<=`",
+        takes_an_unknown_size: "can't be shown to fit",
+        takes_an_unknown_accuracy: "such an entry is never chosen",
+        compares_none_with_a_number: "TypeError",
+        the_larger_of_two_equals: "the smaller file wins",
+        the_smallest: "isn't the best",
+        the_worst: "isn't the best",
+        best_first_and_then_asks: "at least one entry meets all the rules",
         raises_where_nothing_fits: "ValueError",
-        the_nearest_miss: "nothing fits",
+        the_nearest_miss: "larger than the budget",
         a_name: "return one entry",
         all_that_fit: "return one entry",
         an_entry_of_its_own: "not in the zoo",
-        always_the_first: "this entry",
         gives_the_task_back: "return one entry",
-        chooses_nothing: "something does fit",
+        chooses_nothing: "at least one entry meets all the rules",
+    },
+    "09-investigate-budget": {
+        no_question: "without its question",
+        three_seeds: "fewer than 5 seeds",
+        in_per_cent: "a multiple of 1/100",
+        another_baseline: "the chapter's setting, unchanged",
+        nothing_changed: "no effect on any run",
+        concludes_from_the_means: "includes zero",
+        a_record_without_conclusion: "no 'concluded'",
     },
     "09-carry-weights": {
-        as_keras_keeps_it: "as Keras keeps it",
+        as_keras_keeps_it: "still has its axes in Keras's order",
         reshaped: "`reshape` and `view`",
-        inputs_first: "inputs and outputs changed places",
+        inputs_first: "inputs and outputs are swapped",
         transposed_as_if_plain_axes: "a transposed convolution is",
         everything_a_plain_convolution: "order of a plain convolution",
-        width_before_height: "height and width changed places",
-        reversed_axes: "height and width changed places",
+        width_before_height: "height and width are swapped",
+        reversed_axes: "height and width are swapped",
         flipped: "nothing is flipped",
         flips_transposed_ones: "nothing is flipped",
-        maps_before_inputs: "beside each other",
-        depthwise_without_the_one: "the middle one is missing",
-        dense_as_it_is: "as Keras keeps it",
-        zeros_of_the_shape: "stand elsewhere",
-        whole_numbers: "whole numbers",
+        maps_before_inputs: "next to each other",
+        depthwise_without_the_one: "the shape has to be",
+        dense_as_it_is: "still has its axes in Keras's order",
+        zeros_of_the_shape: "in other positions",
+        whole_numbers: "returned integers",
         a_list: "the kernel as a tensor",
         carries_nothing: "returned None",
+        counts_flattened_inputs_as_keras_does: "still counted in the order (h, w, c)",
+        swaps_height_and_width_behind_a_flatten: "height and width are swapped",
     },
     "09-compare-outputs": {
         in_train_mode: "train mode",
         mode_as_it_comes: "train mode",
-        signed: "has a sign",
+        signed: "have a sign",
         mean_difference: "mean of the differences",
         summed: "sum of the differences",
         squared: "squared difference",
@@ -415,7 +662,7 @@ WRONG = {
         nan_replaced: "never the same",
         the_other_way_round: "the verdict comes first",
         always_channels_first: "INVALID_ARGUMENT",
-        reshaped_to_the_layout: "in the layout that each wants",
+        reshaped_to_the_layout: "in the layout that each of them expects",
         always_called_pictures: "pictures",
         compares_labels: "the two models' logits",
         compares_probabilities: "the two models' logits",
@@ -428,6 +675,8 @@ WRONG = {
 }
 
 RIGHT = {
+    "09-investigate-budget": [an_honest_record, it_got_worse_over_six_seeds],
+    "09-adapt-model": [freezes_and_runs_the_whole_model, builds_with_timm_and_puts_parts_together],
     "09-choose-weights": [sorts_and_walks, KeepsTheBest],
     "09-carry-weights": [asks_numpy, fills_number_by_number],
     "09-compare-outputs": [asks_numpys_maximum, ComparesRowByRow],

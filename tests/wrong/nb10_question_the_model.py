@@ -1,9 +1,15 @@
 """Mistakes of chapter 10."""
 
+import copy
+
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional as F
 from torch.nn.functional import cross_entropy, relu
 from torchmetrics.functional.classification import multiclass_calibration_error
+
+from course.exercises.nb10_question_the_model.investigate_the_stamp import BASELINE
 
 
 def cam_with(
@@ -85,6 +91,11 @@ def gradient_alone(*inputs):
 
 def of_the_probability(*inputs):
     return cam_with(*inputs, score=lambda logits, target: logits.softmax(1)[:, target].sum())
+
+
+def of_a_saturated_probability(*inputs):
+    """Gradients that vanish, so that all maps are nearly zero."""
+    return cam_with(*inputs, score=lambda logits, target: (50 * logits).softmax(1)[:, target].sum())
 
 
 def of_the_loss(*inputs):
@@ -215,6 +226,19 @@ def certainty_falls_out(probs, labels, bins):
     total = 0.0
     for b in range(bins):
         chosen = (confidence >= b / bins) & (confidence < (b + 1) / bins)
+        if chosen.any():
+            gap = (predicted == labels)[chosen].double().mean() - confidence[chosen].mean()
+            total += float(chosen.double().mean() * gap.abs())
+    return total
+
+
+def lower_edges_included(probs, labels, bins):
+    """Bins [b / bins, (b + 1) / bins), and the last one includes 1."""
+    confidence, predicted = probs.double().max(1)
+    index = (confidence * bins).floor().clamp(max=bins - 1)
+    total = 0.0
+    for b in range(bins):
+        chosen = index == b
         if chosen.any():
             gap = (predicted == labels)[chosen].double().mean() - confidence[chosen].mean()
             total += float(chosen.double().mean() * gap.abs())
@@ -523,6 +547,217 @@ def adds_up_by_hand(model, batches):
         parameter.grad = total / count
 
 
+class Int8(nn.Module):
+    """A right layer, of which a mistake changes one part."""
+
+    def __init__(self, linear):
+        super().__init__()
+        weight = linear.weight.detach()
+        scale = self.scale_of(weight)
+        self.register_buffer("codes", self.codes_of(weight / scale))
+        self.register_buffer("scale", scale)
+        self.register_buffer("bias", None if linear.bias is None else linear.bias.detach().clone())
+
+    def scale_of(self, weight):
+        scale = weight.abs().amax(1, keepdim=True) / 127
+        return scale + (scale == 0)
+
+    def codes_of(self, scaled):
+        return scaled.round().to(torch.int8)
+
+    def forward(self, x):
+        return F.linear(x, self.codes.float() * self.scale, self.bias)
+
+
+class OneScale(Int8):
+    def scale_of(self, weight):
+        return weight.abs().max() / 127
+
+
+class ScalePerInput(Int8):
+    def scale_of(self, weight):
+        return weight.abs().amax(0, keepdim=True) / 127
+
+
+class CutOff(Int8):
+    def codes_of(self, scaled):
+        return scaled.to(torch.int8)
+
+
+class RoundedDown(Int8):
+    def codes_of(self, scaled):
+        return scaled.floor().to(torch.int8)
+
+
+class Divided128(Int8):
+    def scale_of(self, weight):
+        return super().scale_of(weight) * 127 / 128
+
+    def codes_of(self, scaled):
+        codes = scaled.round()
+        return torch.where(codes > 127, codes - 256, codes).to(torch.int8)
+
+
+class LargestNotMagnitude(Int8):
+    def scale_of(self, weight):
+        return (weight.amax(1, keepdim=True) / 127).clamp_min(1e-9)
+
+    def codes_of(self, scaled):
+        return scaled.round().clamp(-128, 127).to(torch.int8)
+
+
+class SevenBits(Int8):
+    def scale_of(self, weight):
+        return super().scale_of(weight) * 127 / 63
+
+
+class Affine(Int8):
+    def __init__(self, linear):
+        super().__init__(linear)
+        weight = linear.weight.detach()
+        self.low = weight.amin(1, keepdim=True)
+        self.scale = ((weight.amax(1, keepdim=True) - self.low) / 255).clamp_min(1e-9)
+        self.codes = (((weight - self.low) / self.scale).round() - 128).to(torch.int8)
+
+    def forward(self, x):
+        return F.linear(x, (self.codes.float() + 128) * self.scale + self.low, self.bias)
+
+
+class IntegersUsed(Int8):
+    def forward(self, x):
+        return F.linear(x, self.codes.float(), self.bias)
+
+
+class ForgetsTheBias(Int8):
+    def forward(self, x):
+        return F.linear(x, self.codes.float() * self.scale)
+
+
+class KeepsTheFloats(Int8):
+    def __init__(self, linear):
+        super().__init__(linear)
+        self.linear = copy.deepcopy(linear)
+
+
+class PlainAttributes(Int8):
+    def __init__(self, linear):
+        nn.Module.__init__(self)
+        weight = linear.weight.detach()
+        self.scale = self.scale_of(weight)
+        self.codes, self.bias = self.codes_of(weight / self.scale), linear.bias.detach()
+
+
+class FloatCodes(Int8):
+    def codes_of(self, scaled):
+        return scaled.round()
+
+
+class NoGuard(FloatCodes):
+    def scale_of(self, weight):
+        return weight.abs().amax(1, keepdim=True) / 127
+
+
+class InPlace(Int8):
+    def __init__(self, linear):
+        super().__init__(linear)
+        linear.weight.data.div_(self.scale).round_()
+
+
+def gives_the_layer_back(linear):
+    return linear
+
+
+def quantizes_nothing(linear):
+    pass
+
+
+class ScalesTheOutputs(nn.Module):
+    """Multiplies by the integers first, and scales what comes out."""
+
+    def __init__(self, linear):
+        super().__init__()
+        weight = linear.weight.detach()
+        largest = weight.abs().max(dim=1).values
+        largest[largest == 0] = 1.0
+        self.codes = nn.Parameter(torch.round(weight * (127 / largest)[:, None]).to(torch.int8), requires_grad=False)
+        self.step = nn.Parameter(largest / 127, requires_grad=False)
+        self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().clone())
+
+    def forward(self, x):
+        outputs = x @ self.codes.to(x.dtype).T * self.step
+        return outputs if self.bias is None else outputs + self.bias
+
+
+class ByTorchsFakeQuantization(nn.Module):
+    def __init__(self, linear):
+        super().__init__()
+        weight = linear.weight.detach().clone()
+        self.register_buffer("scale", (weight.abs().amax(1) / 127).clamp_min(1e-12))
+        zeros = torch.zeros(len(weight), dtype=torch.int32)
+        restored = torch.fake_quantize_per_channel_affine(weight, self.scale, zeros, 0, -127, 127)
+        self.register_buffer("codes", (restored / self.scale[:, None]).round().to(torch.int8))
+        self.register_buffer("bias", None if linear.bias is None else linear.bias.detach().clone())
+
+    def forward(self, x):
+        return F.linear(x, self.codes * self.scale[:, None], self.bias)
+
+
+def _record(**changes):
+    known = list(BASELINE[:5])
+    written = {
+        "question": "does a smaller stamp raise the accuracy on stamped pictures?",
+        "expected": "better",
+        "baseline": known,
+        "changed": [round((round(value * 150) + 20 + 2 * seed) / 150, 3) for seed, value in enumerate(known)],
+        "concluded": "better",
+    }
+    return {**written, **changes}
+
+
+def an_honest_record():
+    known = [round(value, 3) for value in BASELINE[:5]]
+    steps = (3, -4, 1, -2, 4)
+    changed = [round((round(value * 150) + step) / 150, 3) for step, value in zip(steps, known, strict=True)]
+    return _record(changed=changed, concluded="cannot tell")
+
+
+def it_got_better():
+    return _record(expected="worse")
+
+
+def no_question():
+    return _record(question="stamp")
+
+
+def three_seeds():
+    whole = _record()
+    return {**whole, "baseline": whole["baseline"][:3], "changed": whole["changed"][:3]}
+
+
+def in_per_cent():
+    whole = _record()
+    return {**whole, "changed": [100 * value for value in whole["changed"]]}
+
+
+def another_baseline():
+    whole = _record()
+    return {**whole, "baseline": [0.98, *whole["baseline"][1:]]}
+
+
+def nothing_changed():
+    return _record(changed=list(BASELINE[:5]))
+
+
+def concludes_from_the_means():
+    return {**an_honest_record(), "concluded": "better"}
+
+
+def a_record_without_conclusion():
+    whole = _record()
+    del whole["concluded"]
+    return whole
+
+
 WRONG = {
     "10-draw-grad-cam": {
         no_relu: "the ReLU is missing",
@@ -538,13 +773,14 @@ WRONG = {
         unweighted_maps: "without any weight",
         gradient_alone: "gradients alone",
         of_the_probability: "gradient of the softmax",
+        of_a_saturated_probability: "a channel's weight is the mean of its gradient",
         of_the_loss: "gradient of the loss",
         of_all_logits: "gradient of all logits",
         of_the_predicted_class: "largest logit",
         mean_logit: "divided by the number of pictures",
-        pictures_mixed: "were mixed",
+        pictures_mixed: "were averaged",
         scaled_to_one: "scaled to 1",
-        channel_axis_kept: "axis is gone",
+        channel_axis_kept: "no axis for them",
         at_the_size_of_the_first_picture: "(3, 7, 7)",
         no_map_at_all: "a tensor",
         gives_pictures_back: "(3, 7, 7)",
@@ -553,14 +789,16 @@ WRONG = {
     "10-measure-calibration": {
         bins_not_weighted: "bins were not weighted",
         bins_not_weighted_empty_ones_too: "empty ones counted",
-        gaps_cancel_out: "cancelled out",
+        gaps_cancel_out: "cancelled each other out",
         absolute_value_at_the_end: "after the sum",
         squared_gaps: "squared",
         the_largest_gap: "largest gap",
-        certainty_falls_out: "fell out of the last bin",
-        empty_bins_are_nan: "has no mean",
-        probability_of_the_true_class: "not that of the true class",
-        error_in_percent: "percent",
+        certainty_falls_out: "was in no bin",
+        lower_edges_included: "belongs to the lower one",
+        asks_torchmetrics: "belongs to the lower one",
+        empty_bins_are_nan: "skip empty bins",
+        probability_of_the_true_class: "not the probability of the true class",
+        error_in_percent: "in per cent",
         weighted_by_counts: "weighted by counts",
         the_error_rate: "error rate",
         all_gaps: "several numbers",
@@ -573,19 +811,19 @@ WRONG = {
         mutates_b: "the models were changed",
         shares_memory: "shares memory",
         hands_the_ends_on: "shares memory",
-        the_wrong_way_round: "wrong way round",
+        the_wrong_way_round: "swapped",
         always_the_middle: "the middle",
         always_a: "this is a, whatever",
         always_b: "this is b, whatever",
         by_a_step: "rounds twice",
-        the_step_alone: "it is a step",
-        a_plus_alpha_b: "moves away from both",
-        counters_averaged: "became fractions",
-        counters_rounded: "cut to a whole number",
+        the_step_alone: "still to be added",
+        a_plus_alpha_b: "must fall as that of b rises",
+        counters_averaged: "became floats",
+        counters_rounded: "neither a's nor b's",
         counters_of_a: "above it b's",
-        counters_left_out: "must be there all the same",
+        counters_left_out: "must still be there",
         weights_alone: "at alpha",
-        statistics_of_a: "average them too",
+        statistics_of_a: "average the running statistics too",
         a_list_of_tensors: "a dict from name to tensor",
         numbers_for_tensors: "values are tensors",
         gives_a_back: "this is a, whatever",
@@ -596,23 +834,53 @@ WRONG = {
         ragged_batch_as_a_whole_one: "counted as much as a full one",
         first_size_throughout: "first batch's size",
         sums_not_divided: "sums over samples",
-        cleared_in_the_loop: "cleared within the loop",
-        never_cleared: "clear the gradients once",
+        cleared_in_the_loop: "cleared inside the loop",
+        never_cleared: "clear them once",
         last_batch_dropped: "smaller batch is missing",
         first_batch_alone: "only the first batch",
         divided_twice: "divided twice",
-        all_at_once: "went through at once",
+        all_at_once: "ran at once",
         backward_at_the_end: "after all forward passes",
-        steps_as_well: "no step here",
-        forgets_backward: "needs its `backward()`",
-        gives_batches_back: "needs its `backward()`",
-        accumulates_nothing: "needs its `backward()`",
+        steps_as_well: "leave the step",
+        forgets_backward: "call `backward()`",
+        gives_batches_back: "call `backward()`",
+        accumulates_nothing: "call `backward()`",
+    },
+    "10-quantize-a-layer": {
+        OneScale: "one scale for the whole matrix",
+        ScalePerInput: "one scale per input",
+        CutOff: "fractions were cut off",
+        RoundedDown: "rounded down",
+        Divided128: "int8 can't hold",
+        Affine: "symmetric",
+        LargestNotMagnitude: "not its largest magnitude",
+        SevenBits: "7 bits",
+        IntegersUsed: "integers themselves",
+        ForgetsTheBias: "the bias is missing",
+        KeepsTheFloats: "the float weights are still stored",
+        PlainAttributes: "register_buffer",
+        FloatCodes: "one tensor of int8",
+        NoGuard: "zero divided by zero",
+        InPlace: "changed in place",
+        gives_the_layer_back: "one tensor of int8",
+        quantizes_nothing: "returned None",
+    },
+    "10-investigate-the-stamp": {
+        no_question: "without its question",
+        three_seeds: "fewer than 5 seeds",
+        in_per_cent: "a multiple of 1/150",
+        another_baseline: "the chapter's setting, unchanged",
+        nothing_changed: "no effect on any run",
+        concludes_from_the_means: "includes zero",
+        a_record_without_conclusion: "no 'concluded'",
     },
 }
 
 RIGHT = {
     "10-draw-grad-cam": [asks_captum, DrawsPictureByPicture],
-    "10-measure-calibration": [asks_torchmetrics, counts_in_numpy, sorts_into_lists],
+    "10-measure-calibration": [counts_in_numpy, sorts_into_lists],
     "10-interpolate-weights": [by_lerp, MixesInDouble],
     "10-accumulate-gradients": [sums_over_the_total, adds_up_by_hand],
+    "10-quantize-a-layer": [ScalesTheOutputs, ByTorchsFakeQuantization],
+    "10-investigate-the-stamp": [an_honest_record, it_got_better],
 }

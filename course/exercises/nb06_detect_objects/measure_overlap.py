@@ -10,7 +10,7 @@ import torch
 from course.exercises.nb06_detect_objects.overlaps import drawn_boxes, iou, matrix, nudged
 from course.judging import Exercise, Unusable, expect, expect_close, need
 
-TURNED = "row i belongs to a[i] and column j to b[j]; yours is turned round"
+TURNED = "row i belongs to a[i] and column j to b[j]; yours is transposed"
 
 exercise = Exercise(
     "06-measure-overlap",
@@ -52,10 +52,10 @@ def mostly_apart(rng: torch.Generator) -> dict[str, Any]:
 @exercise.probe
 def probe_box_iou(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     a, b = case["a"].clone(), case["b"].clone()
-    returned = need(answer(a, b), torch.Tensor, "the overlaps, a tensor of shape (N, M)")
+    returned = need(answer(a, b), torch.Tensor, "the IoUs, a tensor of shape (N, M)")
     if returned.ndim != 2:
         raise Unusable(
-            f"your answer returned a tensor of shape {tuple(returned.shape)}; return (N, M), one row a box of a"
+            f"your answer returned a tensor of shape {tuple(returned.shape)}; return (N, M), one row for each box of a"
         )
     return {"overlaps": returned.detach().float(), "a": a, "b": b}
 
@@ -95,6 +95,8 @@ def _mistakes(a: torch.Tensor, b: torch.Tensor) -> dict[str, torch.Tensor]:
             "one": 1.0
         },
         "the shared area counts twice in the sum of both areas: take it off once": {"union": False},
+        "this is the Dice coefficient, twice the intersection over the sum of both areas": {"dice": True},
+        "the boxes were read as x, y, width, height; they are two corners, x1, y1, x2, y2": {"sides": True},
         "this divides by the smaller box: a small box within a large one would count as the same": {"least": True},
     }
     return {because: matrix(a, b, functools.partial(iou, **options)) for because, options in formulas.items()}
@@ -102,7 +104,7 @@ def _mistakes(a: torch.Tensor, b: torch.Tensor) -> dict[str, torch.Tensor]:
 
 @exercise.judge(mostly_apart, points=1)
 def boxes_apart_share_nothing(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Boxes that do not touch have an overlap of 0, and those that do have more."""
+    """Boxes that do not touch have an IoU of 0, and boxes that touch have more."""
     a, b, got = case["a"], case["b"], result["overlaps"]
     expected = matrix(a, b)
     tried = f"{len(a)} boxes in the corners of a picture against {len(b)} of which each is near one of them"

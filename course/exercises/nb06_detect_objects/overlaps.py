@@ -22,14 +22,28 @@ def nudged(boxes: torch.Tensor, rng: torch.Generator, part: float) -> torch.Tens
     return boxes + (2 * torch.rand(boxes.shape, generator=rng) - 1) * part * sides
 
 
-def iou(a: Sides, b: Sides, *, clamp: bool = True, one: float = 0.0, union: bool = True, least: bool = False) -> float:
+def iou(
+    a: Sides,
+    b: Sides,
+    *,
+    clamp: bool = True,
+    one: float = 0.0,
+    union: bool = True,
+    least: bool = False,
+    dice: bool = False,
+    sides: bool = False,
+) -> float:
     """Intersection over union of two boxes; the options are the usual mistakes."""
+    if sides:  # read as x, y, width, height
+        a, b = ((box[0], box[1], box[0] + box[2], box[1] + box[3]) for box in (a, b))
     width = min(a[2], b[2]) - max(a[0], b[0]) + one
     height = min(a[3], b[3]) - max(a[1], b[1]) + one
     shared = max(width, 0) * max(height, 0) if clamp else width * height
     areas = [(box[2] - box[0] + one) * (box[3] - box[1] + one) for box in (a, b)]
     if least:
         return shared / min(areas)
+    if dice:
+        return 2 * shared / sum(areas)
     return shared / (sum(areas) - shared if union else sum(areas))
 
 

@@ -16,15 +16,15 @@ exercise = Exercise(
     title="Score a detector",
     withholds=("course.applications.detection.average_precision", "torchmetrics.detection.MeanAveragePrecision"),
     hints=(
-        "Put the boxes of all pictures into one list and sort it by score, highest first: who is asked first matters. "
-        "A box may only take an object on its own picture.",
-        "A box is right if its overlap with the object that it overlaps most reaches the threshold and no box with a "
-        "higher score has taken that object. An object is taken once; the next box on it is a false alarm.",
-        "After k boxes: precision = right so far / k, recall = right so far / all objects. Make precision decrease: at "
-        "each k the largest one from k on. Then sum up precision times the step in recall.",
+        "Put the boxes of all pictures into one list and sort it by score, highest first. A box can only match an "
+        "object in its own picture.",
+        "For each box, look at the objects of its picture that no earlier box has matched. If the best of their IoUs "
+        "reaches the threshold, the box is right, and that object is matched from now on.",
+        "After k boxes: precision = right so far / k, recall = right so far / all objects. Replace each precision by "
+        "the largest from k on, then sum up precision times the step in recall.",
     ),
     idea="hits in order of score -> right = cumsum(hits); precision = right / arange(1, n + 1); recall = right / "
-    "things; precision = its running maximum from the right; AP = sum of precision * (recall - recall before).",
+    "objects; precision = its running maximum from the right; AP = sum of precision * (recall - recall before).",
 )
 
 
@@ -39,7 +39,32 @@ def found_twice(rng: torch.Generator) -> dict[str, Any]:
 
 
 @exercise.case
-def with_missed_things(rng: torch.Generator) -> dict[str, Any]:
+def close_together(rng: torch.Generator) -> dict[str, Any]:
+    """Pairs of objects so close that a box on one overlaps with the other by more than the threshold."""
+    return {"sets": [_crowded_set(rng) for _ in range(3)], "threshold": 0.5}
+
+
+def _crowded_set(rng: torch.Generator, pictures: int = 4) -> dict[str, Any]:
+    """Both boxes of each pair are nearest to the same object: the second one has to take the other, or is wrong."""
+    found, targets = [], []
+    for _ in range(pictures):
+        x, y = (5 + 30 * torch.rand(2, generator=rng)).tolist()
+        side = 30 + 10 * float(torch.rand((), generator=rng))
+        lefts = torch.tensor([x, x + 0.25 * side])  # two objects, three boxes
+        near = torch.tensor([x, x + 0.07 * side, x + 1.4 * side]) + 0.01 * side * torch.rand(3, generator=rng)
+        targets.append({"boxes": _squares(lefts, y, side)})
+        order = torch.randperm(3, generator=rng)
+        found.append({"boxes": _squares(near, y, side)[order], "scores": torch.rand(3, generator=rng)})
+    return {"found": found, "targets": targets}
+
+
+def _squares(left: torch.Tensor, top: float, side: float) -> torch.Tensor:
+    tops = torch.full_like(left, top)
+    return torch.stack([left, tops, left + side, tops + side], 1)
+
+
+@exercise.case
+def with_missed_objects(rng: torch.Generator) -> dict[str, Any]:
     return {"sets": [drawn_set(rng, missed=2, blank=True) for _ in range(3)], "threshold": 0.5}
 
 
@@ -84,19 +109,25 @@ def probe_average_precision(answer: Any, case: dict[str, Any]) -> dict[str, list
 
 @exercise.judge(several_sets, points=2)
 def area_under_the_curve(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Average precision is the area under the falling curve of precision over recall."""
+    """Average precision is the area under the curve of precision over recall, made to fall."""
     judge_values(case, result)
 
 
-@exercise.judge(found_twice, points=2)
-def a_thing_is_found_once(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A second box on an object that a box with a higher score has taken is a false alarm."""
+@exercise.judge(found_twice, points=1)
+def an_object_is_found_once(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A second box on an object that is matched already is a false alarm."""
     judge_values(case, result)
 
 
-@exercise.judge(with_missed_things, points=1)
+@exercise.judge(close_together, points=1)
+def objects_that_are_still_free(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A box is compared with the objects that are not matched yet, as in COCO."""
+    judge_values(case, result)
+
+
+@exercise.judge(with_missed_objects, points=1)
 def what_was_missed_counts(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Things that no box found lower the recall, and boxes on a picture without objects are false alarms."""
+    """Objects that no box found lower the recall, and boxes in a picture without objects are false alarms."""
     judge_values(case, result)
 
 
@@ -104,14 +135,14 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless the values are the average precisions of the case's sets."""
     for one, got in zip(case["sets"], result["values"], strict=True):
         boxes = sum(len(part["boxes"]) for part in one["found"])
-        things = sum(len(part["boxes"]) for part in one["targets"])
+        objects = sum(len(part["boxes"]) for part in one["targets"])
         curve = hits(one, case["threshold"])
-        expected = area(curve, things)
+        expected = area(curve, objects)
         mistakes = {because: mistake(one, case["threshold"]) for because, mistake in MISTAKES.items()}
         expect_close(
             got,
             expected,
-            tried=f"{boxes} boxes on {len(one['found'])} pictures with {things} objects; by falling score "
+            tried=f"{boxes} boxes on {len(one['found'])} pictures with {objects} objects; by falling score "
             f"{''.join('✓' if hit else '✗' for hit in curve)}",
             atol=1e-4,
             rtol=0,
@@ -123,9 +154,15 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def hits(
-    one: dict[str, Any], threshold: float, *, once: bool = True, ranked: bool = True, own_picture: bool = True
+    one: dict[str, Any],
+    threshold: float,
+    *,
+    once: bool = True,
+    only_free: bool = True,
+    ranked: bool = True,
+    own_picture: bool = True,
 ) -> list[bool]:
-    """Whether each box is right, from the surest down; the options are the usual mistakes."""
+    """Whether each box is right, from the highest score down; the options are the usual mistakes."""
     ranks = [(float(s), n, i) for n, part in enumerate(one["found"]) for i, s in enumerate(part["scores"])]
     if ranked:
         ranks.sort(reverse=True)
@@ -137,6 +174,7 @@ def hits(
             (n, j): value
             for n in pictures
             for j, value in enumerate(_overlaps(one["found"][number]["boxes"][i], one["targets"][n]["boxes"]))
+            if not (once and only_free and (n, j) in taken)
         }
         best = max(overlaps, key=lambda key: overlaps[key], default=None)
         hit = best is not None and overlaps[best] >= threshold and not (once and best in taken)
@@ -150,25 +188,25 @@ def _overlaps(box: torch.Tensor, truths: torch.Tensor) -> list[float]:
     return matrix(box[None], truths)[0].tolist() if len(truths) else []
 
 
-def area(curve: list[bool], things: int, *, falling: bool = True) -> float:
+def area(curve: list[bool], objects: int, *, falling: bool = True) -> float:
     """Precision summed over the steps in recall; `falling` makes each the largest from there on."""
-    if not curve or not things:
+    if not curve or not objects:
         return 0.0
     right = torch.tensor(curve, dtype=torch.float64).cumsum(0)
     precision = right / torch.arange(1, len(curve) + 1)
     if falling:
         precision = precision.flip(0).cummax(0).values.flip(0)
-    steps = torch.tensor(curve, dtype=torch.float64) / things
+    steps = torch.tensor(curve, dtype=torch.float64) / objects
     return float((precision * steps).sum())
 
 
-def _things(one: dict[str, Any]) -> int:
+def _objects(one: dict[str, Any]) -> int:
     return sum(len(part["boxes"]) for part in one["targets"])
 
 
 def _mean_over_pictures(one: dict[str, Any], threshold: float) -> float:
     parts = [{"found": [f], "targets": [t]} for f, t in zip(one["found"], one["targets"], strict=True)]
-    values = [area(hits(part, threshold), _things(part)) for part in parts if _things(part)]
+    values = [area(hits(part, threshold), _objects(part)) for part in parts if _objects(part)]
     return sum(values) / len(values)
 
 
@@ -182,26 +220,42 @@ def _of_what_was_found(one: dict[str, Any], threshold: float) -> float:
     return area(curve, max(1, sum(curve)))
 
 
+def _at_101_recalls(one: dict[str, Any], threshold: float) -> float:
+    """COCO's sampled area: the mean of the largest precision at or above each of 101 recalls."""
+    curve, objects = hits(one, threshold), _objects(one)
+    right, points = 0, []
+    for k, hit in enumerate(curve, 1):
+        right += hit
+        points.append((right / objects, right / k))
+    levels = [i / 100 for i in range(101)]
+    return sum(max((p for r, p in points if r >= level - 1e-9), default=0.0) for level in levels) / 101
+
+
 MISTAKES = {
-    "an object was matched twice: once a box with a higher score has taken it, the next box on it is a false alarm": (
-        lambda one, threshold: area(hits(one, threshold, once=False), _things(one))
+    "an object was matched twice: once a box with a higher score has matched it, the next box on it is a false alarm": (
+        lambda one, threshold: area(hits(one, threshold, once=False), _objects(one))
     ),
+    "this is PASCAL VOC's rule, which compares a box with the object that it overlaps most even if that one is matched "
+    "already; this task asks for COCO's, which looks at the objects that are still free": (
+        lambda one, threshold: area(hits(one, threshold, only_free=False), _objects(one))
+    ),
+    "this samples the curve at 101 recalls, as COCO's tools do; the formula above is the exact area": _at_101_recalls,
     "the boxes are not in order of their scores over all pictures: sort them, highest first": (
-        lambda one, threshold: area(hits(one, threshold, ranked=False), _things(one))
+        lambda one, threshold: area(hits(one, threshold, ranked=False), _objects(one))
     ),
     "precision was not made to fall: at each recall the largest precision from there on counts": (
-        lambda one, threshold: area(hits(one, threshold), _things(one), falling=False)
+        lambda one, threshold: area(hits(one, threshold), _objects(one), falling=False)
     ),
     "this is the mean over pictures: average precision ranks the boxes of all pictures together": _mean_over_pictures,
     "recall is counted among the objects that were found; divide by all objects that are there": _of_what_was_found,
-    "this is the precision of all boxes: average precision follows it from the surest box on": _precision,
+    "this is the precision of all boxes: average precision follows it from the highest score down": _precision,
     "this is the recall of all boxes: average precision weighs it by precision": (
-        lambda one, threshold: sum(hits(one, threshold)) / max(1, _things(one))
+        lambda one, threshold: sum(hits(one, threshold)) / max(1, _objects(one))
     ),
-    "a box was matched with an object on another picture": (
-        lambda one, threshold: area(hits(one, threshold, own_picture=False), _things(one))
+    "a box was matched with an object in another picture": (
+        lambda one, threshold: area(hits(one, threshold, own_picture=False), _objects(one))
     ),
     "any overlap counted as a match: compare it with the threshold": (
-        lambda one, threshold: area(hits(one, 1e-9), _things(one))
+        lambda one, threshold: area(hits(one, 1e-9), _objects(one))
     ),
 }

@@ -23,7 +23,7 @@ exercise = Exercise(
     withholds=("course.applications.detection.replace_predictor", "course.applications.detection.load_detector"),
     hints=(
         "`model.roi_heads.box_predictor` holds two Linear layers, `cls_score` for scores and `bbox_pred` for boxes.",
-        "Every proposal without an object must get a class as well: how many classes does that make, for n classes?",
+        "Every proposal without an object must get a class as well. How many outputs do n classes of objects need?",
         "`in_features = model.roi_heads.box_predictor.cls_score.in_features`, then a new "
         "`FastRCNNPredictor(in_features, ...)` from torchvision.models.detection.faster_rcnn in its place.",
     ),
@@ -33,22 +33,22 @@ exercise = Exercise(
 
 
 @exercise.case
-def four_kinds(rng: torch.Generator) -> dict[str, Any]:
+def several_classes(rng: torch.Generator) -> dict[str, Any]:
     return detector_case(rng)
 
 
-def detector_case(rng: torch.Generator, kinds: int | None = None) -> dict[str, Any]:
+def detector_case(rng: torch.Generator, classes: int | None = None) -> dict[str, Any]:
     """A detector's weights, inputs of its predictor, and a label for each: every class, background among them."""
-    kinds = kinds or int(torch.randint(7, 11, (), generator=rng))
+    classes = classes or int(torch.randint(8, 12, (), generator=rng))
     state = {
         name: value + 0.2 * torch.rand(value.shape, generator=rng) if value.is_floating_point() else value
         for name, value in _detector().state_dict().items()
     }
     return {
         "state": state,
-        "kinds": kinds,
+        "classes": classes,
         "pictures": torch.randn(36, 3, 32, 32, generator=rng),
-        "y": torch.arange(36)[torch.randperm(36, generator=rng)] % (kinds + 1),
+        "y": torch.arange(36)[torch.randperm(36, generator=rng)] % (classes + 1),
         "boxes": torch.randn(36, 4, generator=rng),
     }
 
@@ -80,7 +80,7 @@ def probe_swap_predictor(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = _detector().eval()
     model.load_state_dict(case["state"])
     model.requires_grad_(False)
-    model = need(answer(model, case["kinds"]), nn.Module, "the detector: `return model`").eval()
+    model = need(answer(model, case["classes"]), nn.Module, "the detector: `return model`").eval()
     heads = need(getattr(model, "roi_heads", None), nn.Module, "a detector, with its roi_heads")
     state = {name: value.clone() for name, value in model.state_dict().items()}
     requires_grad = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
@@ -107,7 +107,7 @@ def probe_swap_predictor(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 def _step(model: Any, outputs: list[torch.Tensor], maps: torch.Tensor, case: dict[str, Any]) -> None:
     """One step of SGD on labels, boxes and proposals, over whatever asks for a gradient, if every class has a score."""
     scores, boxes = outputs
-    if scores.shape[-1] == case["kinds"] + 1:
+    if scores.shape[-1] == case["classes"] + 1:
         loss = _loss(scores, boxes, case) + sum(part.square().mean() for part in flat(model.rpn.head([maps])))
         if loss.requires_grad:
             optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
@@ -134,13 +134,13 @@ def _loss(scores: torch.Tensor, boxes: torch.Tensor, case: dict[str, Any]) -> to
     return F.cross_entropy(scores, case["y"]) + F.mse_loss(boxes, wanted)
 
 
-@exercise.judge(four_kinds, points=2)
-def one_score_a_class_and_one_for_background(case: dict[str, Any], result: dict[str, Any]) -> None:
+@exercise.judge(several_classes, points=2)
+def a_score_per_class_and_one_for_background(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Each proposal gets a score for every class of objects and one for background, from a layer that trains."""
     judge_layer(case, result, 0)
 
 
-@exercise.judge(four_kinds, points=1)
+@exercise.judge(several_classes, points=1)
 def a_box_for_each_class(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Each proposal gets a box (four numbers) for every one of these classes, from a layer that trains."""
     judge_layer(case, result, 1)
@@ -148,10 +148,10 @@ def a_box_for_each_class(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 def judge_layer(case: dict[str, Any], result: dict[str, Any], which: int) -> None:
     """Raise Wrong unless the scores (0) or boxes (1) are those of a new linear layer that follows its gradient."""
-    kinds, name = case["kinds"], ("scores", "numbers for boxes")[which]
+    classes, name = case["classes"], ("scores", "numbers for boxes")[which]
     x = head_inputs(case)
-    tried = f"{len(x)} proposals through your predictor for {kinds} classes"
-    expected_width = (kinds + 1) * (4 if which else 1)
+    tried = f"{len(x)} proposals through your predictor for {classes} classes"
+    expected_width = (classes + 1) * (4 if which else 1)
     _expect_outputs(case, result, which, tried, expected_width, name)
     before, after = result["outputs"][which], result["outputs_after"][which]
     known = ("roi_heads.box_predictor.cls_score.weight", "roi_heads.box_predictor.bbox_pred.weight")[which]
@@ -169,10 +169,10 @@ def judge_layer(case: dict[str, Any], result: dict[str, Any], which: int) -> Non
     frozen = [name for name, flag in result["requires_grad"].items() if not flag and "box_predictor" in name]
     expect(
         follows(after, path, before),
-        tried=f"one step of SGD in a detector that came frozen, then the same proposals; looking at {known}",
-        got="the same as before" if torch.equal(after, before) else f"{name} elsewhere than where the gradient leads",
+        tried=f"one step of SGD in a detector that was frozen before, then the same proposals; looking at {known}",
+        got="the same as before" if torch.equal(after, before) else f"{name} that did not follow the gradient",
         expected=f"{name} moved by the step of one new nn.Linear",
-        because="a new layer comes trainable: leave it so"
+        because="a new layer is trainable: leave it so"
         if frozen
         else "the predictor in use is not the one that trains",
     )
@@ -182,22 +182,21 @@ def _expect_outputs(
     case: dict[str, Any], result: dict[str, Any], which: int, tried: str, width: int, name: str
 ) -> None:
     """Raise Wrong unless the predictor ran and its output has this width."""
-    kinds = case["kinds"]
+    classes = case["classes"]
     if result["error"] or len(result["outputs"]) != 2:
         raise Wrong(
             tried=tried,
             got=result["error"] or f"{len(result['outputs'])} outputs",
             expected="scores and boxes",
-            because="the predictor gets what the box head gives: read in_features from the old cls_score",
+            because="the predictor receives the output of the box head: read in_features from the old cls_score",
         )
     got = list(result["outputs"][which].shape)
     factor = 4 if which else 1
     because = {
-        OLD_CLASSES * factor: "this is the old layer, in its old place: scores and boxes both need a new one there",
-        kinds
-        * factor: "background is a class too: a proposal on nothing must get a score, so n kinds are n + 1 classes",
-        (kinds - 1) * factor: "background is one class more, not one less: n classes of objects are n + 1 classes",
-        (kinds + 2) * factor: "background is counted twice: n classes of objects are n + 1 classes",
+        OLD_CLASSES * factor: "this is the old layer: both `cls_score` and `bbox_pred` need a new one",
+        classes * factor: "background is a class too: n classes of objects need n + 1 outputs",
+        (classes - 1) * factor: "background is one class more, not one less: n classes of objects need n + 1 outputs",
+        (classes + 2) * factor: "background is counted twice: n classes of objects need n + 1 outputs",
     }.get(got[-1], "")
     expect(
         got == [len(case["y"]), width],
@@ -208,9 +207,9 @@ def _expect_outputs(
     )
 
 
-@exercise.judge(four_kinds, points=1)
+@exercise.judge(several_classes, points=1)
 def all_else_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Trunk, proposals and box head are as pretrained, and as frozen as they came."""
+    """Trunk, RPN and box head keep their pretrained weights, and stay frozen if they were frozen."""
     state, old = result["state"], [name for name in case["state"] if "box_predictor" not in name]
     lost = [name for name in old if not _equal(state.get(name), case["state"][name])]
     expect(
@@ -218,7 +217,7 @@ def all_else_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="looking for every pretrained tensor outside the predictor",
         got=f"{len(lost)} gone or changed, {', '.join(lost[:2])} among them",
         expected="all as they were",
-        because="what the detector knows about finding objects is in there: exchange its last layers alone",
+        because="what the detector has learned about finding objects is in there: replace only its last layers",
     )
     new = [name for name in state if "box_predictor" in name and not _equal(state[name], case["state"].get(name))]
     works = all(_is_linear(output, head_inputs(case)) for output in result["outputs"])
@@ -227,16 +226,16 @@ def all_else_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="looking for a new predictor on the outputs of backbone and box head for some pictures",
         got="none that gives scores and boxes",
         expected="a new one, with the pretrained layers before it",
-        because="all else stays, and the predictor does not",
+        because="everything else stays, but the predictor is new",
     )
     awake = [name for name in old if result["requires_grad"].get(name)]
     moved = diverged(result["state_after"], case["state"], case["state"], old)
     expect(
         not awake and not moved,
-        tried="one step of SGD over what asks for a gradient, in a detector that came frozen from end to end",
-        got=f"{len(awake)} of its old parameters ask for a gradient, {len(moved)} of its old tensors moved",
+        tried="one step of SGD over all trainable parameters, in a detector that was frozen from end to end",
+        got=f"{len(awake)} of its old parameters are trainable, {len(moved)} of its old tensors moved",
         expected="0 and 0",
-        because="swapping decides nothing about what is frozen",
+        because="replacing the predictor changes nothing about what is frozen",
     )
 
 

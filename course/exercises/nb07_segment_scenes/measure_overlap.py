@@ -14,13 +14,13 @@ exercise = Exercise(
     "07-measure-overlap",
     answer="miou",
     call="miou(preds, masks, ignore)",
-    title="Measure the overlap, over the whole data set",
+    title="Measure the overlap over a data set",
     withholds=("course.applications.iou.confusion_matrix",),
     hints=(
         "Take one class at a time. Which pixels are in the intersection, which in the union? Count over all pictures "
-        "at once, and divide once.",
-        "Throw the ignored pixels away first, from both: `valid = masks != ignore`, then `preds[valid]` and "
-        "`masks[valid]`, two flat tensors.",
+        "first, and divide once.",
+        "Drop the ignored pixels first, from both: `valid = masks != ignore`, then `preds[valid]` and `masks[valid]` "
+        "are two flat tensors.",
         "The classes are those that occur in either: `torch.cat([p, m]).unique()`. For each: "
         "`((p == c) & (m == c)).sum() / ((p == c) | (m == c)).sum()`.",
     ),
@@ -80,7 +80,7 @@ def counted_over_all_pictures(case: dict[str, Any], result: dict[str, Any]) -> N
 @exercise.judge(with_void, points=1)
 def void_does_not_count(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Pixels whose label is `ignore` count neither for nor against, whatever was predicted there."""
-    judge_values(case, result, "5 pictures in which a fifth of the pixels is labelled 255, with ignore=255")
+    judge_values(case, result, "5 pictures with a fifth of their pixels labelled 255, and ignore=255")
 
 
 @exercise.judge(with_gaps, points=1)
@@ -89,7 +89,7 @@ def absent_classes_are_left_out(case: dict[str, Any], result: dict[str, Any]) ->
     gaps, vain = slice(None, -1), slice(-1, None)
     for part, tried in (
         (gaps, "5 pictures with the classes 0, 3 and 7"),
-        (vain, f"5 pictures with the classes 0, 3 and 7; class {IN_VAIN} is predicted and never true"),
+        (vain, f"5 pictures with the classes 0, 3 and 7; class {IN_VAIN} is predicted but never true"),
     ):
         judge_values({**case, "sets": case["sets"][part]}, {"values": result["values"][part]}, tried)
 
@@ -99,7 +99,7 @@ def judge_values(case: dict[str, Any], result: dict[str, Any], tried: str) -> No
     for value, data in zip(result["values"], case["sets"], strict=True):
         if isinstance(value, torch.Tensor):
             shape = tuple(value.shape)
-            because = "this is one value a class: return their mean" if len(shape) == 1 else "return their mean"
+            because = "this is one value per class: return their mean" if len(shape) == 1 else "return their mean"
             expect(value.numel() == 1, tried=tried, got=f"the shape {shape}", expected="one number", because=because)
             value = value.item()
         preds, masks = data["preds"], data["masks"]
@@ -134,9 +134,9 @@ def _mistakes(preds: torch.Tensor, masks: torch.Tensor, ignore: int) -> dict[str
     ]
     n = max(ious) + 1
     return {
-        "this is the mean of one mIoU a picture: a picture with few pixels of a class counts as much as one that is "
+        "this is the mean of one mIoU per picture: a picture with few pixels of a class counts as much as one that is "
         "full of it. Count over all pictures, then divide": sum(per_picture) / len(per_picture),
-        "this is pixel accuracy: large classes decide it alone": float((preds == masks)[valid].float().mean()),
+        "this is pixel accuracy: large classes dominate it": float((preds == masks)[valid].float().mean()),
         "this is pixel accuracy with the ignored pixels counted as wrong": float((preds == masks).float().mean()),
         "this is the intersection divided by the class's own pixels (recall): predicting too much costs nothing": (
             _mean([found[c][0] / true[c] for c in found if true[c]])
@@ -144,13 +144,13 @@ def _mistakes(preds: torch.Tensor, masks: torch.Tensor, ignore: int) -> dict[str
         "this is Dice (F1), twice the intersection over the sum of both sizes": (
             _mean([2 * both / (both + either) for both, either in found.values()])
         ),
-        "the pixels of all classes were counted together: a mean over classes gives a small class the same voice": (
+        "the pixels of all classes were counted together: a mean over classes gives a small class the same weight": (
             sum(both for both, _ in found.values()) / sum(either for _, either in found.values())
         ),
         "classes were weighted by their number of pixels": sum(true[c] * ious[c] for c in ious) / sum(true.values()),
         "the background was left out: it is a class as well": _mean([value for c, value in ious.items() if c]),
         "`ignore` was counted as one more class": reference(preds, masks, None),
-        "ignored pixels still stand in the union: what is predicted on void is neither right nor wrong": _mean(late),
+        "ignored pixels are still in the union: predictions on void are neither right nor wrong": _mean(late),
         "a class that occurs nowhere was counted as 0: 0 / 0 says nothing about the model": sum(ious.values()) / n,
         "a class that occurs nowhere was counted as 1": (sum(ious.values()) + n - len(ious)) / n,
         "a class that is predicted but never true has IoU 0, and counts": _mean([ious[c] for c in ious if true[c]]),

@@ -17,8 +17,8 @@ exercise = Exercise(
     title="Swap every classifier",
     withholds=("course.applications.segmenter.replace_classifiers",),
     hints=(
-        "Print the model. How many layers give one number a class? DeepLab has an auxiliary head beside its main one, "
-        "LR-ASPP adds the outputs of two.",
+        "Print the model. How many layers have one output per class? DeepLab has an auxiliary head beside its main "
+        "one, and LR-ASPP adds the outputs of two.",
         "In DeepLab and FCN it is the last layer of `model.classifier` and, if it is not None, of "
         "`model.aux_classifier`: both are Sequential, so `head[-1]` reads and writes it.",
         "In LR-ASPP they are `model.classifier.low_classifier` and `model.classifier.high_classifier`. A new layer is "
@@ -68,8 +68,8 @@ def probe_swap_classifiers(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
             outputs = need(model(case["x"]), dict, 'the model itself, which returns a dict with "out"')
         except RuntimeError as error:
             raise Unusable(
-                f"after your function the model no longer runs: {error}. LR-ASPP adds what its low and its high "
-                "classifier give, so both must give n; a new layer takes as many channels as the old one"
+                f"after your function the model no longer runs: {error}. LR-ASPP adds the outputs of its low and its "
+                "high classifier, so both must have n; a new layer takes as many channels as the old one"
             ) from error
     old = any(_channels(part) == small_segmenters.OLD_CLASSES != case["classes"] for part in outputs.values())
     return {"outputs": dict(outputs), "renamed": renamed, "by_number": old and works_for_21}
@@ -77,7 +77,7 @@ def probe_swap_classifiers(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 BY_NUMBER = (
     f"your code looks for layers with 21 outputs; this model has {small_segmenters.OLD_CLASSES}: go by the layer's "
-    "place (classifier[-1], aux_classifier[-1], low_classifier, high_classifier)"
+    "position (classifier[-1], aux_classifier[-1], low_classifier, high_classifier)"
 )
 
 
@@ -99,19 +99,19 @@ def _channels(output: Any) -> int:
 
 @exercise.judge(deeplab, points=2)
 def the_main_classifier_gives_n(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """DeepLab's main output has n channels, from a new last layer; what stands before it is as it was."""
+    """DeepLab's main output has n channels, from a new last layer; the layers before it are unchanged."""
     judge_output(case, result, "out")
 
 
 @exercise.judge(deeplab, points=1)
 def the_auxiliary_gives_n(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """So has its auxiliary output."""
+    """Its auxiliary output has n channels too, from a new last layer."""
     judge_output(case, result, "aux")
 
 
 @exercise.judge(lraspp, points=2)
 def both_classifiers_of_lraspp_give_n(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """LR-ASPP, which adds up two classifiers, gives n channels."""
+    """LR-ASPP, which adds the outputs of two classifiers, has n channels."""
     judge_output(case, result, "out")
 
 
@@ -119,12 +119,12 @@ NAMES = {"deeplab": "DeepLab", "fcn": "FCN", "lraspp": "LR-ASPP"}
 
 
 def judge_output(case: dict[str, Any], result: dict[str, Any], name: str) -> None:
-    """Raise Wrong unless this output is what new last layers, and nothing else new, can give."""
+    """Raise Wrong unless new last layers on otherwise unchanged layers explain this output."""
     n, x = case["classes"], case["x"]
     tried = f'out["{name}"] of a narrow {NAMES[case["architecture"]]} for {len(x)} pictures, n = {n}'
     got = result["outputs"].get(name) if isinstance(result["outputs"], dict) else None
     if not isinstance(got, torch.Tensor):
-        because = "the auxiliary head was thrown away: its loss helps the deep layers to learn" if name == "aux" else ""
+        because = "the auxiliary head was removed: its loss helps the deep layers to learn" if name == "aux" else ""
         raise Wrong(tried=tried, got="no such output", expected=f"shape {(len(x), n, *x.shape[2:])}", because=because)
     _expect_channels(case, result, name, got, tried)
     seen = small_segmenters.inputs_of_last_layers(case["architecture"], case["state"], x)[name]
@@ -134,12 +134,12 @@ def judge_output(case: dict[str, Any], result: dict[str, Any], name: str) -> Non
         tried=f"{tried}: how much each channel varies over pixels",
         got=f"not at all in {int((varies <= 1e-7).sum())} of {n}",
         expected="in all of them",
-        because="new rows are drawn at random; rows of zeros all learn the same",
+        because="new weights are drawn at random; rows of zeros all learn the same",
     )
     expect(
         _unexplained(got, seen) < 1e-3,
-        tried=f"{tried}, compared with what the last layers saw in the old model",
-        got=f"{_unexplained(got, seen):.0%} of it cannot come from there",
+        tried=f"{tried}, compared with the inputs of the last layers in the old model",
+        got=f"{_unexplained(got, seen):.0%} of it can't be computed from them",
         expected="nothing but the last layers is new",
         because="layers before the last one were changed: they are pretrained, and the reason to load the model",
     )
@@ -152,13 +152,13 @@ def _expect_channels(case: dict[str, Any], result: dict[str, Any], name: str, go
     if old and result["by_number"]:
         because = BY_NUMBER
     elif old and result["renamed"]:
-        because = "`out_channels = n` changes a number that nobody reads again; the weights stay as they were"
-    elif old and name == "aux":
         because = (
-            "the auxiliary classifier was forgotten: its loss meets labels that it has no output for, or the reverse"
+            "`out_channels = n` changes an attribute that the forward pass never reads; the weights stay as they were"
         )
+    elif old and name == "aux":
+        because = "the auxiliary classifier was forgotten: its outputs don't match the labels of its loss"
     elif old:
-        because = "this classifier still tells the old classes apart"
+        because = "this classifier still has one output per old class"
     if old and case["architecture"] == "lraspp" and not result["by_number"]:
         because += ". LR-ASPP has two: low_classifier and high_classifier"
     elif got.ndim == 4 and got.shape[1] == case["classes"] + 1:

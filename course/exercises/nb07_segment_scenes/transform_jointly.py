@@ -13,6 +13,9 @@ from course.judging import Exercise, Unusable, expect, need
 SEEDS = 16
 SMALLEST = 0.5  # of a side, for the window that is cut out
 ALIKE = 0.99  # of the pixels, where picture and mask moved together
+VARIED_SIDE = 0.1  # the least range of the window's sides over the seeds, relative to the picture's
+VARIED_POSITION = 0.3  # the least range of its positions over the seeds, relative to the room that it has
+ROOM = 0.92  # a window with a longer side has too little room to show where it was put
 
 exercise = Exercise(
     "07-transform-jointly",
@@ -23,12 +26,13 @@ exercise = Exercise(
     hints=(
         "Draw the window and the flip once, from `torch.Generator().manual_seed(seed)`; then apply the same numbers to "
         "both.",
-        "torchvision's `functional.resized_crop(x, top, left, height, width, size, interpolation)` cuts and resizes, "
+        "torchvision's `functional.resized_crop(x, top, left, height, width, size, interpolation)` crops and resizes, "
         "`functional.hflip` flips. A mask needs a channel axis for them: `mask[None]`, and `[0]` afterwards.",
-        "Which interpolation? Between class 0 and class 15 lies no class 8: a mask takes the nearest pixel, always.",
+        "Draw the height and the width first, each between half and the whole side. The top edge is then between 0 and "
+        "H - height. The mask is resized with InterpolationMode.NEAREST.",
     ),
     idea="Draw height, width, top, left and the flip from one seeded generator; resized_crop both, the picture "
-    "bilinear, the mask nearest; flip both or none.",
+    "bilinear, the mask nearest; flip both or neither.",
 )
 
 
@@ -82,18 +86,26 @@ def _run(answer: Any, case: dict[str, Any], seed: int) -> tuple[torch.Tensor, to
 
 @exercise.judge(a_picture_of_places, points=2)
 def every_pixel_keeps_its_label(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Picture and mask get the same window and flip: each pixel of the mask says what the picture shows there."""
+    """Image and mask get the same window and flip: each pixel of the mask still labels the pixel it belongs to."""
     _expect_shapes(case, result)
     _expect_work(case, result)
     _expect_upright(case, result)
     judge_alignment(case, result)
-    _expect_windows_and_flips(case, result)
 
 
-@exercise.judge(distant_labels, points=2)
+@exercise.judge(distant_labels, points=1)
 def no_label_is_invented(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The new mask holds whole numbers, and none that the old one did not hold."""
+    """The new mask holds integers, and only labels that the old one holds."""
     judge_labels(case, result)
+
+
+@exercise.judge(a_picture_of_places, points=1)
+def size_position_and_flip_are_random(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """The window's size, its position and the flip are all random, within the limits of the task."""
+    _expect_shapes(case, result)
+    _expect_work(case, result)
+    _expect_upright(case, result)
+    _expect_windows_and_flips(case, result)
 
 
 @exercise.judge(a_picture_of_places, points=1)
@@ -108,15 +120,15 @@ def the_seed_decides(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="the same seeds a second time",
         got=f"{same.count(False)} of {len(same)} came out differently",
         expected="the same each time",
-        because="draw from a generator seeded with `seed`, not from one that goes on: a run cannot be repeated else",
+        because="draw from a generator seeded with `seed`, not from a global one: otherwise a run cannot be repeated",
     )
     expect(
         not _seed_is_ignored(result),
         tried=f"{SEEDS} seeds",
         got="the same window and flip from all of them",
         expected="another one for every seed",
-        because="`seed` is ignored: a `torch.Generator()` that nobody seeds starts in the same place every time. "
-        "Draw from `torch.Generator().manual_seed(seed)`",
+        because="`seed` is ignored (an unseeded `torch.Generator()` starts in the same state every time): "
+        "draw from `torch.Generator().manual_seed(seed)`",
     )
 
 
@@ -131,8 +143,8 @@ def judge_labels(case: dict[str, Any], result: dict[str, Any]) -> None:
         not any(mask.is_floating_point() for mask in result["masks"]),
         tried=tried,
         got=", ".join(sorted(dtypes)),
-        expected="whole numbers (int64)",
-        because="labels are names, not amounts: a loss takes them as int64",
+        expected="integers (int64)",
+        because="labels are names, not quantities: the loss expects them as int64",
     )
     turned = [old, old.flip(-1), old.flip(-2), old.flip((-2, -1))]
     expect(
@@ -145,26 +157,24 @@ def judge_labels(case: dict[str, Any], result: dict[str, Any]) -> None:
     known = set(old.unique().tolist())
     found = set(torch.cat([mask.flatten().long() for mask in result["masks"]]).tolist())
     invented, lost = sorted(found - known), sorted(known - found)
-    because = "a blend of two labels is a third class that nobody drew: resize a mask with the nearest pixel"
+    because = "a blend of two labels is a third class that nobody drew: resize a mask with nearest neighbours"
     if invented and set(invented) <= {0, 1}:
         because = "the mask was scaled like a picture (divided by 255): labels are not brightness values"
     elif invented == [0]:
-        because = "what was turned or moved in from outside became class 0"
+        because = "areas outside the picture were filled with class 0"
     got = f"the labels {invented[:8]} as well" if invented else "only these"
     expect(not invented, tried=tried, got=got, expected="only these", because=because)
-    expect(not lost, tried=f"{tried}, {SEEDS} seeds", got=f"never {lost[:8]}", expected="all of them, now and then",
-           because="the new mask is a window of the old one, enlarged; its labels stay what they are")  # fmt: skip
+    expect(not lost, tried=f"{tried}, {SEEDS} seeds", got=f"never {lost[:8]}", expected="each of them in some window",
+           because="the new mask is a window of the old one, enlarged; its labels stay as they are")  # fmt: skip
 
 
 def _expect_shapes(case: dict[str, Any], result: dict[str, Any]) -> None:
     for name in ("image", "mask"):
         expected = tuple(case[name].shape)
         for got in result[f"{name}s"]:
-            because = (
-                "height and width changed places" if tuple(got.shape) == (*expected[:-2], *expected[:-3:-1]) else ""
-            )
+            because = "height and width are swapped" if tuple(got.shape) == (*expected[:-2], *expected[:-3:-1]) else ""
             if tuple(got.shape) == (1, *expected):
-                because = "a channel axis that was added for resizing is still there: take [0]"
+                because = "the channel axis that was added for resizing is still there: take [0]"
             elif tuple(got.shape) == expected[:1] + expected[2:]:
                 because = "an axis is missing"
             elif not because:
@@ -187,9 +197,9 @@ def _expect_work(case: dict[str, Any], result: dict[str, Any]) -> None:
     expect(
         sum(shares) / SEEDS > 0.6,
         tried=f"{SEEDS} seeds: the colours of the new picture",
-        got=f"{1 - sum(shares) / SEEDS:.0%} of the pixels have colours that stand nowhere in the old one",
+        got=f"{1 - sum(shares) / SEEDS:.0%} of the pixels have colours that don't occur in the old one",
         expected="a window of the picture, enlarged",
-        because="pixels move, and their colours stay: nothing is scaled, normalised or filled in here",
+        because="pixels move, but their colours stay as they are: nothing is scaled, normalised or filled in here",
     )
 
 
@@ -206,44 +216,57 @@ def _expect_upright(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=f"{SEEDS} seeds",
         got=f"{turned} pictures upside down",
         expected="none",
-        because="the wrong axis: left and right change places (hflip, or flip(-1)); vflip and flip(-2) turn a scene "
+        because="the wrong axis: left and right are exchanged by hflip or flip(-1); vflip and flip(-2) turn a scene "
         "upside down",
     )
 
 
 def _expect_windows_and_flips(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless the seeds give crops and flips, each within what was asked for.
+    """Raise Wrong unless the windows have random sizes within the limits and random positions, and flips are random.
 
-    Where the seed is ignored there is but one window; that the others are missing is for another judge to say.
+    Where the seed is ignored there is a single window; the judge of the seed reports that.
     """
+    if _seed_is_ignored(result):
+        return
     tried = f"{SEEDS} seeds"
     windows = [positions.window(case, image) for image in result["images"]]
-    one_window = _seed_is_ignored(result)
-    flips = sum(right < left for _, _, left, right in windows)
-    expect(
-        one_window or 0 < flips < SEEDS,
-        tried=f"{tried}: which way round the picture is",
-        got=f"flipped left to right in {flips} of them",
-        expected="flipped in some, not in others",
-        because="a flip is drawn as well: left and right change places with probability 1/2",
-    )
     heights = [bottom - top for top, bottom, _, _ in windows]
     widths = [abs(right - left) for _, _, left, right in windows]
     smallest, largest = min(heights + widths), max(heights + widths)
     expect(
         smallest > SMALLEST - 0.09 and largest < 1.03,
-        tried=f"{tried}: the sides of the window, as a part of the picture's",
+        tried=f"{tried}: the sides of the window, relative to the picture's",
         got=f"from {smallest:.2f} to {largest:.2f}",
         expected=f"from {SMALLEST} to 1",
         because="the window is at least half as high and half as wide as the picture",
     )
-    different = len({(round(top, 2), round(bottom, 2)) for top, bottom, _, _ in windows})
+    for name, sides in (("height", heights), ("width", widths)):
+        expect(
+            max(sides) - min(sides) > VARIED_SIDE,
+            tried=f"{tried}: the {name} of the window, relative to the picture's",
+            got=f"from {min(sides):.2f} to {max(sides):.2f}",
+            expected=f"random sides between {SMALLEST} and 1",
+            because="the size of the window is random: draw its height and its width from the seed as well",
+        )
+    starts = {"top": ([top for top, _, _, _ in windows], heights),
+              "left": ([min(left, right) for _, _, left, right in windows], widths)}  # fmt: skip
+    for name, (edges, sides) in starts.items():
+        free = [edge / (1 - side) for edge, side in zip(edges, sides, strict=True) if side < ROOM]
+        expect(
+            not free or max(free) - min(free) > VARIED_POSITION,
+            tried=f"{tried}: where the window's {name} edge is, from 0 (the picture's {name} edge) to 1 (as far from "
+            "it as the window can be)",
+            got=f"from {min(free, default=0):.2f} to {max(free, default=0):.2f}",
+            expected="random positions between 0 and 1",
+            because="the position of the window is random: draw its top and its left edge from the seed as well",
+        )
+    flips = sum(right < left for _, _, left, right in windows)
     expect(
-        one_window or (different > 3 and min(heights) < 0.97),
-        tried=f"{tried}: the windows",
-        got=f"{different} different ones, the smallest of {min(heights):.2f} of the height",
-        expected="another one for every seed",
-        because="the window's size and place are drawn from the seed",
+        0 < flips < SEEDS,
+        tried=f"{tried}: mirrored pictures",
+        got=f"flipped left to right in {flips} of them",
+        expected="flipped in some, not in others",
+        because="the flip is random as well: left and right are exchanged with probability 1/2",
     )
 
 
@@ -255,7 +278,7 @@ def judge_alignment(case: dict[str, Any], result: dict[str, Any]) -> None:
     expect(
         shares[worst] > ALIKE,
         tried=f"{SEEDS} seeds on a picture whose colours say where each pixel comes from; seed {case['seeds'][worst]}",
-        got=f"{shares[worst]:.0%} of the pixels beside their own label",
+        got=f"{shares[worst]:.0%} of the pixels have their own label",
         expected="all of them",
         because=_why_apart(case, result, shares),
     )
@@ -273,7 +296,7 @@ def _why_apart(case: dict[str, Any], result: dict[str, Any], shares: list[float]
     if _is_left_behind(case, result):
         return _LEFT_BEHIND
     if not set(case["mask"].unique().tolist()) <= set(torch.stack([m.long() for _, m in pairs]).unique().tolist()):
-        return "the mask has lost labels, so they stand nowhere: it is cut and resized, its numbers stay what they are"
+        return "the mask has lost labels: it is cropped and resized, but its numbers stay what they are"
     if all(
         max(share, positions.labelled(case, x, m.flip(-2))) > ALIKE for share, (x, m) in zip(shares, pairs, strict=True)
     ):
@@ -282,11 +305,11 @@ def _why_apart(case: dict[str, Any], result: dict[str, Any], shares: list[float]
         max(share, positions.labelled(case, x, m.flip(-1))) <= ALIKE
         for share, (x, m) in zip(shares, pairs, strict=True)
     ):
-        return "picture and mask were cut at different places: draw once, and use the same numbers for both"
+        return "picture and mask were cropped at different positions: draw once, and use the same numbers for both"
     pictures = [right < left for _, _, left, right in (positions.window(case, x) for x, _ in pairs)]
     masks = [flipped != (share <= ALIKE) for flipped, share in zip(pictures, shares, strict=True)]
     if not any(masks):
-        return "the picture was flipped and the mask never: what is done to one is done to the other"
+        return "the picture was flipped and the mask never: do the same to both"
     if not any(pictures):
-        return "the mask was flipped and the picture never: what is done to one is done to the other"
+        return "the mask was flipped and the picture never: do the same to both"
     return "picture and mask were flipped independently: draw the flip once"

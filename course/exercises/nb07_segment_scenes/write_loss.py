@@ -15,15 +15,15 @@ exercise = Exercise(
     "07-write-loss",
     answer="seg_loss",
     call="seg_loss(out, masks)",
-    title="Learn nothing from void",
+    title="Leave void out of the loss",
     withholds=("course.applications.segmentation.seg_loss",),
     hints=(
-        "`cross_entropy` takes logits (B, C, H, W) and labels (B, H, W) as they are. Which of its options leaves a "
-        "label out?",
-        "With `ignore_index=255` it takes the mean over the other pixels. `out` is a dict: add half of the loss of "
+        "`cross_entropy` accepts logits (B, C, H, W) and labels (B, H, W) directly. Which of its options leaves out a "
+        "label?",
+        "With `ignore_index=255` it averages over the other pixels. `out` is a dict: add half of the loss of "
         '`out["aux"]`, if there is one.',
         'If every pixel is void, that mean is 0 / 0. Sum the losses (`reduction="sum"`), and divide by the number of '
-        "labelled pixels, or by 1 if there is none.",
+        "labelled pixels, or by 1 if there are none.",
     ),
     idea='Per output: cross_entropy(logits, masks, ignore_index=255, reduction="sum") / max(1, labelled pixels); '
     'return that of out["out"] plus 0.5 times that of out["aux"], if the key is there.',
@@ -48,7 +48,7 @@ def then_nothing_but_void(rng: torch.Generator) -> dict[str, Any]:
 def loss_case(
     rng: torch.Generator, void: list[float], *, classes: int = 4, auxiliary: bool = False, all_void: bool = False
 ) -> dict[str, Any]:
-    """Three batches, as one number alone may be hit by chance; with `all_void` one more without a labelled pixel."""
+    """Three batches, because a single number can be right by chance; with `all_void` one more, all of it void."""
     batches = [_batch(rng, void, classes, auxiliary) for _ in range(3)]
     if all_void:
         batches.append(_batch(rng, [1.1] * len(void), classes, auxiliary))
@@ -92,7 +92,7 @@ def the_mean_over_labelled_pixels(case: dict[str, Any], result: dict[str, Any]) 
 
 @exercise.judge(a_batch_with_void, points=1)
 def void_sends_no_gradient(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Void pixels send no gradient, and the others the right one."""
+    """Void pixels have no gradient, and the others have the right one."""
     for gradients, batch in zip(result["gradients"], case["batches"], strict=True):
         got = gradients["out"]
         expect(
@@ -109,14 +109,14 @@ def void_sends_no_gradient(case: dict[str, Any], result: dict[str, Any]) -> None
             tried="backward() on what you return: the gradient at the void pixels",
             got=f"up to {float(at_void.abs().max()) if len(at_void) else 0.0:.2g}",
             expected="0 everywhere",
-            because="the model trains on void: there it learns a class that nobody labelled",
+            because="the model trains on void: it learns a class there that nobody labelled",
         )
         expect_close(
             got,
             expected,
             tried="backward() on what you return: the gradient of the logits",
             atol=1e-6,
-            because="the gradient is as wrong as the loss that it comes from: fix the loss first",
+            because="a wrong loss has a wrong gradient: look at the judge of the loss first",
         )
 
 
@@ -128,13 +128,13 @@ def the_auxiliary_counts_half(case: dict[str, Any], result: dict[str, Any]) -> N
 
 @exercise.judge(then_nothing_but_void, points=1)
 def all_void_costs_nothing(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A batch without one labelled pixel costs 0, not nan; backward() runs on it, and no gradient is nan."""
+    """A batch with no labelled pixels has loss 0, not nan; backward() runs on it, and no gradient is nan."""
     judge_values(case, result)
     judge_backward(case, result)
 
 
 def judge_backward(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless backward() runs on the loss of void as it does on the others, and sends no nan."""
+    """Raise Wrong unless backward() runs on the loss of void as it does on the others, without nan."""
     starts = [isinstance(gradients["out"], torch.Tensor) for gradients in result["gradients"]]
     for started, gradients, batch in zip(starts, result["gradients"], case["batches"], strict=True):
         void = float((batch["masks"] == VOID).float().mean())
@@ -154,7 +154,7 @@ _NO_GRAPH_FOR_VOID = (
     'return `out["out"].sum() * 0`, or the sum over the clamped count: a loss without a graph cannot be trained on, '
     "and one such batch ends the training"
 )
-_NO_PIXEL = "a mean over no pixel is 0 / 0: one crop that lies in void would turn every weight into nan"
+_NO_PIXEL = "a mean over no pixels is 0 / 0, and a loss of nan ends the training or spoils its running means"
 
 
 def reference(batch: dict[str, Any]) -> torch.Tensor:
@@ -183,12 +183,12 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
         void = float((masks == VOID).float().mean())
         tried = f"{outputs} of {len(masks)} pictures, {void:.0%} of their pixels void"
         if void == 1.0:
-            because = _NO_PIXEL if bool(torch.isnan(value).any()) else "where nothing is labelled, nothing is wrong"
+            because = _NO_PIXEL if bool(torch.isnan(value).any()) else "where nothing is labelled, nothing can be wrong"
             expect(value.numel() == 1 and value.item() == 0, tried=tried, got=value, expected=0.0, because=because)
         else:
-            because = "sum the cross-entropy over the labelled pixels and divide by how many they are"
+            because = "sum the cross-entropy over the labelled pixels and divide by their number"
             if "aux" in batch["logits"]:
-                because += '; the loss of out["aux"], made in the same way, adds its half'
+                because += '; half of the loss of out["aux"], computed in the same way, is added'
             expect_close(value, reference(batch), tried=tried, mistakes=_mistakes(batch), because=because)
 
 
@@ -200,26 +200,25 @@ def _mistakes(batch: dict[str, Any]) -> dict[str, torch.Tensor]:
     as_background, as_last = masks.where(labelled, torch.zeros(())).long(), masks.clamp(max=classes - 1)
     one_hot = functional.one_hot(as_background, classes).movedim(-1, 1).float()
     named = {
-        "the mean runs over the void pixels too: they add no loss, but they dilute it. Divide by the labelled ones": (
-            each.mean()
-        ),
-        "this trains on void: its pixels were made background": functional.cross_entropy(z, as_background),
-        "this trains on void: its pixels were made the last class": functional.cross_entropy(z, as_last),
-        "this is the mean of one mean a picture: a pixel of a picture with much void counts more": pictures.mean(),
-        "this is the sum over pixels: the gradient would grow with the picture": each.sum(),
-        "this is one loss a pixel: return their mean": each,
+        "the mean includes the void pixels: they add no loss, but they dilute it. Divide by the number of labelled "
+        "pixels": (each.mean()),
+        "this trains on void: its pixels were relabelled as background": functional.cross_entropy(z, as_background),
+        "this trains on void: its pixels were relabelled as the last class": functional.cross_entropy(z, as_last),
+        "this is the mean of one mean per picture: pixels of a picture with much void count more": pictures.mean(),
+        "this is the sum over pixels: the gradient would grow with the size of the picture": each.sum(),
+        "this is one loss per pixel: return their mean": each,
         "double softmax: cross_entropy applies the softmax itself, so it takes logits": _one(z.softmax(1), masks),
-        "this is a separate yes or no for each class, not one choice among them": (
+        "this is binary cross-entropy, a separate yes or no for each class, not one choice among them": (
             functional.binary_cross_entropy_with_logits(z, one_hot)
         ),
-        "this is the error rate: it has no slope to follow": (z.argmax(1) != masks)[labelled].float().mean(),
+        "this is the error rate: it has no gradient to follow": (z.argmax(1) != masks)[labelled].float().mean(),
     }
     if "aux" in batch["logits"]:
         main, auxiliary = _one(z, masks), _one(batch["logits"]["aux"], masks)
         named |= {
             'the auxiliary output was forgotten: add half of the loss of out["aux"]': main,
             "the auxiliary output counts as much as the main one: take half of its loss": main + auxiliary,
-            "this is the mean of both losses: the main one counts whole": (main + auxiliary) / 2,
+            "this is the mean of both losses: the main one counts in full": (main + auxiliary) / 2,
             "main and auxiliary are the wrong way round": auxiliary + AUXILIARY * main,
             "the auxiliary output was forgotten, and the void pixels dilute the mean": each.mean(),
         }

@@ -12,24 +12,26 @@ from course.judging import Exercise, Unusable, Wrong, expect, need
 exercise = Exercise(
     "09-carry-weights",
     answer="keras_to_torch",
-    call="keras_to_torch(weight, kind)",
-    title="Carry a kernel from Keras to PyTorch",
+    call="keras_to_torch(weight, kind, flattened=None)",
+    title="Convert Keras weights for PyTorch",
     withholds=("course.zoo.from_keras.torch_weight",),
     hints=(
-        "Write down what each axis is, in Keras and in PyTorch. `permute(3, 2, 0, 1)` puts the old axis 3 first.",
-        "A transposed convolution's kernel is (h, w, out, in) in Keras and (in, out, h, w) in PyTorch; a Dense one is "
-        "(in, out) and (out, in).",
-        "A depthwise kernel (h, w, in, m) gives m maps for each input, those of one input beside each other: "
-        "permute(2, 3, 0, 1) -> (in, m, h, w), then reshape to (in * m, 1, h, w).",
+        "Name every axis, first in Keras's order, then in PyTorch's. `permute(3, 2, 0, 1)` puts the old axis 3 first, "
+        "then the old axis 2, and so on.",
+        "A depthwise kernel (h, w, in, m) becomes (in, m, h, w) with `permute(2, 3, 0, 1)`. Then `reshape` may merge "
+        "the first two axes, because they are neighbours in the right order.",
+        "Behind a Flatten, split the first axis of the dense kernel into the three axes of the maps, (h, w, c, out); "
+        "move them into PyTorch's order, (out, c, h, w); then merge the last three again.",
     ),
     idea="Conv2D and Conv2DTranspose: permute(3, 2, 0, 1). DepthwiseConv2D: permute(2, 3, 0, 1).reshape(in * m, 1, h, "
-    "w). Dense: weight.T.",
+    "w). Dense: weight.T, and behind a Flatten of (h, w, c): weight.reshape(h, w, c, out).permute(3, 2, 0, "
+    "1).reshape(out, c * h * w).",
 )
 
 
 @exercise.case
 def convolutions(rng: torch.Generator) -> dict[str, Any]:
-    """Kernels of which no two axes are equally long, and one whose inputs and outputs are as many."""
+    """Kernels whose axes all differ in length, and some with as many inputs as outputs."""
     kernels = [
         drawn_kernel(rng, "Conv2D", (3, 5, 4, 6)),
         drawn_kernel(rng, "Conv2D", (3, 3, 4, 4)),
@@ -58,26 +60,42 @@ def depthwise(rng: torch.Generator) -> dict[str, Any]:
     }
 
 
-def drawn_kernel(rng: torch.Generator, kind: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    return {"kind": kind, "weight": torch.randn(shape, generator=rng)}
+@exercise.case
+def behind_a_flatten(rng: torch.Generator) -> dict[str, Any]:
+    """Dense kernels whose inputs are flattened maps, next to one whose inputs are not."""
+    return {
+        "kernels": [
+            drawn_kernel(rng, "Dense", (24, 5), flattened=(2, 3, 4)),
+            drawn_kernel(rng, "Dense", (8, 8), flattened=(2, 2, 2)),
+            drawn_kernel(rng, "Dense", (12, 7)),
+        ]
+    }
+
+
+def drawn_kernel(
+    rng: torch.Generator, kind: str, shape: tuple[int, ...], *, flattened: tuple[int, int, int] | None = None
+) -> dict[str, Any]:
+    return {"kind": kind, "weight": torch.randn(shape, generator=rng), "flattened": flattened and list(flattened)}
 
 
 @exercise.probe
 def probe_keras_to_torch(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     weights = []
     for kernel in case["kernels"]:
-        returned = need(
-            answer(kernel["weight"].clone(), kernel["kind"]), (torch.Tensor, np.ndarray), "the kernel as a tensor"
-        )
+        extra = (tuple(kernel["flattened"]),) if kernel["flattened"] else ()
+        converted = answer(kernel["weight"].clone(), kernel["kind"], *extra)
+        returned = need(converted, (torch.Tensor, np.ndarray), "the kernel as a tensor")
         weight = torch.as_tensor(returned).detach()
         if not weight.is_floating_point():
-            raise Unusable("your answer returned whole numbers; a kernel keeps its values")
+            raise Unusable("your answer returned integers; converting must not change the values")
         weights.append(weight.contiguous())
     return {"weights": weights}
 
 
-def rearranged(weight: torch.Tensor, kind: str) -> torch.Tensor:
-    """The kernel as PyTorch keeps it, by the definition of each axis."""
+def rearranged(weight: torch.Tensor, kind: str, flattened: list[int] | None = None) -> torch.Tensor:
+    """The kernel as PyTorch stores it, by the definition of each axis."""
+    if flattened:
+        return torch.einsum("hwco->ochw", weight.reshape(*flattened, -1)).reshape(weight.shape[1], -1)
     if kind == "Dense":
         return torch.einsum("io->oi", weight)
     if kind == "Conv2D":
@@ -87,34 +105,43 @@ def rearranged(weight: torch.Tensor, kind: str) -> torch.Tensor:
     return torch.einsum("hwim->imhw", weight).reshape(-1, 1, *weight.shape[:2])
 
 
-def mistaken(weight: torch.Tensor, kind: str) -> dict[str, torch.Tensor]:
+def mistaken(weight: torch.Tensor, kind: str, flattened: list[int] | None = None) -> dict[str, torch.Tensor]:
     """Misconception -> the kernel that it gives."""
-    right = rearranged(weight, kind)
+    right = rearranged(weight, kind, flattened)
     found = {
-        "the kernel is as Keras keeps it; its axes must change places": weight,
-        "`reshape` and `view` keep the order of the numbers; `permute` moves axes": weight.reshape(right.shape),
+        "the kernel still has its axes in Keras's order": weight,
+        "`reshape` and `view` change the shape and keep the order of the values in memory; `permute` moves "
+        "axes": weight.reshape(right.shape),
     }
+    if flattened:
+        turned = torch.einsum("hwco->ocwh", weight.reshape(*flattened, -1)).reshape(right.shape)
+        return found | {
+            "the matrix is transposed, but its inputs are still counted in the order (h, w, c); PyTorch's "
+            "Flatten counts "
+            "them as (c, h, w)": weight.T,
+            "height and width are swapped": turned,
+        }
     if kind == "Dense":
         return found
     found |= {
-        "height and width changed places: every filter is mirrored at its diagonal": right.transpose(-1, -2),
-        "the kernel was turned around; both libraries compute a correlation, and nothing is flipped": right.flip(
+        "height and width are swapped: every filter is mirrored at its diagonal": right.transpose(-1, -2),
+        "the kernel was rotated; both libraries compute a cross-correlation, and nothing is flipped": right.flip(
             -1, -2
         ),
     }
     if kind == "DepthwiseConv2D":
         return found | {
-            "this is the order of a plain convolution; a depthwise kernel has one input for each output, and "
+            "this is the order of a plain convolution; a depthwise kernel has one input per output, and runs with "
             "`groups=in` in PyTorch": weight.permute(3, 2, 0, 1),
-            "axes 0 and 1 are right and the middle one is missing: (in * m, 1, h, w)": weight.permute(2, 3, 0, 1),
-            "the m maps of one input belong beside each other: first input, then m": weight.permute(3, 2, 0, 1).reshape(
-                right.shape
-            ),
+            "the order is right, but the shape has to be (in * m, 1, h, w)": weight.permute(2, 3, 0, 1),
+            "the m maps of one input belong next to each other: input 0 with its m maps, then input 1": weight.permute(
+                3, 2, 0, 1
+            ).reshape(right.shape),
         }
-    swapped = "inputs and outputs changed places"
+    swapped = "inputs and outputs are swapped"
     if kind == "Conv2DTranspose":
         swapped = (
-            "inputs and outputs changed places: a transposed convolution is (h, w, out, in) in Keras and (in, out, h, "
+            "inputs and outputs are swapped: a transposed convolution is (h, w, out, in) in Keras and (in, out, h, "
             "w) in PyTorch"
         )
     return found | {swapped: right.transpose(0, 1)}
@@ -122,24 +149,27 @@ def mistaken(weight: torch.Tensor, kind: str) -> dict[str, torch.Tensor]:
 
 def judge_kernels(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless every kernel has its axes in PyTorch's order."""
-    expect(len(result["weights"]) == len(case["kernels"]), tried="counting", got=0, expected="one weight a kernel")
+    expect(len(result["weights"]) == len(case["kernels"]), tried="counting", got=0, expected="one weight per kernel")
     for kernel, got in zip(case["kernels"], result["weights"], strict=True):
-        weight, kind = kernel["weight"], kernel["kind"]
-        right = rearranged(weight, kind)
+        weight, kind, flattened = kernel["weight"], kernel["kind"], kernel["flattened"]
+        right = rearranged(weight, kind, flattened)
         if got.shape == right.shape and torch.allclose(got.double(), right.double(), atol=1e-6):
             continue
         because = next(
             (
                 why
-                for why, wrong in mistaken(weight, kind).items()
+                for why, wrong in mistaken(weight, kind, flattened).items()
                 if got.shape == wrong.shape and torch.allclose(got.double(), wrong.double(), atol=1e-6)
             ),
-            "the shape is right and the values stand elsewhere" if got.shape == right.shape else "the axes are others",
+            "the shape is right, but the values are in other positions"
+            if got.shape == right.shape
+            else "the axes are not in PyTorch's order: compare the two shapes, axis by axis",
         )
         raise Wrong(
-            tried=f"a {kind} kernel of Keras, {tuple(weight.shape)}",
+            tried=f"a {kind} kernel from Keras, {tuple(weight.shape)}"
+            + (f", behind a Flatten of {tuple(flattened)}" if flattened else ""),
             got=f"{tuple(got.shape)}",
-            expected=f"{tuple(right.shape)}, the values where the layer computes the same",
+            expected=f"{tuple(right.shape)}, with every value where the layer computes the same",
             because=because,
         )
 
@@ -158,5 +188,11 @@ def transposed_convolutions(case: dict[str, Any], result: dict[str, Any]) -> Non
 
 @exercise.judge(depthwise, points=2)
 def depthwise_convolutions(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A depthwise kernel becomes (in * m, 1, h, w), the m maps of an input beside each other."""
+    """A depthwise kernel becomes (in * m, 1, h, w), with the m maps of an input next to each other."""
+    judge_kernels(case, result)
+
+
+@exercise.judge(behind_a_flatten, points=1)
+def dense_layers_behind_a_flatten(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A dense kernel behind a Flatten gets its inputs in the order (c, h, w)."""
     judge_kernels(case, result)

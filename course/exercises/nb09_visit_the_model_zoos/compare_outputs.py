@@ -20,11 +20,13 @@ exercise = Exercise(
     title="Does the exported model compute the same?",
     withholds=("course.applications.onnx_export.largest_difference",),
     hints=(
-        "Put the model into eval mode and switch gradients off. What the session wants is in "
-        "`session.get_inputs()[0]`: its `.name` and its `.shape`.",
-        "If the last axis of the session's shape is 3, it wants (B, H, W, 3): `x.permute(0, 2, 3, 1).numpy()`.",
-        "`difference = (ours - theirs).abs().max().item()`; the answer is `difference <= 1e-4, difference`. A NaN is "
-        "never at most anything, so written this way round it counts as a failure.",
+        "In which mode does an exported file compute, and in which mode does your model arrive? What the "
+        "session expects "
+        "is in `session.get_inputs()[0]`: its `.name` and its `.shape`.",
+        "If the last axis of the session's shape is 3, it expects (B, H, W, 3): `x.permute(0, 2, 3, 1).numpy()`. "
+        "`session.run(None, {name: array})` returns a list with one array.",
+        "`difference = (ours - theirs).abs().max().item()`. Every comparison with NaN is False, so `difference <= "
+        "1e-4` and `not difference > 1e-4` are not the same.",
     ),
     idea="model.eval(); feed = x.numpy() in the session's layout; theirs = session.run(None, {name: feed})[0]; "
     "difference = the largest absolute difference; return difference <= 1e-4, difference.",
@@ -33,13 +35,13 @@ exercise = Exercise(
 
 @exercise.case
 def equal_or_not(rng: torch.Generator) -> dict[str, Any]:
-    """Some sessions compute the same, and some have one weight changed, up or down."""
+    """Some sessions compute the same; in others one weight is changed, up or down."""
     return exports_case(rng, ["same", "same", "up", "down", "same", "down"])
 
 
 @exercise.case
 def another_layout(rng: torch.Generator) -> dict[str, Any]:
-    """Sessions that want the channels last, as files from TensorFlow do, and that name their input otherwise."""
+    """Sessions that expect the channels last, as files from TensorFlow do."""
     return exports_case(rng, ["same", "up", "same", "down"], channels_last=True)
 
 
@@ -50,7 +52,7 @@ def broken(rng: torch.Generator) -> dict[str, Any]:
 
 
 def exports_case(rng: torch.Generator, kinds: list[str], *, channels_last: bool = False) -> dict[str, Any]:
-    """A model, pictures, and ONNX files of it, each true to it or spoiled in its last bias; in an order drawn."""
+    """A model, pictures, and ONNX files of it, some with a change in the last bias; in a drawn order."""
     state = small_models.drawn_state("cnn", rng)
     exports = []
     for place in torch.randperm(len(kinds), generator=rng).tolist():
@@ -160,13 +162,15 @@ def judge_outputs(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected=tuple(expected.shape),
     )
     agree = expected <= TOLERANCE
-    tried = f"{len(expected)} exported files, {int(agree.sum())} of them true to the model"
+    tried = f"{len(expected)} exported files, of which {int(agree.sum())} compute the same as the model"
     if result["train_mode"]:
         raise Wrong(
             tried=tried,
             got=f"differences of {got.nan_to_num(0).min():.2g} and more",
             expected="the model in eval mode",
-            because="the model ran in train mode: dropout and the batch's own statistics, which no exported file has",
+            because="the model ran in train mode, with dropout and with the statistics of the batch; the file "
+            "was exported in "
+            "eval mode",
         )
     if set(got.tolist()) <= {0.0, 1.0} and not set(same.tolist()) <= {0.0, 1.0}:
         because = "the verdict comes first, then the difference: `return same, difference`"
@@ -180,7 +184,7 @@ def judge_outputs(case: dict[str, Any], result: dict[str, Any]) -> None:
                 tried=tried, got=f"{difference:.4g}", expected=f"{true:.4g}", because=_why(case, place, difference)
             )
         if bool(yes) != bool(agree[place]):
-            because = "at most 1e-4 is the same, and more is not: rounding stays far below, a changed weight does not"
+            because = "at most 1e-4 counts as the same: rounding stays far below it, a changed weight does not"
             if is_nan:
                 because = "NaN is not the same: `difference > 1e-4` is False for NaN; ask whether it is `<= 1e-4`"
             raise Wrong(tried=tried, got=bool(yes), expected=bool(agree[place]), because=because)
@@ -189,35 +193,35 @@ def judge_outputs(case: dict[str, Any], result: dict[str, Any]) -> None:
 def _why(case: dict[str, Any], place: int, got: float) -> str:
     change, count = case["exports"][place]["change"], 5
     candidates = {
-        "a difference has a sign; without `abs()` the negative ones are lost": max(change, 0.0),
-        "this is the mean of the differences; one logit that is off must not drown among many": abs(change) / count,
+        "differences have a sign; without `abs()`, the negative ones are lost": max(change, 0.0),
+        "this is the mean of the differences, in which a single wrong logit almost disappears": abs(change) / count,
         "this is the sum of the differences; the largest one says whether any logit is off": abs(change) * 4,
         "this is the squared difference": change**2,
         "this is the mean of the squared differences": change**2 / count,
     }
     if change != change:
-        return "the file gives NaN, and a NaN is never the same; don't replace it by a number"
+        return "the file's outputs contain NaN, and NaN is never the same; don't replace it by a number"
     for why, value in candidates.items():
         if change and abs(got - value) <= 1e-5 + 0.01 * abs(value):
             return why
     if got != got:
-        return "the difference became NaN though no output is: compare logits with logits"
-    return "the outputs compared are not the two models' logits for the same pictures, in the layout that each wants"
+        return "the difference is NaN although no output is"
+    return "compare the two models' logits, for the same pictures, in the layout that each of them expects"
 
 
 @exercise.judge(equal_or_not, points=2)
 def tells_equal_from_changed(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Files that are true to the model are the same, those with one changed weight are not, and by how much is said."""
+    """Faithful exports are told from those with a changed weight, and the largest difference is right."""
     judge_outputs(case, result)
 
 
 @exercise.judge(another_layout, points=1)
 def feeds_the_layout_that_the_session_wants(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A session that wants (B, H, W, 3), under whatever name, gets it."""
+    """A session that expects (B, H, W, 3) gets it, whatever its input is called."""
     judge_outputs(case, result)
 
 
 @exercise.judge(broken, points=1)
 def nan_is_not_the_same(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A file that gives NaN is not the same."""
+    """A file whose outputs contain NaN is not the same."""
     judge_outputs(case, result)

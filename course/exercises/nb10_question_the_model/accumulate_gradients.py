@@ -1,4 +1,4 @@
-"""A large batch in parts: the gradients of small batches, added up to exactly those of all samples at once."""
+"""Gradient accumulation: small batches whose gradients add up to exactly those of one large batch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ exercise = Exercise(
     "10-accumulate-gradients",
     answer="accumulate",
     call="accumulate(model, batches)",
-    title="A large batch in parts",
+    title="A large batch in small ones",
     withholds=("course.training.loop.train_one_epoch", "course.training.loop.fit"),
     hints=(
-        "`backward()` *adds* to `.grad`. So clear the gradients once, before the first batch, and call it per batch.",
-        "The mean over all samples is not the sum of the batches' means: it is the sum of each batch's share times its "
-        "mean. With equal batches the share is 1 / len(batches) …",
-        '… and with a small last batch it is len(y) / (number of all samples). `cross_entropy(..., reduction="sum") '
-        "/ total` says the same. `batches` is a list, so you may count it first.",
+        "`backward()` *adds* to `.grad`. How often must you clear the gradients, and how often call `backward()`?",
+        "The mean over all samples is not the mean of the batches' means unless all batches have the same size. By "
+        "what must each batch's mean loss be multiplied?",
+        'The share of a batch is len(y) divided by the number of all samples. `cross_entropy(..., reduction="sum")` '
+        "leaves only one division. `batches` is a list, so you can count the samples first.",
     ),
     idea="total = sum(len(y) for _, y in batches); model.zero_grad(); for x, y in batches: "
     '(cross_entropy(model(x), y, reduction="sum") / total).backward().',
@@ -44,7 +44,7 @@ def old_gradients(rng: torch.Generator) -> dict[str, Any]:
 
 
 def batches_case(rng: torch.Generator, sizes: list[int], *, stale: bool = False, classes: int = 4) -> dict[str, Any]:
-    """A small network, batches of these sizes, and gradients that may be left over from an earlier step."""
+    """A small network, batches of these sizes, and perhaps gradients left over from an earlier step."""
     state = {name: torch.randn(v.shape, generator=rng) / 2 for name, v in network(classes).state_dict().items()}
     return {
         "classes": classes,
@@ -56,7 +56,7 @@ def batches_case(rng: torch.Generator, sizes: list[int], *, stale: bool = False,
 
 
 def network(classes: int) -> nn.Sequential:
-    """Two layers without BatchNorm: with it, a batch in parts is *not* the large batch."""
+    """Two layers without BatchNorm, with which small batches would not add up to the large one."""
     return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, classes))
 
 
@@ -86,7 +86,7 @@ def probe_accumulate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     grads = {name: None if p.grad is None else p.grad.detach().clone() for name, p in model.named_parameters()}
     in_turn = order == ["forward", "backward"] * (len(order) // 2)
     in_parts = largest <= max(map(len, case["xs"]))
-    # Left out where not: a flag alone could be set by whoever knows that it is looked at.
+    # The gradients again, not a flag: an answer that knows of a flag could set it.
     return {
         "grads": grads,
         "in_parts": grads if in_parts else None,
@@ -96,7 +96,7 @@ def probe_accumulate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _candidates(case: dict[str, Any]) -> dict[str, dict[str, torch.Tensor]]:
-    """The right gradients ("right"), and those that mistakes give, by the mistake's name."""
+    """The right gradients ("right"), and those that mistakes lead to, by the name of the mistake."""
     model = _restored(case)
     sizes = [len(y) for y in case["ys"]]
     total, count = sum(sizes), len(sizes)
@@ -114,23 +114,23 @@ def _candidates(case: dict[str, Any]) -> dict[str, dict[str, torch.Tensor]]:
     last = [0.0] * (count - 1)
     found = {"right": weighted(*(size / total for size in sizes))}
     if len(set(sizes)) > 1:
-        found["the last, smaller batch counted as much as a full one: a batch's share is len(y) of all samples"] = (
-            weighted(*[1 / count] * count)
+        found["the last, smaller batch counted as much as a full one: weight it by len(y) / all samples"] = weighted(
+            *[1 / count] * count
         )
-        found["divided by the first batch's size throughout, as if every batch had it"] = weighted(
+        found["every batch was divided by the first batch's size"] = weighted(
             *(size / (sizes[0] * count) for size in sizes)
         )
         found["the last, smaller batch is missing"] = weighted(*[1 / (count - 1)] * (count - 1), 0.0)
     return found | {
-        "the division is missing: means of batches add up to a gradient as many times too large as there are batches": (
+        "the division is missing, so the gradient is as many times too large as there are batches": (
             weighted(*[1.0] * count)
         ),
-        "these are sums over samples: divide by how many there are": weighted(*map(float, sizes)),
-        "only the last batch is in the gradient: it was cleared within the loop": weighted(*last, 1.0),
-        "only the last batch is in the gradient, divided: it was cleared within the loop": weighted(
+        "these are sums over samples: divide by their number": weighted(*map(float, sizes)),
+        "only the last batch is in the gradient: it was cleared inside the loop": weighted(*last, 1.0),
+        "only the last batch is in the gradient, with its share: it was cleared inside the loop": weighted(
             *last, sizes[-1] / total
         ),
-        "only the last batch is in the gradient, divided by the batches: it was cleared within the loop": weighted(
+        "only the last batch is in the gradient, over the number of batches: it was cleared inside the loop": weighted(
             *last, 1 / count
         ),
         "only the first batch is in the gradient": weighted(1.0, *last),
@@ -152,13 +152,13 @@ def judge_gradients(case: dict[str, Any], result: dict[str, Any]) -> None:
     known = _candidates(case)
     right = known.pop("right")
     sizes = [len(y) for y in case["ys"]]
-    tried = f"batches of {sizes}, beside one batch of {sum(sizes)}"
+    tried = f"batches of {sizes}, compared with one batch of {sum(sizes)}"
     if _matches(result["grads"], right):
         return
-    name = list(right)[-1]  # the head's bias: few numbers, and none of them is zero
+    name = list(right)[-1]  # the head's bias: short, and none of its values is zero
     got = result["grads"].get(name)
     if got is None:
-        because = "no gradient: each batch's loss needs its `backward()`"
+        because = "there is no gradient: call `backward()` on the loss of each batch"
     else:
         because = next((words for words, grads in known.items() if _matches(result["grads"], grads)), "")
     raise Wrong(tried=f"{tried}: the gradient of {name!r}", got=got, expected=right[name], because=because)
@@ -172,7 +172,7 @@ def parts_add_up_to_the_large_batch(case: dict[str, Any], result: dict[str, Any]
 
 @exercise.judge(ragged_last_batch, points=2)
 def a_small_last_batch_counts_for_what_it_is(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A smaller last batch has its samples' share, not a whole batch's."""
+    """A smaller last batch counts by its samples, not as a whole batch."""
     judge_gradients(case, result)
 
 
@@ -184,38 +184,38 @@ def _expect_known(got: Any, case: dict[str, Any], tried: str, because: str) -> N
 
 @exercise.judge(old_gradients, points=1)
 def old_gradients_are_gone(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Gradients that an earlier step left behind are not in the sum."""
+    """Gradients left over from an earlier step are not in the sum."""
     tried = "a model that has gradients already"
     for grads in _candidates(case).values():
         if _matches(result["grads"], {name: value + case["stale"][name] for name, value in grads.items()}):
-            because = "`backward()` adds to what is there: clear the gradients once, before the first batch"
+            because = "`backward()` adds to the gradients that exist: clear them once, before the first batch"
             raise Wrong(tried=tried, got="old and new gradients, added", expected="the new ones", because=because)
-    _expect_known(result["grads"], case, tried, "this follows no formula known here: fix the gradients first")
+    _expect_known(result["grads"], case, tried, "these gradients follow no formula known here: fix them first")
 
 
 @exercise.judge(ragged_last_batch, points=1)
 def one_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Each batch goes forward and backward before the next, so that memory holds one batch alone; no weight moves."""
-    tried = "watching what goes through the model"
-    _expect_known(result["grads"], case, tried, "this follows no formula known here: fix the gradients first")
+    """Each batch runs forward and backward before the next one, so memory holds one batch; no weight changes."""
+    tried = "watching the forward and backward passes"
+    _expect_known(result["grads"], case, tried, "these gradients follow no formula known here: fix them first")
     _expect_known(
         result["in_parts"],
         case,
         tried,
-        "all samples went through at once: right, but it needs the memory that accumulation is there to save",
+        "all samples ran at once, which needs the memory that accumulation is meant to save",
     )
     _expect_known(
         result["in_turn"],
         case,
         tried,
-        "`backward()` came after all forward passes: until then every batch's activations stay in memory. Call it in "
-        "the loop",
+        "`backward()` was called after all forward passes, so the activations of every batch were in memory: call it "
+        "inside the loop",
     )
     moved = [name for name, value in case["state"].items() if not torch.equal(result["state"][name], value)]
     expect(
         not moved,
-        tried="comparing the weights around the call",
-        got=f"{moved[:1]} moved",
+        tried="comparing the weights before and after the call",
+        got=f"{moved[:1]} changed",
         expected="as they were",
-        because="no step here: the gradient is for one step of the optimiser after all batches",
+        because="leave the step to the optimiser, after this function",
     )

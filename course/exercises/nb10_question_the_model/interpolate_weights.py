@@ -1,4 +1,4 @@
-"""The weights between two models: exact at both ends, whole numbers kept whole, and neither model changed."""
+"""The weights between two models: exact at both ends, integers kept as integers, and neither model changed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ exercise = Exercise(
     title="A model between two models",
     withholds=("course.models.interpolation.interpolate",),
     hints=(
-        "Go through the names: `{name: ... for name in a}`. A tensor in between is (1 - alpha) * a + alpha * b.",
-        "`num_batches_tracked` counts batches: an int64 tensor. Between 120 and 341 there is no meaningful count, and "
-        "a float in its place does not fit the model. Ask `a[name].is_floating_point()`.",
-        "Copy what is not averaged with `.clone()`: a tensor returned as it is *is* the one of the model, and who "
-        "writes to the result changes the model.",
+        "A state dict maps names to tensors, so build another one with the same names. Then decide what happens to "
+        "each tensor: can it be averaged?",
+        "`num_batches_tracked` of a BatchNorm is an int64 tensor. The mean of two counts isn't a count, and a float in "
+        "its place doesn't fit the model. `tensor.is_floating_point()` tells the two kinds apart.",
+        "`.clone()` whatever you copy: a tensor that is returned as it is shares its memory with the model. And which "
+        "of the two formulas, (1 - alpha) * a + alpha * b or a + alpha * (b - a), is exact at both ends in float32?",
     ),
     idea="{name: (1 - alpha) * a[name] + alpha * b[name] if a[name].is_floating_point() else "
     "(b if alpha > 0.5 else a)[name].clone() for name in a}.",
@@ -63,7 +64,7 @@ def probe_interpolate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         made.append({str(name): value.detach().clone() for name, value in returned.items()})
         kept_a.append({name: value.clone() for name, value in a.items()})
         kept_b.append({name: value.clone() for name, value in b.items()})
-        for value in returned.values():  # as training goes on from there
+        for value in returned.values():  # as training from this state would
             value.detach().add_(1)
         written_a.append({name: value.clone() for name, value in a.items()})
         written_b.append({name: value.clone() for name, value in b.items()})
@@ -77,7 +78,7 @@ def probe_interpolate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 
 def between(a: State, b: State, alpha: float) -> State:
-    """The state at `alpha`: averages where there are fractions, copies of the nearer model's elsewhere."""
+    """The state at `alpha`: averages of float tensors, copies of the nearer model's other tensors."""
     nearer = b if alpha > 0.5 else a
     return {
         name: (1 - alpha) * a[name] + alpha * b[name] if a[name].is_floating_point() else nearer[name] for name in a
@@ -89,34 +90,36 @@ def _floats(state: State) -> State:
 
 
 MISTAKES: dict[str, Callable[[State, State, float], State]] = {
-    "the two models are the wrong way round: alpha is the share of b": lambda a, b, t: between(a, b, 1 - t),
+    "the two models are swapped: alpha is the share of b": lambda a, b, t: between(a, b, 1 - t),
     "this is a, whatever alpha is": lambda a, b, t: a,
     "this is b, whatever alpha is": lambda a, b, t: b,
     "this is the middle, whatever alpha is": lambda a, b, t: between(a, b, 0.5),
-    "a + alpha * b moves away from both: a's share must fall as b's rises": lambda a, b, t: {
+    "this is a + alpha * b; the share of a must fall as that of b rises": lambda a, b, t: {
         name: a[name] + t * b[name] for name in a
     },
-    "alpha * (b - a) alone: it is a step, to be added to a": lambda a, b, t: {n: t * (b[n] - a[n]) for n in a},
-    "running statistics belong to the weights: average them too": lambda a, b, t: {
+    "this step, alpha * (b - a), is still to be added to a": lambda a, b, t: {n: t * (b[n] - a[n]) for n in a},
+    "only the weights were averaged; average the running statistics too": lambda a, b, t: {
         name: value if name.endswith("weight") else a[name] for name, value in between(a, b, t).items()
     },
-    "weights alone were averaged, and statistics taken from b: average them too": lambda a, b, t: {
+    "only the weights were averaged, and the running statistics are b's: average them too": lambda a, b, t: {
         name: value if name.endswith("weight") else b[name] for name, value in between(a, b, t).items()
     },
 }
 
 
 def _expect_names(case: dict[str, Any], result: dict[str, Any], *, of_fractions: bool = False) -> None:
-    """Raise Wrong unless every state has the models' names, or those at least that hold fractions."""
+    """Raise Wrong unless every state has the models' names, or at least those of float tensors."""
     names = set(case["a"])
     needed = set(_floats(case["a"])) if of_fractions else names
-    expect(len(result["made"]) == len(case["alphas"]), tried="counting the states", got=0, expected="one an alpha")
+    expect(
+        len(result["made"]) == len(case["alphas"]), tried="counting the states", got=0, expected="one for each alpha"
+    )
     for state in result["made"]:
         missing, extra = sorted(needed - set(state)), sorted(set(state) - names)
-        because = "what cannot be averaged must be there all the same, or the model does not load the state"
+        because = "a tensor that can't be averaged must still be there, or the model can't load the state"
         expect(
             not missing and not extra,
-            tried="the names in the state that came back",
+            tried="reading the names in the returned state",
             got=f"{len(missing)} missing, {', '.join(missing[:2])}" if missing else f"also {', '.join(extra[:2])}",
             expected=f"the {len(names)} of both models",
             because=because if missing else "",
@@ -125,12 +128,12 @@ def _expect_names(case: dict[str, Any], result: dict[str, Any], *, of_fractions:
 
 @exercise.judge(two_states, points=1)
 def both_ends_are_exact(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """At alpha 0 every tensor is a's and at alpha 1 it is b's, to the last bit."""
+    """At alpha 0 every tensor equals a's and at alpha 1 it equals b's, bit for bit."""
     judge_ends(case, result)
 
 
 def judge_ends(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless the state at 0 is a and the one at 1 is b, fractions and whole numbers."""
+    """Raise Wrong unless the state at 0 is a and the one at 1 is b, floats and integers."""
     _expect_names(case, result)
     for alpha, made in list(zip(case["alphas"], result["made"], strict=True))[:2]:
         end = case["b"] if alpha else case["a"]
@@ -139,8 +142,8 @@ def judge_ends(case: dict[str, Any], result: dict[str, Any]) -> None:
             continue
         tried, expected = f"{wrong!r} at alpha {alpha:g}", end[wrong]
         because = (
-            "close, but not the same: a + alpha * (b - a) rounds twice; (1 - alpha) * a + alpha * b is exact at both "
-            "ends, and a whole number stays one"
+            "close, but not identical: a + alpha * (b - a) rounds twice, while (1 - alpha) * a + alpha * b is exact at "
+            "both ends"
         )
         if not torch.allclose(made[wrong].double(), expected.double(), rtol=1e-4, atol=1e-4):
             because = _mistake(case, made, alpha)
@@ -154,7 +157,7 @@ def in_between_it_is_the_average(case: dict[str, Any], result: dict[str, Any]) -
 
 
 def judge_middle(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless what holds fractions is averaged by alpha."""
+    """Raise Wrong unless float tensors are averaged by alpha."""
     _expect_names(case, result, of_fractions=True)
     for alpha, made in list(zip(case["alphas"], result["made"], strict=True))[2:]:
         expected = _floats(between(case["a"], case["b"], alpha))
@@ -165,12 +168,12 @@ def judge_middle(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(two_states, points=1)
 def whole_numbers_survive(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Counters and positions stay whole numbers: a's up to alpha one half, b's above it."""
+    """Counters and indices stay integers: a's up to alpha one half, b's above it."""
     judge_whole_numbers(case, result)
 
 
 def judge_whole_numbers(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless tensors of whole numbers are those of the nearer model, at every alpha."""
+    """Raise Wrong unless integer tensors are those of the nearer model, at every alpha."""
     _expect_names(case, result)
     for alpha, made in zip(case["alphas"], result["made"], strict=True):
         expected = between(case["a"], case["b"], alpha)
@@ -178,12 +181,12 @@ def judge_whole_numbers(case: dict[str, Any], result: dict[str, Any]) -> None:
             got, tried = made[name], f"{name!r} at alpha {alpha:g}"
             kind = str(got.dtype).removeprefix("torch.")
             because = (
-                "whole numbers became fractions: the model cannot use them to count, nor to look up positions"
+                "integers became floats: the model can't count or index with them"
                 if got.is_floating_point()
-                else "an average cut to a whole number: a count, or an order, between two others means nothing"
+                else "these are neither a's nor b's: the mean of two counts, or of two orders, has no meaning"
             )
             if any(_equal(got, state[name]) for state in (case["a"], case["b"])):
-                because = "up to alpha one half they are a's, above it b's: the nearer model's"
+                because = "up to alpha one half take a's, above it b's"
             if not _equal(got, expected[name]):
                 raise Wrong(
                     tried=tried, got=f"{_first(got)} ({kind})", expected=f"{_first(expected[name])}", because=because
@@ -192,12 +195,12 @@ def judge_whole_numbers(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 @exercise.judge(two_states, points=1)
 def both_models_stay_as_they_are(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Neither a nor b has changed, not even after somebody writes to the result."""
+    """Neither a nor b has changed, even after the result was written to."""
     judge_untouched(case, result)
 
 
 def judge_untouched(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless both states are bit-identical afterwards, and the result is one that is neither of them."""
+    """Raise Wrong unless both states are bit-identical afterwards, and the result shares no memory with them."""
     _expect_names(case, result, of_fractions=True)
     for alpha, made in list(zip(case["alphas"], result["made"], strict=True))[2:]:
         expected = _floats(between(case["a"], case["b"], alpha))
@@ -205,13 +208,13 @@ def judge_untouched(case: dict[str, Any], result: dict[str, Any]) -> None:
         expect(
             follows or _mistake(case, made, alpha, moving=True),
             tried=f"the state at alpha {alpha:g}",
-            got="no mixture known here",
+            got="values that follow none of the formulas known here",
             expected="a state between the two",
-            because="a model that is returned as it is hasn't changed: fix the average first",
+            because="fix the average first",
         )
     for when, because in {
-        "kept": "the models were changed: `+=`, `mul_` and the like write into the tensors that you were given",
-        "written": "the result shares memory with a model: who trains on from it changes that model too. `.clone()`",
+        "kept": "the models were changed: `+=`, `mul_` and the like write into the tensors that were passed",
+        "written": "the result shares memory with a model, so training the result changes that model: use `.clone()`",
     }.items():
         for model in ("a", "b"):
             for alpha, state in zip(case["alphas"], result[f"{when}_{model}"], strict=True):
@@ -227,7 +230,7 @@ def judge_untouched(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def _mistake(case: dict[str, Any], made: State, alpha: float, *, moving: bool = False) -> str:
-    """The mistake whose fractions these are; with `moving`, only of those whose result depends on both models."""
+    """The mistake that gives these floats; with `moving`, only one whose result depends on both models."""
     for because, formula in MISTAKES.items():
         expected = _floats(formula(case["a"], case["b"], alpha))
         static = because.startswith("this is")

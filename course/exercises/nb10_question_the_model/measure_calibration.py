@@ -14,16 +14,17 @@ exercise = Exercise(
     "10-measure-calibration",
     answer="ece",
     call="ece(probs, labels, bins)",
-    title="Are 80 % right of those that are 80 % sure?",
+    title="Are 80 % of the 80 %-confident answers right?",
     withholds=("course.inspection.calibration.reliability",),
     hints=(
-        "`confidence, predicted = probs.max(1)`. A bin holds the pictures whose confidence lies in (b / bins, "
-        "(b + 1) / bins]. Go through the bins; skip empty ones.",
-        "In a bin: its accuracy is the fraction of `predicted == labels`, its confidence the mean confidence. The gap "
-        "is the absolute value of their difference.",
-        "A bin with 50 pictures says more than one with 2: weigh each gap by the bin's share of all pictures.",
+        "The confidence of a prediction is its largest probability: `confidence, predicted = probs.max(1)`. Loop over "
+        "the bins and select the pictures of each with a boolean mask; skip a bin without pictures.",
+        "Within a bin, the accuracy is the fraction of correct predictions and the confidence is their mean. The gap "
+        "is the absolute value of the difference.",
+        "A bin with 50 pictures says more than one with 2, so weight each gap by the bin's share of all pictures. "
+        "Check the edges: with 4 bins, a confidence of exactly 0.75 belongs to the bin from 0.5 to 0.75.",
     ),
-    idea="place = (confidence * bins).ceil().clamp(min=1) - 1; for b in range(bins): chosen = place == b; if any: "
+    idea="index = (confidence * bins).ceil().clamp(min=1) - 1; for b in range(bins): chosen = index == b; if any: "
     "total += chosen.float().mean() * |right[chosen].mean() - confidence[chosen].mean()|.",
 )
 
@@ -35,8 +36,31 @@ def unequal_bins(rng: torch.Generator) -> dict[str, Any]:
 
 @exercise.case
 def certain_and_empty(rng: torch.Generator) -> dict[str, Any]:
-    """Some pictures with a probability of exactly 1, wrong ones among them; many bins hold nothing."""
+    """Some pictures with a probability of exactly 1, wrong ones among them; many bins are empty."""
     return {"draws": [drawn(rng, bins=12, classes=4, certain=int(torch.randint(9, 14, (), generator=rng)))]}
+
+
+@exercise.case
+def at_the_edges(rng: torch.Generator) -> dict[str, Any]:
+    return {"draws": [edges(rng, bins=bins) for bins in (2, 4)]}
+
+
+def edges(rng: torch.Generator, *, bins: int) -> dict[str, Any]:
+    """Confidences that lie exactly on an edge between two bins, with another error if bins include their lower edge."""
+    while True:
+        count = int(torch.randint(24, 40, (), generator=rng))
+        confidence = torch.tensor([0.5, 0.625, 0.75, 0.875])[torch.randint(4, (count,), generator=rng)]
+        predicted = torch.randint(3, (count,), generator=rng)
+        probs = ((1 - confidence) / 2)[:, None].repeat(1, 3)
+        probs[torch.arange(count), predicted] = confidence
+        right = torch.rand(count, generator=rng) < 0.5
+        draw: dict[str, Any] = {
+            "probs": probs,
+            "labels": torch.where(right, predicted, (predicted + 1) % 3),
+            "bins": bins,
+        }
+        if abs(_lower_edges_included(**draw) - reference(**draw)) > 0.02:
+            return draw
 
 
 def drawn(rng: torch.Generator, *, bins: int, classes: int, certain: int = 0) -> dict[str, Any]:
@@ -55,12 +79,13 @@ def drawn(rng: torch.Generator, *, bins: int, classes: int, certain: int = 0) ->
         at_edge = ((place - place.round()).abs() < 1e-3) & (confidence < 1)
         expected = reference(**draw)
         apart = [abs(float(formula(**draw)) - expected) for formula in mistaken().values()]
-        if not at_edge.any() and expected > 0.05 and sorted(apart)[1 if certain == 0 else 0] > 2e-3:
+        # With no confidence at an edge or at 1, the mistakes about those have no effect.
+        if not at_edge.any() and expected > 0.05 and sorted(apart)[2 if certain == 0 else 1] > 2e-3:
             return draw
 
 
 def reference(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
-    """The sum over the bins of share x |accuracy - confidence|."""
+    """The sum over the bins of share times |accuracy - confidence|."""
     return float((_shares(probs, labels, bins) * _gaps(probs, labels, bins).abs()).sum())
 
 
@@ -94,7 +119,7 @@ def _over_all_bins(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> floa
 
 
 def _without_certain(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
-    """Those with a probability of 1 counted among all pictures but in no bin."""
+    """Pictures with a probability of 1 are counted among all pictures but are in no bin."""
     open_ = probs.amax(1) < 1
     return reference(probs[open_], labels[open_], bins) * float(open_.float().mean()) if open_.any() else 0.0
 
@@ -110,23 +135,36 @@ def _of_the_true_class(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> 
     ))  # fmt: skip
 
 
+def _lower_edges_included(probs: torch.Tensor, labels: torch.Tensor, bins: int) -> float:
+    """Bins [b / bins, (b + 1) / bins), but the last one includes 1."""
+    confidence, predicted = probs.double().max(1)
+    index = (confidence * bins).floor().long().clamp(0, bins - 1)
+    gaps = (predicted == labels).double() - confidence
+    return float(torch.bincount(index, gaps, bins).abs().sum() / len(labels))
+
+
 def mistaken() -> dict[str, Callable[..., float]]:
     """Misconception -> the error that it gives."""
     return {
-        "bins were not weighted: a bin of 2 pictures counted as much as one of 50": _unweighted,
-        "bins were not weighted, and empty ones counted as perfect": _over_all_bins,
-        "the gaps cancelled out: take each bin's absolute value before you sum": lambda **d: float(
+        "a confidence on the edge between two bins belongs to the lower one: (b / bins, (b + 1) / bins]": (
+            _lower_edges_included
+        ),
+        "the bins were not weighted: one with 2 pictures counted as much as one with 50": _unweighted,
+        "the bins were not weighted, and empty ones counted as perfect": _over_all_bins,
+        "the gaps cancelled each other out: take the absolute value in each bin, before the sum": lambda **d: float(
             (_shares(**d) * _gaps(**d)).sum()
         ),
-        "the gaps cancelled out, and the absolute value came after the sum": _one_bin,
-        "this is the largest gap (the maximum calibration error); sum them, weighted": lambda **d: float(
+        "the gaps cancelled each other out, because the absolute value came after the sum": _one_bin,
+        "this is the largest gap (the maximum calibration error); sum the gaps, weighted": lambda **d: float(
             _gaps(**d).abs().max()
         ),
         "the gaps were squared": lambda **d: float((_shares(**d) * _gaps(**d) ** 2).sum()),
-        "a confidence of exactly 1 fell out of the last bin: it belongs to (…, 1]": _without_certain,
-        "confidence is the largest probability, not that of the true class": _of_the_true_class,
-        "these are percent; return a fraction": lambda **d: 100 * reference(**d),
-        "weighted by counts: divide by the number of all pictures": lambda **d: len(d["labels"]) * reference(**d),
+        "a confidence of exactly 1 was in no bin: the last bin includes it": _without_certain,
+        "confidence is the largest probability, not the probability of the true class": _of_the_true_class,
+        "this is in per cent; return a fraction": lambda **d: 100 * reference(**d),
+        "the gaps were weighted by counts: divide by the number of all pictures": lambda **d: (
+            len(d["labels"]) * reference(**d)
+        ),
         "this is the error rate": lambda **d: float((d["probs"].argmax(1) != d["labels"]).float().mean()),
         "this is the accuracy": lambda **d: float((d["probs"].argmax(1) == d["labels"]).float().mean()),
     }
@@ -144,7 +182,7 @@ def probe_ece(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         try:
             values.append(float(returned))
         except (TypeError, ValueError, RuntimeError) as error:
-            raise Unusable("your answer returned several numbers; return their sum, one float") from error
+            raise Unusable("your answer returned several numbers; return one float, their weighted sum") from error
     return {"errors": torch.tensor(values, dtype=torch.float64)}
 
 
@@ -156,21 +194,32 @@ def gaps_weighted_by_their_pictures(case: dict[str, Any], result: dict[str, Any]
 
 @exercise.judge(certain_and_empty, points=1)
 def the_last_bin_holds_certainty(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """A probability of exactly 1 is in the last bin, and an empty bin adds nothing."""
+    """A confidence of exactly 1 is in the last bin, and an empty bin adds nothing."""
+    judge_errors(case, result)
+
+
+@exercise.judge(at_the_edges, points=1)
+def an_edge_belongs_to_the_lower_bin(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """A confidence that is exactly on the edge between two bins is in the lower one."""
     judge_errors(case, result)
 
 
 def judge_errors(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """Raise Wrong unless every error is the reference's, naming the formula that all of them follow instead."""
+    """Raise Wrong unless every error is the reference's, naming the formula that they follow instead."""
     got, draws = result["errors"], case["draws"]
-    expect(got.shape == (len(draws),), tried="counting the errors", got=tuple(got.shape), expected=(len(draws),))
+    expect(
+        got.shape == (len(draws),),
+        tried="counting the calibration errors",
+        got=tuple(got.shape),
+        expected=(len(draws),),
+    )
     expected = torch.tensor([reference(**draw) for draw in draws], dtype=torch.float64)
     if torch.allclose(got, expected, atol=1e-4, rtol=0):
         return
     i = int((got - expected).abs().nan_to_num(nan=9.0).argmax())
     tried = f"{len(draws[i]['labels'])} pictures in {draws[i]['bins']} bins"
     if got.isnan().any():
-        because = "an empty bin has no mean: skip it"
+        because = "the mean of an empty bin is NaN: skip empty bins"
         raise Wrong(tried=tried, got=float(got[i]), expected=float(expected[i]), because=because)
     for because, formula in mistaken().items():
         made = torch.tensor([float(formula(**draw)) for draw in draws], dtype=torch.float64)

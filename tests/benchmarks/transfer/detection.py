@@ -9,15 +9,14 @@ import torch
 from torchvision.ops import box_iou
 
 from course.applications.detection import Target
-from course.data.scenes import Scenes
-from tests.benchmarks.detection_trunks import SETTINGS, TEST, found_by
+from tests.benchmarks.detection_trunks import CLASSES, SETTINGS, TEST, found_by
 
 RECALLS = np.array(torch.linspace(0, 1, 101).tolist())  # as torchmetrics rounds them
 
 
 def run(seed: int) -> tuple[int, dict[str, Callable[[np.ndarray], float]]]:
     """The number of test scenes, and for each trunk the AP50 on any choice of them, repeats allowed."""
-    return TEST, {setting: AP50(*found_by(setting, seed), len(Scenes.classes)) for setting in SETTINGS}
+    return TEST, {setting: AP50(*found_by(setting, seed), len(CLASSES)) for setting in SETTINGS}
 
 
 class AP50:

@@ -37,12 +37,12 @@ SHARED = {
     *("swap_classifiers.BY_NUMBER",),
     *("predict_pictures._first_layer", "predict_pictures._thinned", "score_entities._predicts_a_name"),
     *("swap_predictor.OLD_CLASSES", "swap_predictor.RATE", "swap_predictor._detector", "swap_predictor._loss"),
-    *("collate_scenes._weighed", "collate_scenes._described"),
     *("audit_freeze.prepared", "audit_freeze.INSIDE", "split_objects.SEEDS"),
     *("write_byol_step.SIZES", "write_byol_step._network"),
     *("write_byol_step._networks", "write_byol_step._optimizer", "write_byol_step._weights"),
     *("share_backbone.FEATURES", "share_backbone.PASSES", "share_backbone.RATE", "share_backbone.SIZE"),
     *("share_backbone.compute_features",),
+    *("adapt_model.fingerprints",),
     *("draw_grad_cam.toy", "draw_grad_cam._restored", "accumulate_gradients.network", "accumulate_gradients._restored"),
 }
 
