@@ -20,9 +20,9 @@ def judge_record(
     exercise: Exercise,
     case: Case,
     *,
-    samples: int,
     known: Sequence[float],
     tolerance: float,
+    samples: int | None = None,
     points: tuple[int, int, int] = (1, 2, 1),
 ) -> None:
     """Add the judges of the plan, of the measurements and of the conclusion to the exercise, worth `points`.
@@ -37,8 +37,8 @@ def judge_record(
 
     @exercise.judge(case, points=points[1])
     def both_settings_were_measured(case: dict[str, Any], result: dict[str, Any]) -> None:
-        """The numbers can be accuracies on the validation data, and the baseline is the chapter's own setting."""
-        judge_measurements(result, samples=samples, known=known, tolerance=tolerance)
+        """The numbers can be scores on the validation data, and the baseline is the chapter's own setting."""
+        judge_measurements(result, known=known, tolerance=tolerance, samples=samples)
 
     @exercise.judge(case, points=points[2])
     def the_conclusion_follows(case: dict[str, Any], result: dict[str, Any]) -> None:
@@ -80,21 +80,24 @@ def judge_plan(record: dict[str, Any]) -> None:
     )
 
 
-def judge_measurements(record: dict[str, Any], *, samples: int, known: Sequence[float], tolerance: float) -> None:
-    """Raise Wrong unless the values can be accuracies over `samples`, and the baseline agrees with `known`.
+def judge_measurements(
+    record: dict[str, Any], *, known: Sequence[float], tolerance: float, samples: int | None = None
+) -> None:
+    """Raise Wrong unless the values can be scores, and the baseline agrees with `known`.
 
     `known` are the chapter's own values for seeds 0, 1, 2, ...; another machine may be `tolerance` off in each.
+    With `samples`, the scores are accuracies over so many images, of which few values are possible.
     """
     judge_plan(record)
+    expected, because = "a score between 0 and 1", "copy the numbers as the workbench prints them"
+    if samples is not None:
+        expected = f"a whole number of right answers divided by {samples}, to three digits or more"
+        because = f"an accuracy over {samples} images is a multiple of 1/{samples}; copy the numbers as printed"
     for name in ("baseline", "changed"):
         for seed, value in enumerate(record[name]):
-            expect(
-                0 <= value <= 1 and abs(value * samples - round(value * samples)) <= max(0.02, samples * 6e-4),
-                tried=f"reading {name!r}, seed {seed}",
-                got=value,
-                expected=f"a whole number of right answers divided by {samples}, to three digits or more",
-                because=f"an accuracy over {samples} images is a multiple of 1/{samples}; copy the numbers as printed",
-            )
+            possible = samples is None or abs(value * samples - round(value * samples)) <= max(0.02, samples * 6e-4)
+            tried = f"reading {name!r}, seed {seed}"
+            expect(0 <= value <= 1 and possible, tried=tried, got=value, expected=expected, because=because)
     shared = list(enumerate(zip(record["baseline"], known, strict=False)))
     off = [(seed, value, target) for seed, (value, target) in shared if abs(value - target) > tolerance]
     if off:
@@ -108,7 +111,7 @@ def judge_measurements(record: dict[str, Any], *, samples: int, known: Sequence[
     expect(
         record["baseline"] != record["changed"],
         tried="comparing the two settings",
-        got="the same accuracy for every seed",
+        got="the same score for every seed",
         expected="at least one that differs",
         because="your change had no effect on any run: check that it reached the training at all",
     )
@@ -140,13 +143,13 @@ def judge_conclusion(record: dict[str, Any], *, higher_is_better: bool = True) -
 
 
 def judge_runs(record: dict[str, Any]) -> None:
-    """Raise Wrong if one accuracy is repeated for every seed of a setting."""
+    """Raise Wrong if one score is repeated for every seed of a setting."""
     judge_plan(record)
     for name in ("baseline", "changed"):
         expect(
             len(set(record[name])) > 1,
             tried=f"reading {name!r}",
             got=f"{record[name][0]} for every seed",
-            expected="one accuracy per seed",
-            because="each seed draws other data and other first weights, so the accuracies vary",
+            expected="one score per seed",
+            because="each seed draws other data and other first weights, so the scores vary",
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from course.exercises.investigation import judge_runs
 from course.exercises.nb09_visit_the_model_zoos import (
     adapt_model,
     carry_weights,
@@ -73,7 +74,6 @@ def compares_files_with_the_channels_last(case: dict[str, Any], result: dict[str
 
 
 @investigate_budget.exercise.hidden_judge(investigate_budget.the_record, points=1)
-def the_record_is_complete(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The record has measured values for both settings, and a conclusion that follows from them."""
-    investigate_budget.both_settings_were_measured.decide(case, result)
-    investigate_budget.the_conclusion_follows.decide(case, result)
+def every_run_was_a_run_of_its_own(case: dict[str, Any], result: dict[str, Any]) -> None:
+    """Each setting was measured with every seed, not once for all of them."""
+    judge_runs(result)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan
+from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan, judge_runs
 from course.exercises.investigation_record import read_record
 from course.judging import Unusable, Wrong
 
@@ -50,6 +50,18 @@ def test_an_honest_record_passes_whatever_was_found():
 def test_a_record_that_does_not_support_itself_is_named(changes, words):
     with pytest.raises(Wrong, match=words):
         judge(record(**changes))
+
+
+def test_scores_that_are_no_accuracies_need_only_lie_between_0_and_1():
+    judge_measurements(record(changed=[0.5553, 0.56, 0.53, 0.57, 0.53]), known=KNOWN, tolerance=0.05)
+    with pytest.raises(Wrong, match="a score between 0 and 1"):
+        judge_measurements(record(changed=[55, 56, 53, 57, 53]), known=KNOWN, tolerance=0.05)
+
+
+def test_one_score_for_all_seeds_is_not_a_run_for_each():
+    judge_runs(record())
+    with pytest.raises(Wrong, match="0.55 for every seed"):
+        judge_runs(record(changed=[0.55] * 5))
 
 
 def test_overlapping_intervals_are_not_a_reason_for_cannot_tell():

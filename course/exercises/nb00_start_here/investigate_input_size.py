@@ -52,4 +52,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-judge_record(exercise, the_record, samples=VALIDATION_IMAGES, known=KNOWN, tolerance=TOLERANCE, points=(1, 2, 2))
+judge_record(exercise, the_record, known=KNOWN, tolerance=TOLERANCE, samples=VALIDATION_IMAGES, points=(1, 2, 2))

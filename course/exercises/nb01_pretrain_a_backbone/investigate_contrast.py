@@ -39,4 +39,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-judge_record(exercise, the_record, samples=DRAWINGS, known=KNOWN, tolerance=TOLERANCE)
+judge_record(exercise, the_record, known=KNOWN, tolerance=TOLERANCE, samples=DRAWINGS)

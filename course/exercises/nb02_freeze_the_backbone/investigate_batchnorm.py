@@ -42,4 +42,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-judge_record(exercise, the_record, samples=SAMPLES, known=FROZEN, tolerance=0.05)
+judge_record(exercise, the_record, known=FROZEN, tolerance=0.05, samples=SAMPLES)

@@ -43,4 +43,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-judge_record(exercise, the_record, samples=VALIDATION_PICTURES, known=BASELINE, tolerance=TOLERANCE)
+judge_record(exercise, the_record, known=BASELINE, tolerance=TOLERANCE, samples=VALIDATION_PICTURES)

@@ -42,4 +42,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-judge_record(exercise, a_record, samples=SAMPLES, known=KNOWN, tolerance=TOLERANCE, points=(1, 2, 2))
+judge_record(exercise, a_record, known=KNOWN, tolerance=TOLERANCE, samples=SAMPLES, points=(1, 2, 2))

@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 
-from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan
+from course.exercises.investigation import judge_record
 from course.exercises.investigation_record import read_record
-from course.judging import Exercise, expect
+from course.judging import Exercise
 
 # AP50 on validation scenes of the chapter's setting in the workbench cell, for seeds 0, 1, 2, ...
 BASELINE = (0.464, 0.465, 0.552, 0.447, 0.474)
-STEPS = 1000  # AP50 is printed to three digits
 TOLERANCE = 0.06  # of one AP50, on another machine
 
 exercise = Exercise(
@@ -43,28 +42,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-@exercise.judge(the_record, points=1)
-def a_question_and_enough_seeds(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The record has a question, an expectation, and the same five or more seeds for both settings."""
-    judge_plan(result)
-
-
-@exercise.judge(the_record, points=2)
-def both_settings_were_measured(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The numbers can be values of AP50, and the baseline is the chapter's setting."""
-    for name in ("baseline", "changed"):
-        outside = [value for value in result[name] if not 0 <= value <= 1]
-        expect(
-            not outside,
-            tried=f"reading {name!r}",
-            got=outside,
-            expected="values of AP50 between 0 and 1",
-            because="copy the numbers as the workbench prints them",
-        )
-    judge_measurements(result, samples=STEPS, known=BASELINE, tolerance=TOLERANCE)
-
-
-@exercise.judge(the_record, points=1)
-def the_conclusion_follows(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The conclusion is what the paired interval of these numbers says."""
-    judge_conclusion(result)
+judge_record(exercise, the_record, known=BASELINE, tolerance=TOLERANCE)

@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 
-from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan
+from course.exercises.investigation import judge_record
 from course.exercises.investigation_record import read_record
-from course.judging import Exercise, expect
+from course.judging import Exercise
 
 # Validation mIoU of the chapter's setting in the workbench cell, for seeds 0, 1, 2, ...
 BASELINE = (0.408, 0.432, 0.377, 0.514, 0.37)
-DIGITS = 1000  # values are printed to three digits
 TOLERANCE = 0.04  # of one mIoU, on another machine
 
 exercise = Exercise(
@@ -43,29 +42,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-@exercise.judge(the_record, points=1)
-def a_question_and_enough_seeds(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The record has a question, an expectation, and the same five or more seeds for both settings."""
-    judge_plan(result)
-
-
-@exercise.judge(the_record, points=2)
-def both_settings_were_measured(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The numbers can be mIoUs, and the baseline is the chapter's setting."""
-    judge_plan(result)
-    for name in ("baseline", "changed"):
-        for seed, value in enumerate(result[name]):
-            expect(
-                0 <= value <= 1,
-                tried=f"reading {name!r}, seed {seed}",
-                got=value,
-                expected="an mIoU, between 0 and 1",
-                because="copy the numbers as the workbench prints them",
-            )
-    judge_measurements(result, samples=DIGITS, known=BASELINE, tolerance=TOLERANCE)
-
-
-@exercise.judge(the_record, points=1)
-def the_conclusion_follows(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The conclusion is what the paired interval of these numbers says."""
-    judge_conclusion(result)
+judge_record(exercise, the_record, known=BASELINE, tolerance=TOLERANCE)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from course.exercises.investigation import judge_conclusion, judge_measurements, judge_plan
+from course.exercises.investigation import judge_record
 from course.exercises.investigation_record import read_record
 from course.judging import Exercise
 
@@ -43,19 +43,4 @@ def probe_investigation(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     return read_record(answer)
 
 
-@exercise.judge(the_record, points=1)
-def a_question_and_enough_seeds(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The record has a question, an expectation, and the same five or more seeds for both settings."""
-    judge_plan(result)
-
-
-@exercise.judge(the_record, points=2)
-def both_settings_were_measured(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The numbers can be accuracies on the validation pictures, and the baseline is the chapter's setting."""
-    judge_measurements(result, samples=VALIDATION_PICTURES, known=BASELINE, tolerance=TOLERANCE)
-
-
-@exercise.judge(the_record, points=1)
-def the_conclusion_follows(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """The conclusion is what the paired interval of these numbers says."""
-    judge_conclusion(result)
+judge_record(exercise, the_record, known=BASELINE, tolerance=TOLERANCE, samples=VALIDATION_PICTURES)
