@@ -69,7 +69,8 @@ def plan_of(cells: Sequence[dict[str, Any]], answer: AnswerCell) -> Plan:
     closure = _Closure([about for _, about in places], answer.exercise.answer)
     is_below = range(len(above), len(above) + len(below))
     chosen = closure.chosen(dict.fromkeys(is_below, made_above))
-    needed, whole, left_out = [], [], set()
+    needed, whole = [], []
+    left_out: set[str] = set()
     for number, (place, about) in enumerate(places):
         statement = Statement(*place, number in chosen)
         costs_nothing = about.is_definition and not (number in is_below and about.binds & made_above)

@@ -16,7 +16,7 @@ from typing import Any
 
 from course.errors import MachineBusy, TimeLimitReached
 
-PATIENCE = 10.0  # how many times its limit code may take by the clock, if the machine is busy with something else
+PATIENCE = 10.0  # how many times its limit (at least a second) code may take by the clock, on a machine that is busy
 _AGAIN_S = 0.1
 _OURS = (__file__, contextlib.__file__)  # the frames that set the limit up and take it down
 
@@ -25,15 +25,15 @@ _OURS = (__file__, contextlib.__file__)  # the frames that set the limit up and 
 def time_limit(seconds: float, *, patience: float = PATIENCE) -> Iterator[None]:
     """Raise TimeLimitReached when the block computes or sleeps for longer, even in a loop that catches everything.
 
-    Time that the machine gives to other programs does not count; MachineBusy is raised when `patience` times the limit
-    has passed by the clock. In the main thread a timer signal looks at the time, and interrupts sleeping too;
+    Time that the machine gives to other programs does not count; MachineBusy is raised when `patience` times the limit,
+    or as many seconds if that is longer, have passed by the clock. In the main thread a timer signal looks at the time, and interrupts sleeping too;
     elsewhere, and on Windows, a second thread does, between two instructions of Python. A long call into C (and there,
     a sleep) is waited for.
     """
     stop = _stop_class(owner=sys._getframe(2))
     in_main = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     alarm = _signal_alarm if in_main else _thread_alarm
-    watch = _Stopwatch(seconds, patience * seconds, whole_process=in_main)
+    watch = _Stopwatch(seconds, patience * max(seconds, 1.0), whole_process=in_main)
     tracing = sys.gettrace()
     try:
         with alarm(watch, stop):
