@@ -26,9 +26,9 @@ def time_limit(seconds: float, *, patience: float = PATIENCE) -> Iterator[None]:
     """Raise TimeLimitReached when the block computes or sleeps for longer, even in a loop that catches everything.
 
     Time that the machine gives to other programs does not count; MachineBusy is raised when `patience` times the limit,
-    or as many seconds if that is longer, have passed by the clock. In the main thread a timer signal looks at the time, and interrupts sleeping too;
-    elsewhere, and on Windows, a second thread does, between two instructions of Python. A long call into C (and there,
-    a sleep) is waited for.
+    or as many seconds if that is longer, have passed by the clock. In the main thread a timer signal looks at the
+    time, and interrupts sleeping too; elsewhere, and on Windows, a second thread does, between two instructions of
+    Python. A long call into C (and there, a sleep) is waited for.
     """
     stop = _stop_class(owner=sys._getframe(2))
     in_main = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()

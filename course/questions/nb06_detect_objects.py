@@ -46,12 +46,13 @@ QUESTIONS = (
     Prediction(
         "06-anchors",
         "The anchors are the same few boxes at every cell of the map (in the quick profile three squares at each of 12 "
-        "× 12 cells, 432 in all). For which share of the objects does one of them have an IoU of at least a half?",
+        "× 12 cells, 432 in all). For what share of the objects does at least one anchor have an IoU of at least a "
+        "half?",
         (
             Option(
                 "more than three quarters",
                 Between(0.75),
-                "The anchors are so dense that most objects have one that nearly fits. The network doesn't have to "
+                "The anchors are so dense that most objects have one that roughly fits. The network doesn't have to "
                 "invent a box; it only has to choose and correct one.",
             ),
             Option(
@@ -71,7 +72,7 @@ QUESTIONS = (
     ),
     Prediction(
         "06-suppression",
-        "Final suppression is switched off. How many boxes are drawn for each box that is drawn with it?",
+        "The final suppression is switched off. How many boxes are drawn for each one that is drawn when it is on?",
         (
             Option(
                 "at least two",
@@ -132,8 +133,8 @@ QUESTIONS = (
             Option(
                 "less than half as high",
                 {"ratio": Between(high=0.5)},
-                "The new layers can only use what the maps show, and those of a random trunk show little of what makes "
-                "an animal an animal.",
+                "The new layers can only use what the maps show, and here those of a random trunk show too little to "
+                "find most objects.",
             ),
         ),
         "mean AP50 is {random:.2f} on the random trunk and {pretrained:.2f} on the pretrained one, a ratio of "
@@ -159,7 +160,7 @@ QUESTIONS = (
             Option(
                 "only on the second: it recognises its own objects wherever they are",
                 {"scenes": Between(high=0.05), "objects": Between(0.05)},
-                "New scenes are no problem; what the detector lacks are more different objects to learn from.",
+                "New scenes are no problem; what the detector lacks is a greater variety of objects to learn from.",
             ),
             Option(
                 "on neither",
@@ -188,7 +189,7 @@ QUESTIONS = (
                 "Frozen weights alone do not make a frozen layer (chapter 02).",
                 is_right=True,
             ),
-            Answer("`set_train` is faster", "It visits the same modules, and one more time."),
+            Answer("`set_train` is faster", "It does all that `train()` does, and then visits every module again."),
         ),
     ),
     Quiz(
@@ -207,7 +208,7 @@ QUESTIONS = (
             ),
             Answer(
                 "You have to add `nn.Softmax` to the predictor",
-                "Then cross-entropy would apply a second softmax, and training would be very slow.",
+                "Then cross-entropy would apply a second softmax, which flattens what the loss sees.",
             ),
         ),
     ),

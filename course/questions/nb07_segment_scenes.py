@@ -6,7 +6,7 @@ QUESTIONS = (
     Prediction(
         "07-first-masks",
         "The trunk is frozen and was trained to classify photographs, not to locate objects. A small head is trained "
-        "on a few hundred scenes. What will its masks of unseen objects look like?",
+        "on fewer than a thousand scenes. What will its masks of unseen objects look like?",
         (
             Option(
                 "cut out with scissors",
@@ -16,8 +16,8 @@ QUESTIONS = (
             Option(
                 "in the right places with soft outlines, but often of the wrong class",
                 {"placed": Between(0.35, 0.9), "named": Between(high=0.75)},
-                "The trunk's maps show where objects are, on a coarse grid. The few training objects don't show the "
-                "head everything that can be an animal or a plant.",
+                "The trunk's maps show where objects are, on a coarse grid. The classes are harder, probably because "
+                "the few training objects don't cover everything that can be an animal or a plant.",
             ),
             Option(
                 "in the right places with soft outlines, and nearly always of the right class",
@@ -98,7 +98,8 @@ QUESTIONS = (
             Option(
                 "near a border",
                 {"ratio": Between(1.25)},
-                "The grid of the head is coarser than the band. In photographs the labels are uncertain there as well.",
+                "One reason is the grid of the head, which is coarser than the band. In photographs the labels are "
+                "uncertain there as well.",
             ),
             Option(
                 "about equally often everywhere",
@@ -157,13 +158,13 @@ QUESTIONS = (
             Option(
                 "the start decides: both pretrained models are ahead of both random ones",
                 {"forest": Between(high=0), "start_lead": Between(0)},
-                "A few hundred scenes are enough to learn to read maps that show objects, but too few to learn such "
-                "maps.",
+                "So few scenes are enough to learn to read maps that show objects; in these runs they were too few to "
+                "learn such maps.",
             ),
             Option(
                 "neither start nor tuning decides: the order is mixed",
                 {"forest": Between(high=0), "tuned_lead": Between(high=0), "start_lead": Between(high=0)},
-                "What the start gives and what tuning gives are about as large as each other.",
+                "Neither the start nor tuning outweighs the other.",
             ),
         ),
         "mean mIoU over the stored seeds: {scores}",
@@ -217,7 +218,7 @@ QUESTIONS = (
             Answer("BatchNorm cannot be trained", "It has a scale and a shift, which can be trained."),
             Answer(
                 "Train mode would have made the loss nan",
-                "Train mode alone does not; a batch that is all void would.",
+                "Train mode alone does not; a batch that is all void can.",
             ),
             Answer(
                 "The optimiser would have changed its running mean",

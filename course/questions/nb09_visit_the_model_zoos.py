@@ -53,7 +53,7 @@ QUESTIONS = (
                 because="`trainable = False` stopped the gradients and left the running statistics to be updated.",
             ),
         ),
-        measured="{changed} of ResNet50's {layers} BatchNorm layers have another running mean after the step",
+        measured="the running mean changed in {changed} of ResNet50's {layers} BatchNorm layers",
         otherwise="Either some of the layers changed, or TensorFlow is not installed here and nothing was measured.",
     ),
     Prediction(
@@ -92,7 +92,7 @@ QUESTIONS = (
         options=(
             Option("you get an error, because the file has no train mode", when=None),
             Option(
-                "as far as the logits are large",
+                "by about as much as the logits themselves",
                 when={"difference": Between(1e-3), "relative": Between(0.2)},
                 because="In train mode, BatchNorm normalises with the statistics of the current batch. The exported "
                 "file uses the running statistics, as the model does in eval mode.",
@@ -184,8 +184,8 @@ QUESTIONS = (
             Option(
                 "under a twentieth",
                 when=Between(high=0.05),
-                because="Its convolutions are depthwise: each filter reads one channel instead of all of them. The "
-                "time per picture shrinks less, because reading and writing memory becomes the bottleneck.",
+                because="Nearly all of its spatial convolutions are depthwise: each filter reads one channel instead "
+                "of all of them. The time per picture shrinks less; reading and writing memory is a likely reason.",
             ),
         ),
         measured="MobileNet-V3-small needs {value:.1%} of ResNet-50's operations",

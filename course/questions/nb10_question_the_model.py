@@ -66,8 +66,8 @@ QUESTIONS = (
             Option(
                 "to [CLS], [SEP] and the punctuation marks",
                 when={"most": "special tokens"},
-                because="Each row must sum to 1, so an attention head with nothing to find still has to distribute its "
-                "attention. It attends to tokens that carry little meaning.",
+                because="A common explanation: each row must sum to 1, so an attention head with nothing to find "
+                "still has to put its attention somewhere, and tokens that carry little meaning do no harm.",
             ),
             Option(
                 "to the other words, such as the nouns and the verb",
@@ -92,7 +92,8 @@ QUESTIONS = (
             Option(
                 "against noise only",
                 when={"noise": Between(0.05), "blur": Between(high=0.05), "contrast": Between(high=0.05)},
-                because="The model has learned to ignore *noise*, not to recognise damaged pictures in general.",
+                because="Training with noise helps against *noise*. Whether it helps against other damage has to be "
+                "tested for each kind.",
             ),
             Option(
                 "against all three: it has learned to cope with damage",
@@ -166,8 +167,8 @@ QUESTIONS = (
             Option(
                 "one start: about as good or better; different starts: clearly worse",
                 when={"shared": Between(-0.03), "separate": Between(high=-0.03)},
-                because="Fine-tuning from one start keeps the hidden units of both models in step. With different "
-                "starts, unit 7 of one model has nothing to do with unit 7 of the other.",
+                because="The usual explanation: fine-tuning from one start keeps the hidden units of both models in "
+                "step. With different starts, unit 7 of one model has nothing to do with unit 7 of the other.",
             ),
             Option(
                 "clearly worse in both cases: the mean of two weights means nothing",
@@ -186,7 +187,7 @@ QUESTIONS = (
     ),
     Prediction(
         id="10-efficiency",
-        question="Half of the weights are set to zero, the smallest ones. What happens to the size of the file that "
+        question="The smaller half of the weights is set to zero. What happens to the size of the file that "
         "`torch.save` writes?",
         options=(
             Option(
