@@ -69,6 +69,7 @@ REPOSITORIES = {
     "reviews": (text_datasets.REVIEWS, reviews),
     "entities": (text_datasets.ENTITIES, entities),
     "encoder": (huggingface.encoder_repository(huggingface.ENCODER), models.distilbert),
+    "cased-encoder": (huggingface.encoder_repository(huggingface.CASED), models.distilbert),
     "bert": (huggingface.encoder_repository(huggingface.BERT), models.bert),
     "roberta": (huggingface.encoder_repository(huggingface.ROBERTA), models.roberta),
     "gpt2": (huggingface.encoder_repository(huggingface.GPT2), models.gpt2),

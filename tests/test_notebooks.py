@@ -1,7 +1,7 @@
 """Every notebook of both folders: its structure, its stored outputs (nbval), and another seed (papermill).
 
-The two folders differ in the exercises alone, so the fast tier runs each notebook twice, not four times: with the
-answers for the stored outputs, without them for another seed. What both have in common must be stored alike.
+The two folders differ in the exercises alone, and what both have in common must be stored alike. So nbval runs each
+notebook with the answers only. Another seed is tried without the answers, and in the slow tier with them.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def nbval(path: Path, tmp_path: Path, variables: dict[str, str]) -> subprocess.C
     return subprocess.run(command, cwd=path.parent, env=variables, capture_output=True, text=True, encoding="utf-8")
 
 
-@notebooks(slow="notebooks")
+@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.stem)
 def test_nbval_finds_the_stored_outputs_again(path, tmp_path, variables):
     done = nbval(path, tmp_path, variables(path))
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

@@ -14,4 +14,5 @@ mask_viewer    masks over pictures, with a slider
 tokenization   texts as token ids
 text_models    models that classify texts or tag words; adapters by peft
 spans          named entities as spans, and their F1
+course_text    the course's own glossary and headings, to search in
 """

@@ -27,6 +27,7 @@ from course.models.heads import replace_head
 from course.training.features import Features, extract_features
 
 POOLINGS = ("mean", "first")
+RECURRENT = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 def load_encoder(name: str = DEFAULT_ENCODER, *, weights: str | None = "default") -> nn.Module:
@@ -125,12 +126,31 @@ def _encode(encoder: Any, ids: torch.Tensor, mask: torch.Tensor | None) -> tuple
 
 
 class RecurrentClassifier(nn.Module):
-    """A model without pretraining, for comparison: an embedding, a GRU over the tokens, a head on its last state."""
+    """A recurrent network for comparison: word vectors, one recurrent layer over the tokens, a head on its last state.
 
-    def __init__(self, vocab_size: int, num_classes: int, *, size: int = 64) -> None:
+    `cell` is "rnn", "lstm" or "gru". The word vectors are drawn at random and trained; or they are `vectors` (V, D),
+    pretrained and frozen. Inputs are `input_ids` and `attention_mask` (B, L), the result is (B, C). Raises UnknownName
+    for another cell.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        num_classes: int,
+        *,
+        size: int = 64,
+        cell: str = "gru",
+        vectors: torch.Tensor | None = None,
+    ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocab_size, size, padding_idx=0)
-        self.gru = nn.GRU(size, size, batch_first=True)
+        if cell not in RECURRENT:
+            raise UnknownName.of("recurrent cell", cell, tuple(RECURRENT))
+        if vectors is None:
+            self.embedding = nn.Embedding(vocab_size, size, padding_idx=0)
+        else:
+            self.embedding = nn.Embedding.from_pretrained(vectors, freeze=True, padding_idx=0)
+        self.cell = cell
+        self.recurrent: Any = RECURRENT[cell](self.embedding.embedding_dim, size, batch_first=True)
         self.head = nn.Linear(size, num_classes)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
@@ -138,7 +158,9 @@ class RecurrentClassifier(nn.Module):
         states = nn.utils.rnn.pack_padded_sequence(
             self.embedding(input_ids), lengths, batch_first=True, enforce_sorted=False
         )
-        return self.head(self.gru(states)[1][0])  # the state after each text's own last token, (B, size)
+        _, last = self.recurrent(states)  # the state after each text's own last token
+        hidden = last[0] if self.cell == "lstm" else last  # an LSTM also returns its cell state
+        return self.head(hidden[0])  # (B, size) -> (B, C)
 
 
 def sentence_features(

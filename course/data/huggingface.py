@@ -27,7 +27,7 @@ class Repository:
     optional: tuple[str, ...] = ()
 
 
-ENCODER = "distilbert/distilbert-base-uncased"
+ENCODER, CASED = "distilbert/distilbert-base-uncased", "distilbert/distilbert-base-cased"
 BERT, ROBERTA, GPT2 = "google-bert/bert-base-uncased", "FacebookAI/roberta-base", "openai-community/gpt2"
 
 

@@ -74,6 +74,7 @@ DOWNLOADS = (
     Download("reviews", "SST-2, film reviews", HUB, "08", UNSTATED, 3.2, _repository(text_datasets.REVIEWS)),
     Download("entities", "WikiANN, English", HUB, "08", UNSTATED, 2.5, _repository(text_datasets.ENTITIES)),
     Download("encoder", huggingface.ENCODER, HUB, "08", "Apache-2.0", 268.6, _encoder(huggingface.ENCODER)),
+    Download("cased-encoder", huggingface.CASED, HUB, "08", "Apache-2.0", 263.9, _encoder(huggingface.CASED)),
     Download("vgg16", "VGG-16, ImageNet", PYTORCH, "09", TORCHVISION, 553.4, _weights("vgg16")),
     Download(
         "mobilenet", "MobileNet-V3-small, ImageNet", PYTORCH, "09", TORCHVISION, 10.3, _weights("mobilenet_v3_small")

@@ -8,9 +8,11 @@ import io
 import json
 import random
 import sysconfig
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,6 +20,7 @@ from PIL import Image
 from course.data import sentences
 
 MIN_BYTES = 1500  # of every text file, so that a piece of several hundred bytes can be cut from its middle
+_MADE = 1_600_000_000  # seconds since 1970, in every file that stores a time: a seed draws the same bytes on any day
 
 
 def draw_files(seed: int = 0, *, per_type: int = 4) -> list[tuple[str, bytes]]:
@@ -117,10 +120,10 @@ def _pixels(rng: random.Random) -> Image.Image:
     return Image.fromarray(noise).resize((96, 96))
 
 
-def _image(kind: str) -> Callable[[random.Random], bytes]:
+def _image(kind: str, **options: Any) -> Callable[[random.Random], bytes]:
     def make(rng: random.Random) -> bytes:
         out = io.BytesIO()
-        _pixels(rng).save(out, kind)
+        _pixels(rng).save(out, kind, **options)
         return out.getvalue()
 
     return make
@@ -130,12 +133,13 @@ def _zip(rng: random.Random) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for word in _words(rng, 4):
-            archive.writestr(f"{word}-{rng.randrange(1000)}.txt", " ".join(_sentences(rng, 20)))
+            name = zipfile.ZipInfo(f"{word}-{rng.randrange(1000)}.txt", time.gmtime(_MADE)[:6])
+            archive.writestr(name, " ".join(_sentences(rng, 20)), zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
 def _gzip(rng: random.Random) -> bytes:
-    return gzip.compress(" ".join(_sentences(rng, 60)).encode())
+    return gzip.compress(" ".join(_sentences(rng, 60)).encode(), mtime=_MADE)
 
 
 def _npy(rng: random.Random) -> bytes:
@@ -157,7 +161,7 @@ TEXT_TYPES: dict[str, Callable[[random.Random], bytes]] = {
 BINARY_TYPES: dict[str, Callable[[random.Random], bytes]] = {
     "png": _image("PNG"),
     "jpeg": _image("JPEG"),
-    "pdf": _image("PDF"),
+    "pdf": _image("PDF", creationDate=time.gmtime(_MADE), modDate=time.gmtime(_MADE)),
     "zip": _zip,
     "gzip": _gzip,
     "npy": _npy,

@@ -218,11 +218,26 @@ def test_fit_trains_a_tagger_and_counts_words_not_padding(tokenizer, small):
     assert evaluate(model, data.loader(len(data)), device="cpu")["accuracy"] == pytest.approx(right / words, abs=0.01)
 
 
-def test_the_recurrent_network_reads_up_to_each_texts_own_end(tokenizer):
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_the_recurrent_network_reads_up_to_each_texts_own_end(tokenizer, cell):
     torch.manual_seed(0)
-    model = RecurrentClassifier(tokenizer.vocab_size, 2)
+    model = RecurrentClassifier(tokenizer.vocab_size, 2, cell=cell)
     short, both = tokenize(tokenizer, ["a text"]), tokenize(tokenizer, ["a text", "a much longer text"])
     assert torch.allclose(model(**short)[0], model(**both)[0], atol=1e-6)
+
+
+def test_pretrained_word_vectors_stay_as_they_are():
+    vectors = torch.randn(100, 12)
+    model = RecurrentClassifier(100, 2, vectors=vectors)
+    trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert torch.equal(model.embedding.weight, vectors)
+    assert trainable
+    assert "embedding.weight" not in trainable
+
+
+def test_an_unknown_recurrent_cell_is_refused():
+    with pytest.raises(UnknownName, match="recurrent cell"):
+        RecurrentClassifier(100, 2, cell="tree")
 
 
 def test_lora_starts_as_nothing_trains_few_numbers_and_merges_into_the_same_outputs(tokenizer, small):

@@ -37,7 +37,8 @@ TABLES = [
     Table("detection_trunks", "pretrained", {"AP50": 0.05}),
     # 200 steps of training carry what a machine rounds differently a little further.
     Table("segmenting", "pretrained, frozen", {"miou": 0.03, "pixel_accuracy": 0.01}),
-    Table("text_models", "frozen, mean", dict.fromkeys(("accuracy", "plain", "negated"), TWO_SENTENCES)),
+    Table("text_models", "frozen, mean", dict.fromkeys(("accuracy", "plain", "negated", "pairs"), TWO_SENTENCES)),
+    Table("text_entities", "frozen", {"F1": 0.02, "words": 0.01}),
     Table("classify_recipes", "head alone", {"validation": 0.041, "test": TWO_PICTURES}),
     Table("shortcut", "stamped tools", dict.fromkeys(("accuracy", "accuracy_stamped"), 0.03), seed=1),
     Table("under_shift", "fine-tuning", {"fluent": TWO_PICTURES, "shifted": TWO_PICTURES, "ece": 0.02}),

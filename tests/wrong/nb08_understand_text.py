@@ -5,6 +5,8 @@ import math
 import numpy as np
 import torch
 
+from course.exercises.nb08_understand_text.investigate_a_change import BASELINE
+
 
 def plain_mean(hidden, mask):
     return hidden.mean(1)
@@ -43,6 +45,22 @@ def mean_number_of_tokens(hidden, mask):
     return (hidden * mask[..., None]).sum(1) / mask.sum(1).float().mean()
 
 
+def one_too_many(hidden, mask):
+    return (hidden * mask[..., None]).sum(1) / (mask.sum(1, keepdim=True) + 1)
+
+
+def by_the_root(hidden, mask):
+    return (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1).sqrt()
+
+
+def of_length_one(hidden, mask):
+    return torch.nn.functional.normalize((hidden * mask[..., None]).sum(1), dim=1)
+
+
+def nan_without_tokens(hidden, mask):
+    return (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+
+
 def without_special_tokens(hidden, mask):
     return (hidden[:, 1:] * mask[:, 1:, None]).sum(1) / mask[:, 1:].sum(1, keepdim=True)
 
@@ -77,22 +95,28 @@ def ones_for_every_text(hidden, mask):
 
 
 def with_a_loop(hidden, mask):
-    return torch.stack([row[marks.bool()].mean(0) for row, marks in zip(hidden, mask, strict=True)])
+    return torch.stack([
+        row[marks.bool()].mean(0) if marks.any() else torch.zeros(row.shape[1])
+        for row, marks in zip(hidden, mask, strict=True)
+    ])  # fmt: skip
 
 
 def with_a_product(hidden, mask):
-    share = mask.double() / mask.sum(1, keepdim=True)
+    share = mask.double() / mask.sum(1, keepdim=True).clamp(min=1)
     return torch.einsum("bl,bld->bd", share, hidden.double())
 
 
 def with_lists(hidden, mask):
     places = [[j for j, here in enumerate(marks) if here] for marks in mask.tolist()]
-    return torch.stack([sum(row[j] for j in real) * (1 / len(real)) for row, real in zip(hidden, places, strict=True)])
+    return torch.stack([
+        sum((row[j] for j in real), torch.zeros(row.shape[1])) * (1 / max(1, len(real)))
+        for row, real in zip(hidden, places, strict=True)
+    ])  # fmt: skip
 
 
 def with_masked_fill(hidden, mask):
     gone = hidden.masked_fill(mask[..., None] == 0, float("nan"))
-    return torch.nanmean(gone, dim=1)
+    return torch.nanmean(gone, dim=1).nan_to_num()
 
 
 def no_warmup(step, total, warmup, peak):
@@ -300,6 +324,242 @@ def with_positions(word_ids, tags):
     return labels.tolist()
 
 
+def _attended(query, key, value, mask, *, scale=None, axis=-1, keys=None):
+    scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    keys = mask[:, None, None, :].bool() if keys is None else keys
+    return scores.masked_fill(~keys, -math.inf).softmax(axis).nan_to_num() @ value
+
+
+def not_scaled(query, key, value, mask):
+    return _attended(query, key, value, mask, scale=1.0)
+
+
+def scaled_by_d(query, key, value, mask):
+    return _attended(query, key, value, mask, scale=1 / query.shape[-1])
+
+
+def scaled_up(query, key, value, mask):
+    return _attended(query, key, value, mask, scale=query.shape[-1] ** 0.5)
+
+
+def scaled_by_the_length(query, key, value, mask):
+    return _attended(query, key, value, mask, scale=key.shape[-2] ** -0.5)
+
+
+def softmax_over_queries(query, key, value, mask):
+    return _attended(query, key, value, mask, axis=-2)
+
+
+def softmax_over_heads(query, key, value, mask):
+    return _attended(query, key, value, mask, axis=1)
+
+
+def mask_after_softmax(query, key, value, mask):
+    weights = (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).softmax(-1)
+    return (weights * mask[:, None, None, :]) @ value
+
+
+def mask_inverted(query, key, value, mask):
+    return _attended(query, key, value, mask, keys=mask[:, None, None, :] == 0)
+
+
+def mask_of_zeros(query, key, value, mask):
+    return (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5 * mask[:, None, None, :]).softmax(-1) @ value
+
+
+def mask_forgotten(query, key, value, mask):
+    return _attended(query, key, value, torch.ones_like(mask))
+
+
+def queries_masked(query, key, value, mask):
+    scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5
+    return scores.masked_fill(mask[:, None, :, None] == 0, -math.inf).softmax(-1) @ value
+
+
+def no_softmax(query, key, value, mask):
+    return (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5 * mask[:, None, None, :]) @ value
+
+
+def same_weights_for_all(query, key, value, mask):
+    return _attended(query * 0, key, value, mask)
+
+
+def weights_alone(query, key, value, mask):
+    return _attended(query, key, torch.eye(key.shape[-2]), mask)
+
+
+def keys_mixed(query, key, value, mask):
+    return _attended(query, key, key, mask) + 0 * value.sum()
+
+
+def exp_overflows(query, key, value, mask):
+    weights = (query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5).exp() * mask[:, None, None, :]
+    return (weights / weights.sum(-1, keepdim=True)) @ value
+
+
+def attention_cut_from_the_graph(query, key, value, mask):
+    return _attended(query, key, value, mask).detach()
+
+
+def only_self_attention(query, key, value, mask):
+    return _attended(query[..., : key.shape[-2], :], key, value, mask)
+
+
+def with_torch_attention(query, key, value, mask):
+    return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :].bool())
+
+
+def with_einsum(query, key, value, mask):
+    scores = torch.einsum("bhmd,bhld->bhml", query, key) / math.sqrt(query.shape[-1])
+    weights = torch.softmax(scores + (1 - mask[:, None, None, :]) * -1e9, dim=-1)
+    return torch.einsum("bhml,bhld->bhmd", weights, value)
+
+
+def text_by_text(query, key, value, mask):
+    mixed = []
+    for q, k, v, marks in zip(query, key, value, mask.bool(), strict=True):
+        weights = (q @ k[:, marks].transpose(1, 2) * q.shape[-1] ** -0.5).softmax(2)
+        mixed.append(weights @ v[:, marks])
+    return torch.stack(mixed)
+
+
+def _layer_of(name):
+    if name.startswith("encoder.embeddings."):
+        return 0
+    return int(name.split(".")[3]) + 1 if name.startswith("encoder.encoder.layer.") else 99
+
+
+def _tuned(
+    model, batches, frozen, lr, weight_decay, *, head=10, encoder=1, decays=lambda name, p: p.ndim > 1,
+    optimizer=torch.optim.AdamW, train=True, masked=True, clears=True, passes=1, freezes=True,
+    loss=torch.nn.functional.cross_entropy, stays=lambda name, frozen: _layer_of(name) <= frozen,
+):  # fmt: skip
+    groups = []
+    for name, parameter in model.named_parameters():
+        if stays(name, frozen):
+            parameter.requires_grad_(not freezes)
+        else:
+            factor = head if name.startswith("head") else encoder
+            decay = weight_decay if decays(name, parameter) else 0.0
+            groups.append({"params": [parameter], "lr": lr * factor, "weight_decay": decay})
+    made = optimizer(groups, lr=lr)
+    model.train(train)
+    for _ in range(passes):
+        for inputs, labels in batches:
+            if clears:
+                made.zero_grad()
+            loss(model(**inputs) if masked else model(inputs["input_ids"]), labels).backward()
+            made.step()
+
+
+def _tuning(name, **other):
+    def answer(model, batches, frozen, lr, weight_decay):
+        _tuned(model, batches, frozen, lr, weight_decay, **other)
+
+    answer.__name__ = name
+    return answer
+
+
+same_rate_for_the_head = _tuning("same_rate_for_the_head", head=1)
+fast_encoder = _tuning("fast_encoder", encoder=10)
+slow_head = _tuning("slow_head", head=0.1)
+everything_decays = _tuning("everything_decays", decays=lambda name, p: True)
+nothing_decays = _tuning("nothing_decays", decays=lambda name, p: False)
+decay_upside_down = _tuning("decay_upside_down", decays=lambda name, p: p.ndim <= 1)
+norms_decay = _tuning("norms_decay", decays=lambda name, p: not name.endswith("bias"))
+head_without_decay = _tuning("head_without_decay", decays=lambda name, p: p.ndim > 1 and not name.startswith("head"))
+adam_instead = _tuning("adam_instead", optimizer=torch.optim.Adam)
+sgd_instead = _tuning("sgd_instead", optimizer=torch.optim.SGD)
+in_eval_mode = _tuning("in_eval_mode", train=False)
+without_the_mask = _tuning("without_the_mask", masked=False)
+never_clears = _tuning("never_clears", clears=False)
+two_passes = _tuning("two_passes", passes=2)
+softmax_before_the_loss = _tuning(
+    "softmax_before_the_loss", loss=lambda x, y: torch.nn.functional.cross_entropy(x.softmax(1), y)
+)
+nothing_frozen = _tuning("nothing_frozen", stays=lambda name, frozen: False)
+embeddings_trained = _tuning("embeddings_trained", stays=lambda name, frozen: 0 < _layer_of(name) <= frozen)
+layers_trained = _tuning("layers_trained", stays=lambda name, frozen: _layer_of(name) == 0)
+one_layer_too_many = _tuning("one_layer_too_many", stays=lambda name, frozen: _layer_of(name) <= frozen + 1)
+left_out_of_the_optimizer = _tuning("left_out_of_the_optimizer", freezes=False)
+head_frozen = _tuning("head_frozen", stays=lambda name, frozen: _layer_of(name) <= frozen or name.startswith("head"))
+
+
+def trains_nothing(model, batches, frozen, lr, weight_decay):
+    return None
+
+
+def by_modules(model, batches, frozen, lr, weight_decay):
+    for part in (model.encoder.embeddings, *list(model.encoder.encoder.layer)[:frozen]):
+        part.requires_grad_(False)
+    groups = []
+    for module, rate in ((model.encoder, lr), (model.head, 10 * lr)):
+        learned = [p for p in module.parameters() if p.requires_grad]
+        groups.append({"params": [p for p in learned if p.dim() >= 2], "lr": rate, "weight_decay": weight_decay})
+        groups.append({"params": [p for p in learned if p.dim() < 2], "lr": rate, "weight_decay": 0})
+    optimizer = torch.optim.AdamW(groups)
+    model.train()
+    for inputs, labels in batches:
+        model.zero_grad()
+        torch.nn.functional.cross_entropy(model(inputs["input_ids"], inputs["attention_mask"]), labels).backward()
+        optimizer.step()
+
+
+def frozen_after_the_groups(model, batches, frozen, lr, weight_decay):
+    _tuned(model, batches, frozen, lr, weight_decay)
+    return model
+
+
+def _record(**changes):
+    better = [round(value + 0.03 + 0.01 * (i % 2), 3) for i, value in enumerate(BASELINE[:5])]
+    written = {
+        "question": "does a larger weight decay raise the validation accuracy?",
+        "expected": "cannot tell",
+        "baseline": list(BASELINE[:5]),
+        "changed": better,
+        "concluded": "better",
+    }
+    return {**written, **changes}
+
+
+def no_question():
+    return _record(question="wd 0.1")
+
+
+def three_seeds():
+    return _record(baseline=list(BASELINE[:3]), changed=list(BASELINE[1:4]))
+
+
+def in_per_cent():
+    return _record(changed=[value * 100 for value in BASELINE[:5]])
+
+
+def another_baseline():
+    return _record(baseline=[0.31, 0.28, 0.33, 0.35, 0.3], changed=[0.36, 0.34, 0.37, 0.4, 0.36])
+
+
+def nothing_changed():
+    return _record(changed=list(BASELINE[:5]), concluded="cannot tell")
+
+
+def concludes_from_the_means():
+    noisy = [value + shift for value, shift in zip(BASELINE[:5], (0.1, -0.05, 0.06, -0.08, 0.0), strict=True)]
+    return _record(changed=[round(value, 3) for value in noisy], concluded="better")
+
+
+def a_record_without_conclusion():
+    return {key: value for key, value in _record().items() if key != "concluded"}
+
+
+def an_honest_record():
+    return _record()
+
+
+def it_got_worse_over_six_seeds():
+    worse = [round(value - 0.04 - 0.01 * (i % 3), 3) for i, value in enumerate(BASELINE)]
+    return _record(baseline=list(BASELINE), changed=worse, concluded="worse")
+
+
 def _spans(row, *, merges=False, strict=False, any_kind=False):
     spans, start, kind = [], None, None
     for place, tag in enumerate([*row, "O"]):
@@ -448,18 +708,76 @@ def with_lists_and_a_tensor(pred, gold):
 
 
 WRONG = {
+    "08-investigate-a-change": {
+        no_question: "without its question",
+        three_seeds: "fewer than 5 seeds",
+        in_per_cent: "a multiple of 1/",
+        another_baseline: "the chapter's setting, unchanged",
+        nothing_changed: "no effect on any run",
+        concludes_from_the_means: "includes zero",
+        a_record_without_conclusion: "no 'concluded'",
+    },
+    "08-attend-with-mask": {
+        not_scaled: "not scaled",
+        scaled_by_d: "divided by d; divide",
+        scaled_up: "multiplied by the square root of d",
+        scaled_by_the_length: "square root of the number of tokens",
+        softmax_over_queries: "runs over the queries",
+        softmax_over_heads: "runs over the heads",
+        mask_after_softmax: "came after the softmax",
+        mask_inverted: "the mask is inverted",
+        mask_of_zeros: "were set to 0",
+        mask_forgotten: "the mask was not used",
+        queries_masked: "queries of the padding were masked",
+        no_softmax: "there is no softmax",
+        same_weights_for_all: "plain mean of the values",
+        weights_alone: "these are the weights",
+        keys_mixed: "multiplied with the keys",
+        exp_overflows: "overflowed in exp",
+        attention_cut_from_the_graph: "the graph is cut",
+        only_self_attention: "one vector of the values' size per query",
+        returns_none: "a weighted mean of the values",
+    },
+    "08-tune-upper-layers": {
+        same_rate_for_the_head: "the head has the rate of the encoder",
+        fast_encoder: "the encoder has the rate of the head",
+        slow_head: "a tenth of lr",
+        everything_decays: "every parameter decays",
+        nothing_decays: "nothing decays",
+        decay_upside_down: "the other way round",
+        norms_decay: "LayerNorm's scales do",
+        head_without_decay: "the head does not decay",
+        adam_instead: "the optimiser is Adam,",
+        sgd_instead: "the optimiser is SGD",
+        in_eval_mode: "eval mode",
+        without_the_mask: "without the mask",
+        never_clears: "were not cleared",
+        two_passes: "used twice",
+        softmax_before_the_loss: "softmax was applied",
+        nothing_frozen: "nothing was frozen",
+        embeddings_trained: "the embeddings were trained",
+        layers_trained: "the first 1 must stay",
+        one_layer_too_many: "one layer too many is frozen",
+        left_out_of_the_optimizer: "still computes their gradients",
+        head_frozen: "the head was not trained",
+        trains_nothing: "nothing was trained",
+    },
     "08-pool-tokens": {
         plain_mean: "padding is averaged in",
-        masked_but_divided_by_the_length: "counted in the number",
+        masked_but_divided_by_the_length: "counted in the divisor",
         sum_of_tokens: "this is the sum",
         first_token: "first token's vector",
         last_column: "last column's vector",
-        largest_number: "largest number",
+        largest_number: "maximum of each feature",
         mask_turned_round: "tokens were left out",
-        tokens_of_the_whole_batch: "tokens of the whole batch",
+        tokens_of_the_whole_batch: "tokens in the whole batch",
         mean_number_of_tokens: "mean number of tokens",
-        without_special_tokens: "special tokens were left out",
-        first_places: "over the first places",
+        without_special_tokens: "the first token was left out too",
+        one_too_many: "number of tokens plus one",
+        by_the_root: "square root of the number of tokens",
+        of_length_one: "normalised to length 1",
+        nan_without_tokens: "0 / 0 is NaN",
+        first_places: "over the first positions",
         over_the_batch: "axis 1",
         graph_cut: "the graph is cut",
         pools_nothing: "one vector per text",
@@ -476,17 +794,17 @@ WRONG = {
         way_up_one_step_ahead: "at its peak one step early",
         way_up_beyond_the_peak: "beyond its peak at step `warmup`",
         way_up_from_above_0: "(step + 1) / (warmup + 1)",
-        negative_after_the_end: "a rate below 0 climbs up the loss: after step `total`",
+        negative_after_the_end: "a negative rate increases the loss: after step `total`",
         up_again_after_the_end: "after step `total` the rate stays 0",
         cosine_instead: "half a cosine",
         not_yet_zero_at_the_end: "not yet 0",
         zero_too_early: "one step early",
-        whole_division: "/ instead of //",
+        whole_division: "use / instead of //",
         stepped_by_epoch: "not every epoch",
-        turned_round: "turned round",
+        turned_round: "upside down",
         divides_by_no_warmup: "division by zero",
         always_the_peak: "the rate never changes",
-        always_zero: "nothing would learn",
+        always_zero: "nothing would be learned",
         the_step_itself: "not a rate",
         returns_none: "the rate at this step",
     },
@@ -494,8 +812,8 @@ WRONG = {
         tag_on_every_token: "would count five times",
         zero_on_special_tokens: '0 is a class ("O")',
         zero_on_further_tokens: "-100 on each",
-        shifted_by_one: "one token too early",
-        shifted_the_other_way: "one token too late",
+        shifted_by_one: "too early",
+        shifted_the_other_way: "too late",
         tag_of_the_next_word: "tag of the next",
         tag_of_the_word_before: "the one before",
         every_token_a_word: "as if every token were a word",
@@ -511,22 +829,22 @@ WRONG = {
     "08-score-entities": {
         counts_tokens: "this counts tokens: an entity",
         counts_tokens_by_kind: "B and I alike",
-        share_of_right_tags: "most of which are O",
+        share_of_right_tags: "many of which are O",
         mean_over_sentences: "mean over sentences",
         mean_over_kinds: "mean over kinds",
         precision_alone: "this is the precision",
         recall_alone: "this is the recall",
         kind_forgotten: "the kind is not compared",
         end_forgotten: "the end is not compared",
-        sentence_forgotten: "keep the sentence's number",
+        sentence_forgotten: "add the sentence's number",
         neighbours_merged: "every B begins a new one",
         loose_tags_dropped: "continues nothing was dropped: it begins",
-        other_kinds_merged: "an I of another kind was taken",
+        other_kinds_merged: "an I of another kind was added",
         begins_at_b_alone_and_takes_every_i: "both begin an entity",
         divides_by_no_entity: "mind 0 / 0",
         divides_by_no_prediction: "mind 0 / 0",
         nothing_found_is_nan: "mind 0 / 0",
-        nothing_to_find_is_perfect: "also if there was nothing to find",
+        nothing_to_find_is_perfect: "even if there was nothing to find",
         dropped_and_divides: "continues nothing was dropped: it begins",
         jaccard: "Jaccard",
         percentage: "percentage",
@@ -539,6 +857,9 @@ WRONG = {
 }
 
 RIGHT = {
+    "08-investigate-a-change": [an_honest_record, it_got_worse_over_six_seeds],
+    "08-attend-with-mask": [with_torch_attention, with_einsum, text_by_text],
+    "08-tune-upper-layers": [by_modules, frozen_after_the_groups],
     "08-pool-tokens": [with_a_loop, with_a_product, with_lists, with_masked_fill],
     "08-schedule-rate": [with_two_lines, by_interpolation, with_torch],
     "08-align-labels": [with_a_set_of_seen_words, with_a_tensor, with_positions],

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import time
 import zipfile
 
 import numpy as np
@@ -14,8 +15,12 @@ from course.zoo.sample_files import BINARY_TYPES, MIN_BYTES, TEXT_TYPES, draw_fi
 FILES = draw_files(0, per_type=2)
 
 
-def test_a_seed_draws_the_same_files_and_another_seed_others():
-    assert draw_files(1, per_type=1) == draw_files(1, per_type=1)
+def test_a_seed_draws_the_same_files_on_any_day_and_another_seed_others(monkeypatch):
+    today = draw_files(1, per_type=1)
+    monkeypatch.setattr(time, "time", lambda: 2_000_000_000.0)
+    monkeypatch.setattr(time, "gmtime", lambda *_, real=time.gmtime: real(*_ or [2_000_000_000]))
+    monkeypatch.setattr(time, "localtime", lambda *_, real=time.localtime: real(*_ or [2_000_000_000]))
+    assert draw_files(1, per_type=1) == today
     assert all(one != other for one, other in zip(draw_files(1, per_type=1), draw_files(2, per_type=1), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Tags of words onto tokens: the first token of a word has its tag, all others -100."""
+"""Labels for tokens from tags of words: the first token of a word has its tag, all others -100."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ exercise = Exercise(
     "08-align-labels",
     answer="align_labels",
     call="align_labels(word_ids, tags)",
-    title="Tags of words onto tokens",
+    title="Labels for tokens",
     withholds=("course.applications.spans.align_labels",),
     hints=(
-        "Go token by token. `word_ids[i]` says which word token i belongs to; None says that it belongs to none.",
-        "A token continues a word if the token before it has the same word id.",
-        "Word 0 is a word: ask `word is None`, because `not word` is true for it as well.",
+        "Go token by token. `word_ids[i]` is the index of the word that token i belongs to; None means none. Which "
+        "tokens are the first of their word?",
+        "A token continues a word if the token before it has the same word id. Two neighbouring words can have the "
+        "same tag, so the tag can't tell you.",
+        "Word 0 is a word: ask `word is None`, because `not word` is true for 0 as well.",
     ),
-    idea="Keep the previous word id: None and repeated ids give -100, a new id gives tags[id].",
+    idea="Remember the previous word id: None and repeated ids give -100, a new id gives tags[id].",
 )
 
 IGNORED, CLASSES = -100, 7
@@ -114,13 +116,13 @@ def _by_tag(word_ids: Sequence[int | None], tags: Sequence[int]) -> list[int]:
 
 
 MISTAKES: dict[str, Callable[[Sequence[int | None], Sequence[int]], list[int]]] = {
-    "the labels are shifted by one: they stand one token too early, as if [CLS] were not there": _shifted,
-    "the labels are shifted by one: they stand one token too late": _later,
+    "the labels are shifted by one token: too early, as if [CLS] were not there": _shifted,
+    "the labels are shifted by one token: too late": _later,
     "the labels are shifted by one word: each word has the tag of the next": _next_word,
     "the labels are shifted by one word: each word has the tag of the one before": _word_before,
-    "one tag after the other, as if every token were a word: look up tags[word_ids[i]]": _one_after_the_other,
+    "the tags were assigned in order, as if every token were a word: look up tags[word_ids[i]]": _one_after_the_other,
     "the last token of each word has the tag; it belongs on the first": _last,
-    "word 0 was taken for no word at all: `not word` is true for 0; ask `word is None`": _without_word_0,
+    "word 0 was treated as no word: `not word` is true for 0; ask `word is None`": _without_word_0,
     "a new word was recognised by its tag: two neighbours with the same tag are still two words": _by_tag,
 }
 
@@ -148,7 +150,7 @@ def further_tokens_are_ignored(case: dict[str, Any], result: dict[str, Any]) -> 
         result,
         2,
         "further tokens of words",
-        "the tag is on every token of a word: a name in five pieces would count five times",
+        "the tag is on every token of a word: a name of five subwords would count five times",
     )
 
 
@@ -160,7 +162,7 @@ def special_tokens_are_ignored(case: dict[str, Any], result: dict[str, Any]) -> 
         result,
         0,
         "special tokens and padding",
-        '0 is a class ("O"): a model would learn that padding is not a name. -100 is what the loss leaves out',
+        '0 is a class ("O"), so the model would learn that padding is not a name; the loss leaves out -100',
     )
 
 
@@ -187,7 +189,7 @@ def _expect_some_tags(sentence: dict[str, Any], got: torch.Tensor) -> None:
         2 * right > int(first.sum()),
         tried=_tried(sentence),
         got=f"{right} of {int(first.sum())} first tokens have the tag of their word",
-        expected="all of them; what is to be ignored is judged once most are right",
+        expected="all of them; ignored tokens are judged once most of these are right",
         because=_because(sentence, got) or FIRST_TOKENS,
     )
 
@@ -206,7 +208,7 @@ def _pairs(case: dict[str, Any], result: dict[str, Any]) -> list[tuple[dict[str,
             tried=_tried(sentence),
             got=f"{len(got)} labels",
             expected=f"{len(sentence['word_ids'])} labels",
-            because="one label per token, special tokens and padding included: the model scores every token",
+            because="one label per token, special tokens and padding included: the model predicts at every token",
         )
     return pairs
 

@@ -1,4 +1,4 @@
-"""The learning rate at a step: a line up, then a line down to zero."""
+"""The learning rate at a step: linear warm-up, then linear decay to zero."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ exercise = Exercise(
     call="lr_at(step, total, warmup, peak)",
     title="Warm up, then decay",
     hints=(
-        "Two straight lines. The first leads from (0, 0) to (warmup, peak), the second from there to (total, 0).",
-        "On the way up the share of the way is step / warmup; on the way down, what is left is total - step.",
-        "Down: peak * (total - step) / (total - warmup). With warmup = 0 there is no way up; divide by nothing then.",
+        "Draw the schedule on paper: two straight lines that meet at (warmup, peak). Where does each one cross zero?",
+        "On the way up, the fraction of the peak is step / warmup. On the way down it is the fraction of the steps "
+        "after the warm-up that are still left. What if the run is over?",
+        "Down: peak * (total - step) / (total - warmup), but never below 0. With warmup = 0, the first case must not "
+        "be reached, or it divides by zero.",
     ),
-    idea="if step < warmup: return peak * step / warmup; otherwise return peak * (total - step) / (total - warmup).",
+    idea="if step < warmup: return peak * step / warmup; otherwise peak * max(0, total - step) / (total - warmup).",
 )
 
 
@@ -45,7 +47,9 @@ def runs_case(rng: torch.Generator, *, warm: bool = True, beyond: int = 0) -> di
     for _ in range(3):
         total = int(torch.randint(40, 120, (), generator=rng))
         warmup = int(torch.randint(5, total // 3, (), generator=rng)) if warm else 0
-        peak = float(f"{10 ** (-5 + 4 * float(torch.rand((), generator=rng))):.2g}")  # shown alike wherever it is shown
+        peak = float(
+            f"{10 ** (-5 + 4 * float(torch.rand((), generator=rng))):.2g}"
+        )  # so that it reads the same wherever it is shown
         runs.append({"total": total, "warmup": warmup, "peak": peak})
     return {"runs": runs, "beyond": beyond}
 
@@ -77,17 +81,17 @@ MISTAKES: dict[str, Callable[[int, int, int, float], float]] = {
     ),
     "the rate never falls: after the warm-up it stays at its peak": lambda s, t, w, p: min(p, p * s / max(1, w)),
     "this is the factor between 0 and 1; multiply by `peak`": lambda s, t, w, p: _rate(s, t, w, 1.0),
-    "this is one step ahead: at step 0 the rate is 0": lambda s, t, w, p: _rate(s + 1, t, w, p),
+    "this is one step ahead: at step 0 the rate should be 0": lambda s, t, w, p: _rate(s + 1, t, w, p),
     "the way up is one step ahead: with `step + 1` the rate is not 0 at step 0, and at its peak one step early": (
         lambda s, t, w, p: p * (s + 1) / w if s < w else _rate(s, t, w, p)
     ),
     "the way up is one step ahead: with `step + 1` the rate is not 0 at step 0, and beyond its peak at step `warmup`": (
         lambda s, t, w, p: p * (s + 1) / max(1, w) if s <= w else _rate(s, t, w, p)
     ),
-    "the way up starts above 0: (step + 1) / (warmup + 1) ends at the peak, but at step 0 the rate is to be 0": (
+    "the way up starts above 0: (step + 1) / (warmup + 1) ends at the peak, but at step 0 the rate should be 0": (
         lambda s, t, w, p: p * (s + 1) / (w + 1) if s < w else _rate(s, t, w, p)
     ),
-    "the rate falls along half a cosine; this exercise wants a straight line": lambda s, t, w, p: (
+    "the rate falls along half a cosine; this schedule is a straight line": lambda s, t, w, p: (
         p * s / w if s < w else p * 0.5 * (1 + math.cos(math.pi * (s - w) / (t - w)))
     ),
     "the rate falls over `total` steps counted from the end of the warm-up: at step `total` it is not yet 0": (
@@ -96,13 +100,13 @@ MISTAKES: dict[str, Callable[[int, int, int, float], float]] = {
     "the rate falls to 0 one step early: at step total - 1 it is still above 0": (
         lambda s, t, w, p: p * s / max(1, w) if s < w else p * max(0, t - 1 - s) / (t - 1 - w)
     ),
-    "whole division throws the fraction away: / instead of //": (
+    "integer division discards the fraction: use / instead of //": (
         lambda s, t, w, p: p * (s // max(1, w)) if s < w else p * ((t - s) // (t - w))
     ),
     "the rate never changes: it depends on the step": lambda s, t, w, p: p,
-    "this is 0 at every step, and nothing would learn": lambda s, t, w, p: 0.0,
+    "this is 0 at every step, so nothing would be learned": lambda s, t, w, p: 0.0,
     "this is the step itself, not a rate": lambda s, t, w, p: s,
-    "the rate is turned round: high at both ends, 0 where the warm-up ends": (lambda s, t, w, p: p - _rate(s, t, w, p)),
+    "the rate is upside down: high at both ends, 0 where the warm-up ends": (lambda s, t, w, p: p - _rate(s, t, w, p)),
 }
 
 
@@ -168,13 +172,13 @@ def _because(run: dict[str, Any], curve: torch.Tensor) -> str:
         return torch.allclose(until_the_end, drawn, rtol=1e-5, atol=1e-7 * run["peak"])
 
     if drawn_by(_rate):
-        below = "a rate below 0 climbs up the loss: " if float(curve.min()) < 0 else ""
+        below = "a negative rate increases the loss: " if float(curve.min()) < 0 else ""
         return f"{below}after step `total` the rate stays 0"
     for because, formula in MISTAKES.items():
         if drawn_by(formula):
             return because
     if len(curve) - len(curve.unique()) > len(curve) // 2:
-        return "the rate stands still over many steps and then jumps: it is asked for at every step, not every epoch"
+        return "the rate is constant over many steps and then jumps: it should change at every step, not every epoch"
     if float(curve.min()) < 0:
-        return "a rate below 0 climbs up the loss"
+        return "a negative rate increases the loss"
     return ""

@@ -18,12 +18,14 @@ exercise = Exercise(
     title="Score whole entities",
     withholds=("course.applications.spans.entity_f1", "course.applications.spans.find_spans"),
     hints=(
-        "First a function that gives the spans of one sentence as a set of (start, end, kind); then count.",
-        "A span begins at every B, and ends before the next tag that is not an I of its kind. Keep the sentence's "
-        "number in the tuple: equal spans of two sentences are two.",
-        "right = spans in both sets; F1 = 2 * right / (predicted + gold), counted over all sentences together.",
+        "Split the task: first a function that turns the tags of one sentence into a set of spans (start, end, kind). "
+        "Try it on B-PER I-PER O, on B-LOC B-LOC and on I-ORG I-PER.",
+        "A span begins at every B, and at an I that continues nothing; it ends before the next tag that is not an I "
+        "of its kind. Equal spans in two sentences are two spans: what must the tuple hold so that a set keeps both?",
+        "right = len(predicted & gold), over all sentences together. Then F1 = 2 * right / (len(predicted) + "
+        "len(gold)); what if both are empty?",
     ),
-    idea="Collect (sentence, start, end, kind) of pred and of gold into two sets; 2 * len(a & b) / (len(a) + len(b)).",
+    idea="Collect (sentence, start, end, kind) of pred and of gold in two sets; 2 * len(a & b) / (len(a) + len(b)).",
 )
 
 KINDS = ("PER", "ORG", "LOC")
@@ -141,7 +143,7 @@ def _spans(
 ) -> set[tuple[int, int, str]]:
     """(start, stop, kind) of each span.
 
-    `merges`: a B goes on a span of its kind; `strict`: an I alone is nothing; `any_kind`: an I goes on any span.
+    `merges`: a B continues a span of its kind; `strict`: an I alone is nothing; `any_kind`: an I continues any span.
     """
     spans: list[tuple[int, int, str]] = []
     for place, tag in enumerate(tags):
@@ -190,22 +192,22 @@ MISTAKES: dict[str, Callable[[Tags, Tags], float]] = {
     "this counts tokens, and B and I alike: compare whole spans": (
         lambda p, g: _f1(_tokens(p, prefix=False), _tokens(g, prefix=False))
     ),
-    "this is the share of right tags, most of which are O: count spans": _accuracy,
+    "this is the fraction of right tags, many of which are O: count spans": _accuracy,
     "this is the mean over sentences: count over all sentences together, then divide once": _by_sentence,
     "this is the mean over kinds: count all kinds together": _by_kind,
-    "this is the precision: right / predicted; F1 asks for what was missed as well": (
+    "this is the precision, right / predicted; F1 also depends on what was missed": (
         lambda p, g: len(_all(p) & _all(g)) / max(1, len(_all(p)))
     ),
-    "this is the recall: right / gold; F1 asks for what was invented as well": (
+    "this is the recall, right / gold; F1 also depends on what was predicted wrongly": (
         lambda p, g: len(_all(p) & _all(g)) / max(1, len(_all(g)))
     ),
-    "the kind is not compared: PER in place of LOC is wrong": (
+    "the kind is not compared: PER instead of LOC is wrong": (
         lambda p, g: _f1({s[:-1] for s in _all(p)}, {s[:-1] for s in _all(g)})
     ),
     "the end is not compared: an entity that stops a word early is wrong": (
         lambda p, g: _f1({(s[0], s[1], s[3]) for s in _all(p)}, {(s[0], s[1], s[3]) for s in _all(g)})
     ),
-    "equal spans of different sentences fell together in one set: keep the sentence's number": (
+    "equal spans of different sentences became one element of the set: add the sentence's number to the tuple": (
         lambda p, g: _f1({s[1:] for s in _all(p)}, {s[1:] for s in _all(g)})
     ),
     "two neighbours of one kind were read as one entity: every B begins a new one": (
@@ -214,10 +216,10 @@ MISTAKES: dict[str, Callable[[Tags, Tags], float]] = {
     "an I that continues nothing was dropped: it begins an entity": (
         lambda p, g: _f1(_all(p, strict=True), _all(g, strict=True))
     ),
-    "an I of another kind was taken into the entity before it: it begins an entity of its own kind": (
+    "an I of another kind was added to the entity before it: it begins an entity of its own kind": (
         lambda p, g: _f1(_all(p, any_kind=True), _all(g, any_kind=True))
     ),
-    "an I alone was dropped, and one of another kind was taken into the entity before it: both begin an entity": (
+    "an I alone was dropped, and one of another kind was added to the entity before it: both begin an entity": (
         lambda p, g: _f1(_all(p, strict=True, any_kind=True), _all(g, strict=True, any_kind=True))
     ),
     "this is right / (predicted or gold), the Jaccard index; F1 is 2 right / (predicted + gold)": (
@@ -248,7 +250,7 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
 def _because(corpora: Sequence[dict[str, Any]], got: Sequence[float], expected: Sequence[float]) -> str:
     """The mistake that these scores, of corpora with predictions, show; that of the others if these are right."""
     if _close(got, expected):
-        return "where nothing is predicted nothing is right, so F1 is 0, also if there was nothing to find: mind 0 / 0"
+        return "if nothing is predicted, F1 is 0, even if there was nothing to find: mind 0 / 0"
     for because, wrong in MISTAKES.items():
         if _close(got, [wrong(corpus["pred"], corpus["gold"]) for corpus in corpora]):
             return because
@@ -270,7 +272,7 @@ def _close(got: Sequence[float], expected: Sequence[float]) -> bool:
 
 @exercise.judge(mixed_errors, points=1)
 def whole_spans_count(case: dict[str, Any], result: dict[str, Any]) -> None:
-    """An entity counts as right if its start, its end and its kind are right; F1 is 2 right / (predicted + gold)."""
+    """An entity is right if its start, its end and its kind are; F1 is 2 right / (predicted + gold)."""
     judge_values(case, result)
 
 

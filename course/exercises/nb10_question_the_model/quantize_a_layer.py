@@ -133,7 +133,7 @@ def probe_layer(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
             linear.bias.copy_(case["bias"])
     layer = need(answer(linear), nn.Module, "an nn.Module: Int8Linear is a class")
     output = need(layer(case["x"].clone()), torch.Tensor, "a tensor from forward").detach().clone()
-    stored = {name: value.detach().clone() for name, value in layer.state_dict().items()}
+    stored = [{"name": name, "value": value.detach().clone()} for name, value in layer.state_dict().items()]
     base = {name: value.detach().clone() for name, value in linear.state_dict().items()}
     return {"output": output, "stored": stored, "base": base}
 
@@ -173,7 +173,7 @@ def eight_bits_are_stored(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 def judge_storage(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless the state holds the right int8 weights, and few other numbers."""
-    weight, stored = case["weight"], result["stored"]
+    weight, stored = case["weight"], {part["name"]: part["value"] for part in result["stored"]}
     tried = "reading the layer's state_dict()"
     of_int8 = [value for value in stored.values() if value.dtype == torch.int8]
     expect(
@@ -246,6 +246,13 @@ def the_original_is_unchanged(case: dict[str, Any], result: dict[str, Any]) -> N
         because="the weights were changed in place: compute with `linear.weight.detach().clone()`",
     )
     exact = _output(case, case["weight"])
+    expect(
+        result["output"].shape != exact.shape or not torch.allclose(result["output"], exact, rtol=1e-5, atol=1e-6),
+        tried="comparing the outputs with the original layer's",
+        got="the same",
+        expected="differences of up to half a step per weight",
+        because="these are the float weights: nothing was rounded, so this can't be judged yet",
+    )
     limit = (case["x"].abs().sum(-1, keepdim=True) * _scale(case["weight"]).flatten()) * 0.51 + 1e-5
     expect(
         result["output"].shape == exact.shape and bool(((result["output"] - exact).abs() <= limit).all()),
