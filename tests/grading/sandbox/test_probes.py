@@ -32,6 +32,8 @@ SHARED = {
     *("unfreeze_a_stage._half_trained", "unfreeze_a_stage._step", "group_by_depth._partly_frozen"),
     *("freeze_backbone.STEPS", "freeze_backbone._train", "set_train_mode._after_a_pass"),
     *("adapt_low_rank.LORA_RATE", "replace_head.RATE"),
+    *("small_encoder.CLASSES", "small_encoder.LENGTH", "small_encoder.VOCABULARY", "small_encoder.build"),
+    *("attend_with_mask.Case",),  # a type
     *("small_segmenters.OLD_CLASSES", "small_segmenters.build", "small_segmenters.restore"),
     # What is said of an answer that goes by the number 21: words that the hints say too.
     *("swap_classifiers.BY_NUMBER",),
