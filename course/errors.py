@@ -27,6 +27,7 @@ CourseError
 │   ├── CheckFailed       an answer is wrong and COURSE_STRICT=1 requires an exception
 │   ├── WriteItYourself   an answer called the library function that it should replace
 │   ├── TimeLimitReached  an answer did not return in time
+│   ├── MachineBusy       a machine had too little time for an answer; nobody's fault but the machine's
 │   ├── NobodyTypes       an answer waits for input, which nobody can type during a check
 │   └── WireError         a value cannot be transferred between the answer and its judge
 ├── GradingError          submissions cannot be graded
@@ -174,6 +175,10 @@ class WriteItYourself(ExerciseError):
 
 class TimeLimitReached(ExerciseError):
     """An answer did not return in time."""
+
+
+class MachineBusy(ExerciseError):
+    """A machine had so little time for an answer that its time limit says nothing; to be tried again, never scored."""
 
 
 class NobodyTypes(ExerciseError):

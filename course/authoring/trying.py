@@ -68,7 +68,7 @@ def _solution(exercise: Exercise, solutions: Path) -> Any:
     for path in sorted(solutions.glob(f"{exercise.id[:2]}_*.ipynb")):
         cells = read_notebook(path)
         if answers := [answer for answer in find_answers(cells) if answer.exercise.id == exercise.id]:
-            return namespace_of(cells, answers)[exercise.answer]
+            return namespace_of(cells, answers[-1])[exercise.answer]
     raise AuthoringError(f"no notebook in {solutions} holds {exercise.id}; put its cells, with the answer, into one")
 
 

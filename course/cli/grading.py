@@ -77,6 +77,7 @@ def grade(
 
     If it is interrupted, run it again: it continues where it stopped. Exit code 1: something could not be graded.
     """
+    from course.grading.reports.status_texts import lacking_line
     from course.grading.run.class_run import Options, grade_class
 
     _need_driver(gradebook)
@@ -109,9 +110,11 @@ def grade(
             raise typer.Exit(143 if isinstance(stopped, _Terminated) else 130) from None
     for line in (*summary.problems, *(f"not graded, our fault: {failure}" for failure in summary.failures)):
         print(one_line(line))
+    for lacks, learners in sorted(summary.lacking.items()):
+        print(one_line(lacking_line(lacks, len(learners))))
     print(_summary_line(summary))
     print(f"the class: {out / 'index.html'}; a page for each learner: {out / 'learners'}")
-    raise typer.Exit(int(bool(summary.problems or summary.failures)))
+    raise typer.Exit(int(bool(summary.problems or summary.failures or summary.lacking)))
 
 
 def _summary_line(summary: Summary) -> str:

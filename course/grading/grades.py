@@ -9,14 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 from course.errors import SubmissionError
-from course.judging.results import Failure, Outcome
+from course.judging.results import LACKING, Failure, Outcome
 
 MAX_NOTEBOOK = 50 * 2**20  # bytes; with larger outputs a notebook is refused, with what to do
 
 GRADED, NOT_ATTEMPTED, ERROR, TIMEOUT, CRASHED, TAMPERED, MACHINERY = STATUSES = (
     "graded",  # judges decided; the score may still be 0
     "not attempted",  # the answer is the released one, or is not there
-    "error",  # the answer raised in every judged case, or the notebook cannot be read
+    "error",  # the answer raised in every judged case, or cannot be run; without a score if that is ours (`lacks`)
     "timeout",  # it did not return in time
     "crashed",  # its process ended, or took more memory or processes than it may
     "tampered",  # what came back is not what the course writes
@@ -80,7 +80,10 @@ def problem_digest(learner: str, name: str, problem: str) -> str:
 
 @dataclass(frozen=True)
 class Grade:
-    """One exercise of one submission, judged. With the status MACHINERY there is no score: `score` is None."""
+    """One exercise of one submission, judged. `score` is None where nothing was decided: the next run tries again.
+
+    That is so with the status MACHINERY, and with ERROR where the grader `lacks` what the answer needs.
+    """
 
     submission: str  # digest of the notebook
     exercise: str  # id
@@ -99,3 +102,8 @@ class Grade:
     machine: str = ""
     graded_at: datetime | None = None  # in UTC
     measures: tuple[tuple[str, str | float], ...] = ()  # what a capstone was measured to do, by name
+
+    @property
+    def lacks(self) -> str:
+        """The library or the Python that the answer needs and the grader has not; empty for nothing."""
+        return self.failure.lacks if self.failure and self.failure.kind == LACKING else ""

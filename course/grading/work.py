@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from course.judging.dependencies import Plan
+
 TRIES = 3  # of work that failed on our side
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One exercise of a notebook: the answer's cell, and the statements that it needs. Not attempted: no statements."""
+    """One exercise of a notebook: the answer's cell, and what is executed for it. Not attempted: an empty plan."""
 
     exercise: str
     points: float = 0.0
     source: str = ""
-    statements: tuple[tuple[str, int], ...] = ()  # cell, and which of its statements
+    plan: Plan = field(default_factory=Plan)
     problem: str = ""  # what keeps it from running, a syntax error say
+    lacks: str = ""  # the Python that it needs, where this one is too old
     notes: tuple[str, ...] = ()
 
 

@@ -12,9 +12,16 @@ isolation        what a learner's code runs in, and that nothing of it stays
 file_signatures  what a file that is not a notebook really is
 moved            modules that have moved: what to write instead of an old import
 verdict          an exercise and a runner to a result with points
+notebook_files   a notebook file, read as data
+kernel_syntax    a cell as a kernel runs it: magics, prompts and indentation turned into Python
+newer_python     syntax that a newer Python has, told from a mistake
 answers          the answers in a notebook, read as data
+bindings         what a statement binds, reads, changes and calls
+dependencies     which statements of a notebook an answer needs
 translation      old imports translated, so that an answer in a file runs with them
-definitions      a notebook's definitions, executed without its experiments
+stand_ins        `display`, `get_ipython` and what else a kernel has, where there is none
+definitions      statements executed, to a namespace with the answer; what failed is kept
+attempts         an answer judged with what it needs, or with the whole notebook above it
 card             a result as HTML
 hints            `hint`, and the button for it on a card
 checking         `check`, `check_notebook`

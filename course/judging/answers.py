@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import linecache
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from course.errors import ExerciseError
+from course.judging.bindings import names_bound
 from course.judging.exercise import Exercise, exercises_of, notebook_numbers
-from course.judging.file_signatures import described
+from course.judging.kernel_syntax import as_python
+from course.judging.newer_python import NEWEST_KNOWN, needed_version
+from course.judging.notebook_files import Notebook, notebook_of, open_notebook
 
 COMMENT = re.compile(r"^#\s*exercise:\s*(\d\d-[a-z0-9-]+)", re.MULTILINE)
-_MAX_BYTES = 50 * 2**20
-_MAX_CELLS, _MAX_CODE = 2_000, 5_000_000  # of code in a notebook; the latter in characters, as
-_MAX_CELL = 200_000  # of a cell that is parsed: its syntax tree takes a hundred times the memory
-# `%magic`, `!command`, `help?`, `lines = !command`, each with the lines that a backslash continues it on.
-_MAGIC = re.compile(
-    r"^([ \t]*+)(?:[%!?]|[\w.]++\?{1,2}[ \t]*+$|[\w, ]++=[ \t]*+[%!])(?:.*\\\n)*+.*$",  # possessive: linear in time
-    re.MULTILINE,
-)
-_OTHER_LANGUAGE = re.compile(r"\s*%%(?!time\b|timeit\b|capture\b|prun\b)")
+_MAX_CELL = 200_000  # characters of a cell that is parsed: its syntax tree takes a hundred times the memory
 _DEFINED = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)", re.MULTILINE)
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -45,47 +39,13 @@ class AnswerCell:
 
 
 def read_notebook(path: Path) -> list[dict[str, Any]]:
-    """The code cells of a notebook file, sources joined. Raises ExerciseError for a file that is not one."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ExerciseError(f"{path} is over {_MAX_BYTES // 2**20} MiB; clear its outputs and save it again")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ExerciseError(f"{path} cannot be read ({error.strerror}); is it the right name?") from error
-    return cells_of(content, str(path))
+    """The code cells of a notebook file; see `notebook_files.open_notebook`."""
+    return open_notebook(path).cells
 
 
 def cells_of(content: bytes, name: str) -> list[dict[str, Any]]:
-    """As `read_notebook`, of a notebook's bytes; `name` is what to call it in messages."""
-    try:
-        notebook = json.loads(content.decode(json.detect_encoding(content), errors="replace"))
-        nbformat_3 = (
-            [] if "cells" in notebook else [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
-        )
-        cells = notebook.get("cells", nbformat_3)
-        found = [_code_cell(cell) for cell in cells if cell.get("cell_type") == "code"]
-        if len(found) > _MAX_CELLS or sum(len(cell["source"]) for cell in found) > _MAX_CODE:
-            most = f"{_MAX_CELLS:,} cells or {_MAX_CODE:,} characters of code"
-            raise ExerciseError(f"{name} holds over {most}; remove what is not an answer and save it again")
-        return found
-    except json.JSONDecodeError as error:
-        if what := described(content):
-            advice = "save the notebook in Jupyter and hand in its .ipynb file"
-            raise ExerciseError(f"{name} cannot be read: it is {what}, not a notebook; {advice}") from error
-        if Path(name).suffix not in ("", ".ipynb"):
-            kind = f"its name ends in {Path(name).suffix}, and its content is not JSON"
-            raise ExerciseError(f"{name} is not a notebook: {kind}; give the .ipynb file with your answers") from error
-        place = f"it is damaged or not a notebook: the JSON ends or breaks in line {error.lineno}"
-        raise ExerciseError(f"{name} cannot be read, {place}; download or export it again") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ExerciseError(f"{name} is not a Jupyter notebook; save it as .ipynb and hand in that file") from error
-
-
-def _code_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    source = cell.get("source", cell.get("input", ""))
-    metadata = cell.get("metadata")
-    source = "".join(source) if isinstance(source, list) else str(source)
-    return {"source": source, "id": cell.get("id"), "metadata": metadata if isinstance(metadata, dict) else {}}
+    """The code cells of a notebook's bytes; see `notebook_files.notebook_of`."""
+    return notebook_of(content, name).cells
 
 
 def find_answers(cells: list[dict[str, Any]]) -> list[AnswerCell]:
@@ -110,6 +70,22 @@ def find_answers(cells: list[dict[str, Any]]) -> list[AnswerCell]:
         if sources := named or defining or claimed:
             answers.append(_answer(exercise, sources, [source for source in defining if source not in sources]))
     return answers
+
+
+def lost_cells(notebook: Notebook, answers: Sequence[AnswerCell]) -> dict[str, str]:
+    """The exercises of which no code cell is left, each with what its cell was turned into: "markdown" or "raw"."""
+    found = {answer.exercise.id for answer in answers}
+    known = {exercise.id for number in {name[:2] for name in found} for exercise in exercises_of(number)} - found
+    claims = [(_claim(cell, known), cell["type"]) for cell in notebook.texts]
+    return {claim: kind for claim, kind in claims if claim}
+
+
+def lost_message(kind: str) -> str:
+    """What to say of an exercise whose cell was turned into "markdown" or "raw"."""
+    return (
+        f"the cell of this exercise was turned into a {kind} cell, and nothing in it runs; turn it back into a code "
+        "cell (click beside it and press Y)"
+    )
 
 
 def _answer(exercise: Exercise, sources: list[str], others: list[str]) -> AnswerCell:
@@ -146,36 +122,12 @@ def binds(source: str, name: str) -> bool:
 def _names_at_top(source: str) -> tuple[set[str], bool]:
     """The names that a cell defines or assigns at its top, imports apart; and whether it has a syntax error."""
     try:
-        nodes = _parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        nodes = _read(source)[1].body
+    except _NO_PYTHON:
         return set(_DEFINED.findall(source)), True
     return {
         name for node in nodes if not isinstance(node, (ast.Import, ast.ImportFrom)) for name in names_bound(node)
     }, False
-
-
-def names_bound(node: ast.stmt) -> set[str]:
-    """The names that a statement binds where it stands: definitions, assignments and imports, in its blocks too."""
-    if isinstance(node, _Definition):
-        return {node.name}
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    names: set[str] = set()
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt):
-            names |= names_bound(child)
-        elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
-            names |= {name for inner in child.body for name in names_bound(inner)}
-        elif child in _targets(node):
-            names |= {part.id for part in ast.walk(child) if isinstance(part, ast.Name)}
-    return names
-
-
-def _targets(node: ast.stmt) -> list[ast.expr]:
-    """What an assignment assigns to; its annotation and its value bind nothing."""
-    if isinstance(node, ast.Assign):
-        return node.targets
-    return [node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
 
 
 def definition(source: str, name: str) -> _Definition | None:
@@ -188,35 +140,76 @@ def definition(source: str, name: str) -> _Definition | None:
 
 
 def parse(source: str) -> ast.Module:
-    """The syntax tree of a cell, its magics and shell lines taken out; empty when it has a syntax error."""
+    """The syntax tree of a cell as a kernel runs it; empty when it has a syntax error."""
     try:
-        return _parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _read(source)[1]
+    except _NO_PYTHON:
         return ast.Module([], [])
 
 
-def syntax_error(source: str) -> str:
-    """What is wrong with a cell that is not valid Python, with its line; empty for one that is."""
+def python_of(source: str) -> str:
+    """A cell as plain Python; empty when it has a syntax error."""
     try:
-        _parse(source)
+        return _read(source)[0]
+    except _NO_PYTHON:
+        return ""
+
+
+def syntax_error(source: str) -> str:
+    """What is wrong with a cell that a kernel would refuse, with its line; empty for any other."""
+    try:
+        _read(source)
     except SyntaxError as error:
-        line = (error.text or "").strip()
+        lines = source.splitlines()
+        line = lines[error.lineno - 1].strip() if error.lineno and error.lineno <= len(lines) else ""
         return f"line {error.lineno} is not valid Python: {error.msg}" + (f", in `{line[:80]}`" if line else "")
-    except (ValueError, RecursionError, MemoryError) as error:
+    except _NO_PYTHON as error:
         return f"the cell is not valid Python: {error}"[:200]
     return ""
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Why a cell cannot be run, and the Python that it `lacks` here, if that is why."""
+
+    message: str
+    lacks: str = ""
+
+
+def problem_of(source: str, notebook: Notebook) -> Problem | None:
+    """What keeps a cell from running here; None for nothing. What a newer Python accepts is no mistake."""
+    message = syntax_error(source)
+    if not message:
+        return None
+    lacks = _newer_python(source, notebook.python)
+    if not lacks:
+        return Problem(message)
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Problem(f"this cell is written for {lacks} or newer, and is judged here with Python {here}", lacks)
+
+
+def _newer_python(source: str, written_in: tuple[int, ...]) -> str:
+    try:
+        version = needed_version(as_python(source))
+    except _NO_PYTHON:
+        version = ""
+    if not version and written_in > max(NEWEST_KNOWN, sys.version_info[:2]):  # of whose syntax nothing is known here
+        version = ".".join(map(str, written_in))
+    return f"Python {version}" if version else ""
+
+
+_NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
 @lru_cache(maxsize=512)  # each cell is looked at for each exercise; nobody changes a tree
-def _parse(source: str) -> ast.Module:
-    if _OTHER_LANGUAGE.match(source):
-        return ast.Module([], [])
+def _read(source: str) -> tuple[str, ast.Module]:
     if len(source) > _MAX_CELL:
         raise ValueError(f"it has over {_MAX_CELL:,} characters")
     try:
-        return ast.parse(source)
-    except SyntaxError:  # only now, since a line of Python may begin with % too, within brackets
-        return ast.parse(_MAGIC.sub(lambda match: f"{match[1]}pass" + "\n" * match[0].count("\n"), source))
+        return source, ast.parse(source)
+    except SyntaxError:  # only now: few cells have magics, and what they cost
+        text = as_python(source)
+        return text, ast.parse(text)
 
 
 def is_untouched(source: str, name: str) -> bool:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,19 @@ from course.judging.answers import (
     AnswerCell,
     find_answers,
     is_untouched,
+    lost_cells,
+    lost_message,
     parse,
-    read_notebook,
+    problem_of,
     source_of,
     syntax_error,
 )
-from course.judging.definitions import moved_imports, namespace_of, needed_statements
+from course.judging.definitions import TOTAL_LIMIT_S, execute, moved_imports
+from course.judging.dependencies import Plan, Statement, plan_of
 from course.judging.exercise import Exercise, find_exercise
 from course.judging.hints import show_result
 from course.judging.isolation import captured
+from course.judging.notebook_files import Notebook, open_notebook
 from course.judging.results import Result
 from course.judging.translation import old_imports
 from course.judging.verdict import judge_exercise, unattempted, unreadable
@@ -72,9 +77,11 @@ def _judge_in(namespace: dict[str, Any], exercise: Exercise) -> Result:
 
 
 def _judge_beside(exercise: Exercise, namespace: dict[str, Any]) -> Result:
-    from course.judging.runner import LocalRunner  # brings torch._dynamo: seconds that no setup cell should wait for
+    # They bring torch._dynamo: seconds that no setup cell should wait for.
+    from course.judging.attempts import judge_twice_if_busy
+    from course.judging.runner import LocalRunner
 
-    return judge_exercise(exercise, LocalRunner(namespace))
+    return judge_twice_if_busy(lambda: judge_exercise(exercise, LocalRunner(namespace)))
 
 
 def _failed_import(cell: str) -> str:
@@ -147,30 +154,40 @@ def _strict(result: Result) -> float | None:
 
 
 def check_notebook(path: str | Path) -> list[Result]:
-    """The results of every exercise in a notebook file, without running the rest of it.
+    """The results of every exercise in a notebook file, as the grader would judge them.
 
-    Only its imports, functions, classes, constants and the assignments that an answer needs are executed, in this
-    process: for your own notebooks. Raises ExerciseError when the file is not a notebook or holds no exercise.
+    Only what an answer needs is executed, in this process: for your own notebooks. Raises ExerciseError when the file
+    is not a notebook or holds no exercise, MachineBusy where this machine has no time.
     """
-    cells = read_notebook(Path(path))
-    answers = find_answers(cells)
+    notebook = open_notebook(Path(path))
+    answers = find_answers(notebook.cells)
     if not answers:
         raise ExerciseError(
             f"{path} holds no exercise of the course; open one of notebooks/ and save your answers there"
         )
-    namespace = namespace_of(cells, answers)
     results = []
     for answer in answers:
-        old = moved_imports(answer, needed_statements(cells, [answer])) if answer.attempted else ()
-        result = _judge_answer(answer, namespace)
+        plan = plan_of(notebook.cells, answer) if answer.attempted else Plan()
+        old = moved_imports(answer, plan.needed) if answer.attempted else ()
+        result = _judge_answer(answer, plan, notebook)
         results.append(replace(result, notes=(*result.notes, *answer.notes, *(moved.note for moved in old))))
         _remember(results[-1], answer.source)
+    for name, kind in lost_cells(notebook, answers).items():
+        results.append(unreadable(find_exercise(name), lost_message(kind)))
     return results
 
 
-def _judge_answer(answer: AnswerCell, namespace: dict[str, Any]) -> Result:
-    if message := syntax_error(answer.source):
-        return unreadable(answer.exercise, f"{message}; run the cell in Jupyter to see the place")
-    if answer.attempted:
-        return _judge_beside(answer.exercise, namespace)
-    return unattempted(answer.exercise)
+def _judge_answer(answer: AnswerCell, plan: Plan, notebook: Notebook) -> Result:
+    from course.judging.attempts import judge_attempt, judge_twice_if_busy
+    from course.judging.runner import LocalRunner
+
+    if problem := problem_of(answer.source, notebook):
+        return unreadable(answer.exercise, problem.message, lacks=problem.lacks)
+    if not answer.attempted:
+        return unattempted(answer.exercise)
+
+    def runner_of(statements: Sequence[Statement], total_s: float) -> LocalRunner:
+        made = execute(statements, limit_s=total_s, total_s=total_s)
+        return LocalRunner(made.namespace, made.not_run)
+
+    return judge_twice_if_busy(lambda: judge_attempt(answer.exercise, plan, runner_of, TOTAL_LIMIT_S))

@@ -42,14 +42,18 @@ def own_generators(seed: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def plain_torch() -> Iterator[None]:
-    """Gradients on, float32 and the CPU as defaults inside, whatever the notebook has set; outside as before."""
-    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    """Gradients on, float32, the CPU and one thread inside, whatever the notebook has set; outside as before."""
+    dtype, device, threads = torch.get_default_dtype(), torch.get_default_device(), torch.get_num_threads()
     on_cpu = contextlib.nullcontext() if device.type == "cpu" else torch.device("cpu")
     with torch.inference_mode(False), torch.enable_grad(), on_cpu:
         try:
             torch.set_default_dtype(torch.float32)
+            if threads != 1:
+                torch.set_num_threads(1)
             yield
         finally:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
             torch.set_default_dtype(dtype)
             if device.type == "cpu" and torch.get_default_device() != device:
                 torch.set_default_device(None)

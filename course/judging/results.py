@@ -8,6 +8,7 @@ from course.legible import legible
 
 # Failures after which no other case is tried.
 FINAL = ("timeout", "interrupted", "missing", "crashed", "tampered")
+LACKING = "lacking"  # the kind of a failure that is not the answer's: this machine lacks a library, or a newer Python
 
 
 @dataclass(frozen=True)
@@ -15,21 +16,42 @@ class Failure:
     """Why a probe brought nothing back.
 
     `kind` is "error", "timeout", "interrupted", "withheld", "unusable" or "missing"; behind a sandbox also "crashed"
-    (its process ended) or "tampered" (what came back is not what the course writes).
+    (its process ended) or "tampered" (what came back is not what the course writes); or LACKING. `undefined` is a name
+    that was not there, `lacks` the library or the Python that was not.
     """
 
     kind: str
     message: str
     traceback: str = ""
+    undefined: str = ""
+    lacks: str = ""
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """A statement that failed before the answer was called: what to say of it, and the names that it left unbound.
+
+    `undefined` and `lacks` are as in a Failure.
+    """
+
+    message: str
+    names: tuple[str, ...] = ()
+    essential: bool = True
+    undefined: str = ""
+    lacks: str = ""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What one run of a probe brought back: artefacts as `wire` bytes, or a failure; and what the answer printed."""
+    """What one run of a probe brought back: artefacts as `wire` bytes, or a failure; and what the answer printed.
+
+    `not_run` are the statements that the answer needs and that failed.
+    """
 
     artefacts: bytes | None
     failure: Failure | None = None
     printed: str = ""
+    not_run: tuple[NotRun, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +93,13 @@ class Result:
     failure: Failure | None = None
     printed: str = ""
     notes: tuple[str, ...] = field(default=())
+    undefined: frozenset[str] = frozenset()  # names that were not there when the answer, or what it needs, was run
+    lacks: str = ""  # a library that was not there
+
+    @property
+    def is_scored(self) -> bool:
+        """False where this machine lacks what the answer needs: nothing was decided on it."""
+        return not (self.failure and self.failure.kind == LACKING)
 
     @property
     def points(self) -> int:
@@ -94,6 +123,8 @@ class Result:
         """The line that says how it ended: "✗ 02-set-train-mode: 1 of 4 points"."""
         if self.status == "not attempted":
             return f"○ {self.id}: not attempted yet ({_in_words(self.points)})"
+        if not self.is_scored:
+            return f"… {self.id}: cannot be checked here ({_in_words(self.points)})"
         return f"{'✓' if self.passed else '✗'} {self.id}: {self.score} of {_in_words(self.points)}"
 
     @property

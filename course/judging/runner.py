@@ -9,6 +9,7 @@ import re
 import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Protocol
@@ -16,14 +17,15 @@ from typing import Any, Protocol
 import torch._dynamo  # noqa: F401  the first optimizer imports it: seconds that would count against a time limit
 
 import course
-from course.errors import NobodyTypes, TimeLimitReached, WireError, WriteItYourself
+from course.errors import MachineBusy, NobodyTypes, TimeLimitReached, WireError, WriteItYourself
 from course.judging import wire
+from course.judging.definitions import missing_module
 from course.judging.exercise import Exercise
 from course.judging.expectations import Unusable
 from course.judging.isolation import captured, own_generators, plain_torch
 from course.judging.moved import explanation
-from course.judging.results import FINAL, Failure, Reply
-from course.judging.timelimit import time_limit
+from course.judging.results import FINAL, Failure, NotRun, Reply
+from course.judging.timelimit import PATIENCE, time_limit
 
 _COURSE = str(Path(course.__file__).resolve().parent)
 _CELL = re.compile(r'File "[^"\n]*ipykernel_\d+[/\\]\d+\.py"')  # how a kernel names a cell, in a temporary folder
@@ -40,13 +42,19 @@ class Runner(Protocol):
 
 
 class LocalRunner:
-    """The answers in a namespace of this process, as in a notebook."""
+    """The answers in a namespace of this process, as in a notebook. `not_run` is what failed when it was made."""
 
-    def __init__(self, namespace: dict[str, Any]):
-        self.namespace = namespace
+    def __init__(
+        self, namespace: dict[str, Any], not_run: Sequence[NotRun] = (), *, patience: float = PATIENCE
+    ) -> None:
+        self.namespace, self._not_run, self._patience = namespace, not_run, patience
+        self._essential = tuple(one for one in not_run if one.essential)
 
     def run(self, exercise: Exercise, cases: Sequence[bytes], seed: int = 0) -> list[Reply]:
-        """Run the probe beside the answer. Never raises for what the answer does; printing is kept off the screen."""
+        """Run the probe beside the answer. Never raises for what the answer does; printing is kept off the screen.
+
+        Raises MachineBusy where this machine has no time for it.
+        """
         replies: list[Reply] = []
         for case in cases:
             replies.append(self.run_case(exercise, case, seed))
@@ -58,15 +66,32 @@ class LocalRunner:
         """The reply to one case."""
         answer = self.namespace.get(exercise.answer)
         if not callable(answer):
-            return Reply(None, _no_answer(exercise, answer, missing=exercise.answer not in self.namespace))
+            failure = _no_answer(exercise, answer, missing=exercise.answer not in self.namespace)
+            return self._reply(None, self._explained(failure, exercise.answer))
         with captured() as screen, own_generators(seed), plain_torch():
             try:
                 inputs = wire.decode(case)
-                with withheld(exercise.withholds), time_limit(exercise.time_limit_s):
+                with withheld(exercise.withholds), time_limit(exercise.time_limit_s, patience=self._patience):
                     artefacts = wire.encode(exercise.run_probe(answer, inputs))
-                return Reply(artefacts, None, screen.text())
+                return self._reply(artefacts, None, screen.text())
+            except MachineBusy:
+                raise
             except BaseException as error:  # an answer may raise anything, SystemExit and KeyboardInterrupt too
-                return Reply(None, _failure(error, exercise), screen.text())
+                failure = self._explained(_failure(error, exercise), _undefined(error), missing_module(error))
+                return self._reply(None, failure, screen.text())
+
+    def _reply(self, artefacts: bytes | None, failure: Failure | None, printed: str = "") -> Reply:
+        return Reply(artefacts, failure, printed, self._essential)
+
+    def _explained(self, failure: Failure, undefined: str, lacks: str = "") -> Failure:
+        """A failure with the name or module that was missing, and with why, where a statement failed that makes it."""
+        failure = replace(failure, undefined=undefined, lacks=lacks)
+        makers = [one for one in self._not_run if undefined and {undefined, "*"} & set(one.names)]
+        if not makers:
+            return failure
+        said = f"{failure.message}; {makers[-1].message}"
+        kind = "error" if failure.kind == "missing" else failure.kind
+        return replace(failure, kind=kind, message=said, undefined=makers[-1].undefined, lacks=makers[-1].lacks)
 
 
 def _no_answer(exercise: Exercise, answer: Any, *, missing: bool) -> Failure:
@@ -107,6 +132,11 @@ def _failure(error: BaseException, exercise: Exercise) -> Failure:
         return Failure("error", f"{name} is called as `{exercise.call}`, and that raised TypeError: {text}")
     what = type(error).__name__ + (f": {text}" if text else "") + _moved(error)
     return Failure("error", f"{name} raised {what}", _trace(error))
+
+
+def _undefined(error: BaseException) -> str:
+    name = error.name if isinstance(error, NameError) else ""
+    return name if isinstance(name, str) else ""
 
 
 def _text_of(error: BaseException) -> str:

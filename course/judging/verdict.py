@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from course.errors import TimeLimitReached, WireError
+from course.errors import MachineBusy, TimeLimitReached, WireError
 from course.judging import wire
 from course.judging.exercise import Case, Exercise, Judge
 from course.judging.expectations import Wrong, show
 from course.judging.isolation import plain_torch
-from course.judging.results import Failure, Outcome, Reply, Result
+from course.judging.results import LACKING, Failure, NotRun, Outcome, Reply, Result
 from course.judging.timelimit import time_limit
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def judge_exercise(
     """The result of an exercise. `judges` are the visible ones unless given.
 
     `secret` draws the cases, `seed` is what the generators start from beside the answer, before each case. What the
-    answer does cannot raise here; an error in a case or a judge is ours and does.
+    answer does cannot raise here; an error in a case or a judge is ours and does, as does MachineBusy.
     """
     judges = exercise.judges if judges is None else judges
     with plain_torch():
@@ -49,7 +48,13 @@ def judge_exercise(
     failure = next((reply.failure for reply in shown if reply.failure), None)
     status = _status(failure or next((reply.failure for reply in replies if reply.failure), None), outcomes)
     printed = next((reply.printed for reply in shown if reply.printed), "")
-    return Result(exercise.id, exercise.title, status, outcomes, failure, printed)
+    undefined = frozenset(trouble.undefined for trouble in _troubles(replies) if trouble.undefined)
+    lacks = next((trouble.lacks for trouble in _troubles(shown) if trouble.lacks), "")
+    return Result(exercise.id, exercise.title, status, outcomes, failure, printed, undefined=undefined, lacks=lacks)
+
+
+def _troubles(replies: Sequence[Reply]) -> list[Failure | NotRun]:
+    return [trouble for reply in replies for trouble in (reply.failure, *reply.not_run) if trouble]
 
 
 def unattempted(exercise: Exercise, *notes: str, judges: Sequence[Judge] | None = None) -> Result:
@@ -57,10 +62,10 @@ def unattempted(exercise: Exercise, *notes: str, judges: Sequence[Judge] | None 
     return Result(exercise.id, exercise.title, "not attempted", _all_failed(exercise, judges, ""), notes=notes)
 
 
-def unreadable(exercise: Exercise, message: str, judges: Sequence[Judge] | None = None) -> Result:
-    """The result of an exercise whose answer is not valid Python, so that nothing of it can run."""
-    outcomes = _all_failed(exercise, judges, message)
-    return Result(exercise.id, exercise.title, "error", outcomes, Failure("error", message))
+def unreadable(exercise: Exercise, message: str, judges: Sequence[Judge] | None = None, *, lacks: str = "") -> Result:
+    """The result of an exercise whose answer cannot run at all: it is not valid Python, or this machine `lacks` one."""
+    failure = Failure(LACKING if lacks else "error", message, lacks=lacks)
+    return Result(exercise.id, exercise.title, "error", _all_failed(exercise, judges, message), failure)
 
 
 def _all_failed(exercise: Exercise, judges: Sequence[Judge] | None, because: str) -> tuple[Outcome, ...]:
@@ -99,10 +104,12 @@ def _decide(judge: Judge, sent: bytes, reply: Reply) -> Outcome:
         if not _decides(judge, sent, reply.artefacts):
             return _failed(judge, _KEPT_BUSY)
     except Wrong as wrong:
-        return Outcome(*about, False, wrong.tried, wrong.got, show(wrong.expected), wrong.because, hidden=judge.hidden)
+        # No misconception is named while the cause may be that something did not run.
+        because = reply.not_run[0].message if reply.not_run else wrong.because
+        return Outcome(*about, False, wrong.tried, wrong.got, show(wrong.expected), because, hidden=judge.hidden)
     except WireError as error:
         return _failed(judge, str(error))
-    except (MemoryError, TimeLimitReached):  # this machine's, not the answer's: what comes back is limited
+    except (MemoryError, MachineBusy):  # this machine's, not the answer's: what comes back is limited
         raise
     except Exception as error:  # the artefacts have a shape that no right answer gives
         because = f"what came back cannot be judged ({type(error).__name__}: {str(error)[:200]})"
@@ -111,18 +118,10 @@ def _decide(judge: Judge, sent: bytes, reply: Reply) -> Outcome:
 
 
 def _decides(judge: Judge, sent: bytes, artefacts: bytes) -> bool:
-    """Let a judge decide, by returning or raising; False if it worked until its time limit.
-
-    Where it hardly came to work, the machine was busy with something else: it gets longer once, and then
-    TimeLimitReached is raised, which is nobody's answer's fault.
-    """
-    for patience in (1, 6):
-        worked_s = time.process_time()
-        try:
-            with time_limit(patience * JUDGE_LIMIT_S):
-                judge.decide(wire.decode(sent), wire.decode(artefacts))  # copies of its own for each judge
-            return True
-        except TimeLimitReached:
-            if time.process_time() - worked_s > JUDGE_LIMIT_S / 2:
-                return False
-    raise TimeLimitReached("this machine is too busy for a judge to decide; check again when it has less to do")
+    """Let a judge decide, by returning or raising; False if it worked until its time limit."""
+    try:
+        with time_limit(JUDGE_LIMIT_S):
+            judge.decide(wire.decode(sent), wire.decode(artefacts))  # copies of its own for each judge
+        return True
+    except TimeLimitReached:
+        return False

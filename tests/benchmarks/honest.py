@@ -10,7 +10,7 @@ from tests.benchmarks import Figure
 from tests.hostile.honest import ODDITIES, losses
 from tests.hostile.trial import Machine
 
-FEWEST = 25
+FEWEST = 120
 
 
 def measure() -> Figure:
@@ -19,7 +19,7 @@ def measure() -> Figure:
         machine = Machine(Path(folder))
         try:
             for oddity in ODDITIES:
-                if found := losses(machine, oddity):
+                if found := losses(machine, oddity, thorough=False):
                     lost.append(f"{oddity.name}: {'; '.join(found)}"[:1000])
         finally:
             machine.close()

@@ -36,7 +36,10 @@ def published(home, tmp_path, monkeypatch):
         "datasets/stanfordnlp/sst2": sst2(),
         "datasets/unimelb-nlp/wikiann": wikiann(),
         full_profile.CONVNEXT.name: SMALL_MODEL,
-        **dict.fromkeys((huggingface.ENCODER, huggingface.CASED, huggingface.BERT, huggingface.ROBERTA, huggingface.GPT2), SMALL_MODEL),
+        **dict.fromkeys(
+            (huggingface.ENCODER, huggingface.CASED, huggingface.BERT, huggingface.ROBERTA, huggingface.GPT2),
+            SMALL_MODEL,
+        ),
     }
     with serving() as server, serving_hub(repositories) as its_hub:
         server.files = archives_of(lay_out_pets(tmp_path / "published"))

@@ -62,7 +62,8 @@ def solution(exercise_id):
     """The answer in the notebook of solutions/."""
     (path,) = (ROOT / "solutions").glob(f"{exercise_id[:2]}_*.ipynb")
     cells = read_notebook(path)
-    return namespace_of(cells, find_answers(cells))[find_exercise(exercise_id).answer]
+    (answer,) = (found for found in find_answers(cells) if found.exercise.id == exercise_id)
+    return namespace_of(cells, answer)[answer.exercise.answer]
 
 
 def judged(exercise_id, answer, **options):

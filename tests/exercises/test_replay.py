@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from course.judging import wire
-from course.judging.answers import names_bound
+from course.judging.bindings import names_bound
 from course.judging.exercise import find_exercise
 from course.judging.results import Reply
 from course.judging.runner import LocalRunner

@@ -29,6 +29,12 @@ KINDS = {
     "processes and threads": "a thread, a subprocess of Python and a pool of threads",
     "settings of torch": "torch's default dtype set at the top",
     "another kind of callable": "functools.partial",
+    "what only a kernel has": "display",
+    "magics around and within": "%%time above, and a line that begins with %",
+    "prompts and indentation": "prompts of IPython",
+    "built in steps": "a global name, bound two calls deep",
+    "bound again below": "names that are bound again below",
+    "a library that only annotates": "an annotation of a library that is not there",
 }
 
 

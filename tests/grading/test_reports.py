@@ -296,7 +296,10 @@ def test_what_a_share_is_of_and_how_much_was_handed_in_are_told_apart(book, tmp_
 
 
 def test_every_status_has_its_words():
-    grades = [None, *(a_grade("x", status=status, score=score) for status in STATUSES for score in (0.0, 2.0, 4.0))]
+    grades = [
+        None,
+        *(a_grade("x", status=status, score=score) for status in STATUSES for score in (None, 0.0, 2.0, 4.0)),
+    ]
     assert {standing_of(grade) for grade in grades} == set(STATUS)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.hostile.attacks import CACHING, FREEZE, LISTING, caching, freeze, listing
 from tests.hostile.honest_answers import ANSWERS
+from tests.hostile.honest_cells import KERNEL
 from tests.hostile.trial import Machine, as_bytes, brief, code_cell, full_marks, notebook, solutions
 
 Notebook = dict[str, Any]
@@ -209,6 +210,7 @@ ODDITIES = (
     *(answered(name, listing(body, top=top), LISTING, **cells) for name, body, top, cells in ANSWERS["listing"]),
     *(answered(name, caching(body, top=top), CACHING, **cells) for name, body, top, cells in ANSWERS["caching"]),
     *(answered(name, source, exercise, **cells) for name, source, exercise, cells in ANSWERS["cells"]),
+    *(answered(name, source, **cells) for name, source, cells in KERNEL),
 )
 
 

@@ -124,20 +124,20 @@ def _stamp(path: Path) -> str:
 def _short_limits(limit_s: float) -> Iterator[None]:
     exercises = exercises_of("02")
     before = [exercise.time_limit_s for exercise in exercises]
-    original, definitions_s, grace_s = runner.write_probes, runner.DEFINITIONS_S, runner.GRACE_S
+    original, total_s, grace_s = runner.write_probes, worker.TOTAL_LIMIT_S, runner.GRACE_S
 
     def write_probes(folder: Path) -> None:
         original(folder)
         for path in folder.glob("nb02_*/*.py"):
             path.write_text(_limited(path.read_text(encoding="utf-8"), limit_s), encoding="utf-8")
 
-    runner.write_probes, runner.DEFINITIONS_S, runner.GRACE_S = write_probes, 2.0, 1.0
+    runner.write_probes, worker.TOTAL_LIMIT_S, runner.GRACE_S = write_probes, 2.0, 1.0
     for exercise in exercises:
         exercise.time_limit_s = limit_s
     try:
         yield
     finally:
-        runner.write_probes, runner.DEFINITIONS_S, runner.GRACE_S = original, definitions_s, grace_s
+        runner.write_probes, worker.TOTAL_LIMIT_S, runner.GRACE_S = original, total_s, grace_s
         for exercise, seconds in zip(exercises, before, strict=True):
             exercise.time_limit_s = seconds
 

@@ -10,12 +10,12 @@ from course.errors import ExerciseError
 from course.judging.answers import (
     find_answers,
     is_untouched,
-    names_bound,
     parse,
     read_notebook,
     source_of,
     syntax_error,
 )
+from course.judging.bindings import names_bound
 from course.judging.definitions import namespace_of
 from course.judging.exercise import find_exercise
 from tests.conftest import ROOT
@@ -97,7 +97,7 @@ def test_an_answer_in_a_cell_of_its_own_counts_where_the_exercise_s_is_untouched
     assert answer.source == DEFINED and answer.attempted
     assert answer.notes == ("`freeze` is written in another cell than the exercise's; that one counts",)
     module = nn.Linear(1, 1)
-    namespace_of(cells, [answer])["freeze"](module)
+    namespace_of(cells, answer)["freeze"](module)
     assert not module.weight.requires_grad, "it is what is judged"
 
 
@@ -189,7 +189,7 @@ def test_python_and_magics_are_told_apart(source):
     assert source != "x = (7\n% 3)" or ast.unparse(tree) == "x = 7 % 3"
 
 
-@pytest.mark.parametrize("source", ["%%bash\ndef freeze(m): pass", "def f(:", "\0", "'\ud800'", "(" * 5_000])
+@pytest.mark.parametrize("source", ["def f(:", "\0", "'\ud800'", "(" * 5_000])
 def test_what_is_no_python_gives_an_empty_tree(source):
     assert parse(source).body == []
 
@@ -259,6 +259,14 @@ class OwnClass:
         ("a, (b, *c) = d", {"a", "b", "c"}),
         ("x += [y for y in z]", {"x"}),
         ("if q:\n    w = v", {"w"}),
+        ("for a, b in c:\n    d = [e for e in f]", {"a", "b", "d"}),
+        ("with open(p) as f, q as (g, h): pass", {"f", "g", "h"}),
+        ("if (n := len(x)) > 1 and [m := y for y in x]: pass", {"n", "m"}),
+        ("match v:\n    case [a, *b]: pass\n    case {'k': c, **d} as e: pass", set("abcde")),
+        ("try: import x.y as z\nexcept E as e: f()", {"z", "e"}),
+        ("@d\ndef f(a=(b := 1)): c = 2", {"f"}),
+        ("table[k] = other.rows = 1", {"table", "other"}),
+        ("lambda: (a := 1)", {"a"}),
     ],
 )
 def test_a_statement_binds_its_targets_and_not_its_annotation_or_value(source, names):

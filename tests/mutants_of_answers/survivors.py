@@ -68,7 +68,7 @@ def _reference(exercise_id: str) -> tuple[str, dict[str, Any]]:
     (path,) = (ROOT / "solutions").glob(f"{exercise_id[:2]}_*.ipynb")
     cells = read_notebook(path)
     (answer,) = (answer for answer in find_answers(cells) if answer.exercise.id == exercise_id)
-    return answer.source, namespace_of(cells, [answer])
+    return answer.source, namespace_of(cells, answer)
 
 
 def _drawn_once(case: Case) -> Case:

@@ -15,7 +15,7 @@ _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.ins
 _GRADE = ["submission", "exercise", "judges", "seed"]
 # Made once: a run that has nothing to do asks both of them for every submission.
 OF_LEARNER = select(submissions).where(submissions.c.learner == bindparam("learner")).order_by(submissions.c.id)
-ALL_GRADED = select(*(grades.c[name] for name in _GRADE)).where(grades.c.status != MACHINERY)
+ALL_GRADED = select(*(grades.c[name] for name in _GRADE)).where(grades.c.score.is_not(None))
 
 
 def submissions_where(
@@ -70,11 +70,14 @@ def write_submission(dialect: str, values: dict[str, Any]) -> Any:
 
 
 def write_grade(dialect: str, values: dict[str, Any]) -> Any:
-    """Insert, or put a grade that has a score for a failure of the machinery; a row comes back if either was done."""
+    """Insert, or put a grade for one that has no score; a row comes back if either was done."""
     statement = _INSERT[dialect](grades).values(values)
     new = statement.excluded
     return statement.on_conflict_do_update(
         index_elements=_GRADE,
         set_={column.name: new[column.name] for column in grades.c if column.name not in (*_GRADE, "id")},
-        where=and_(grades.c.status == MACHINERY, new.status != MACHINERY),
+        where=or_(
+            and_(grades.c.score.is_(None), new.score.is_not(None)),
+            and_(grades.c.status == MACHINERY, new.status != MACHINERY),  # which says more
+        ),
     ).returning(grades.c.id)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from course.errors import GradebookError
-from course.grading.grades import MACHINERY, STATUSES, Grade, Submission
+from course.grading.grades import ERROR, MACHINERY, STATUSES, Grade, Submission
 from course.judging.results import Failure, Outcome
 from course.legible import legible
 
@@ -80,10 +80,12 @@ def submission_values(
 
 def grade_values(grade: Grade) -> dict[str, Any]:
     """A row for the table of grades. Raises GradebookError for a grade that contradicts itself."""
-    if grade.status not in STATUSES or (grade.score is None) != (grade.status == MACHINERY):
+    without = {MACHINERY, ERROR} if grade.lacks else {MACHINERY}
+    if grade.status not in STATUSES or (grade.score is None) != (grade.status in without):
         raise GradebookError(
-            f"the grade of {grade.exercise} has the status {grade.status!r} and the score {grade.score}; every status "
-            f"but {MACHINERY!r} has a score, and that one never; this is an error in the grader, please report it"
+            f"the grade of {grade.exercise} has the status {grade.status!r} and the score {grade.score}; a failure of "
+            "ours and an answer for which something is not installed have no score, any other has one; please report "
+            "this error in the grader"
         )
     for number in (grade.score or 0.0, grade.points, grade.seconds):
         if not math.isfinite(number):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from course.grading.gradebook.rows import HandedIn
-from course.grading.grades import MACHINERY, Grade
+from course.grading.grades import Grade
 
 Policy = Literal["last", "best"]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -49,12 +49,12 @@ class Standing:
 def newest(grades: Iterable[Grade]) -> dict[tuple[str, str], Grade]:
     """One grade for each submission and exercise, from grades in the order in which they were recorded.
 
-    The last that has a score counts; a failure of the machinery counts only where there is nothing else.
+    The last that has a score counts; one without counts only where there is nothing else.
     """
     chosen: dict[tuple[str, str], Grade] = {}
     for grade in grades:
         key = grade.submission, grade.exercise
-        if key not in chosen or grade.status != MACHINERY or chosen[key].status == MACHINERY:
+        if key not in chosen or grade.score is not None or chosen[key].score is None:
             chosen[key] = grade
     return chosen
 

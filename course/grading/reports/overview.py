@@ -16,7 +16,7 @@ from course.grading.reports.classroom import Classroom, Learner, exercise_title,
 from course.grading.reports.leaderboard import leaderboards
 from course.grading.reports.pages import number, render
 from course.grading.reports.similarity import Similar, similar_answers
-from course.grading.reports.status_texts import SOLVED, STATUS, WAITING, standing_of
+from course.grading.reports.status_texts import LACKING, SOLVED, STATUS, WAITING, lacking_line, standing_of
 from course.judging.results import Outcome
 from course.legible import legible, shortened
 
@@ -111,6 +111,7 @@ def class_page(classroom: Classroom, references: Mapping[str, str]) -> str:
         summaries=[_summary(name, learners) for name in classroom.exercises],
         mistakes=_mistakes(learners),
         incidents=_incidents(learners),
+        lacking=_lacking(learners),
         same_files=_same_files(learners),
         groups=groups[:MOST_GROUPS],
         groups_left=max(0, len(groups) - MOST_GROUPS),
@@ -148,7 +149,7 @@ def _totals(learners: Iterable[Learner]) -> Histogram:
         percent = _percent(learner)
         if percent is None:
             without["?" if learner.unreadable else "…"] += 1
-        elif all(grade.status in (NOT_ATTEMPTED, MACHINERY) for grade in learner.grades.values()):
+        elif all(grade.score is None or grade.status == NOT_ATTEMPTED for grade in learner.grades.values()):
             without["none"] += 1
         else:
             scores.append(percent)
@@ -196,7 +197,7 @@ def _mistakes(learners: Iterable[Learner]) -> list[Mistake]:
     found: dict[tuple[str, str], Mistake] = {}
     for learner in learners:
         for name, grade in learner.grades.items():
-            if grade.status not in (GRADED, ERROR):
+            if grade.status not in (GRADED, ERROR) or grade.score is None:
                 continue
             for outcome in grade.outcomes:
                 if outcome.because and not outcome.passed:
@@ -223,20 +224,30 @@ def _said(outcome: Outcome) -> tuple[str, str]:
 def _incidents(learners: Iterable[Learner]) -> dict[str, list[Incident]]:
     """What needs a person: by kind, each with its learners."""
     found: dict[str, list[Incident]] = {
-        kind: [] for kind in ("unreadable", TAMPERED, MACHINERY, WAITING, CRASHED, TIMEOUT, "trusted")
+        kind: [] for kind in ("unreadable", TAMPERED, MACHINERY, LACKING, WAITING, CRASHED, TIMEOUT, "trusted")
     }
     for learner in learners:
         for attempts in learner.history.values():
             unread = [attempt.submission for attempt in attempts if attempt.submission.problem]
             found["unreadable"] += [Incident(learner, "", submission.problem) for submission in unread]
         for name, grade in learner.grades.items():
-            if grade.status in found:
-                found[grade.status].append(Incident(learner, name, grade.failure.message if grade.failure else ""))
+            if (kind := standing_of(grade)) in found:
+                found[kind].append(Incident(learner, name, grade.failure.message if grade.failure else ""))
             if grade.isolation == "trusted":
                 found["trusted"].append(Incident(learner, name, ""))
         waiting = [name for name in learner.missing if name not in learner.grades]
         found[WAITING] += [Incident(learner, name, "") for name in waiting]
     return {kind: incidents for kind, incidents in found.items() if incidents}
+
+
+def _lacking(learners: Iterable[Learner]) -> list[str]:
+    """A line for each library or Python that answers need and the grader has not."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for learner in learners:
+        for grade in learner.grades.values():
+            if grade.lacks:
+                found[grade.lacks].add(learner.name)
+    return [lacking_line(lacks, len(names)) for lacks, names in sorted(found.items())]
 
 
 def _same_files(learners: Iterable[Learner]) -> list[tuple[str, list[Learner]]]:

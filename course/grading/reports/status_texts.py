@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from course.grading.grades import CRASHED, ERROR, GRADED, MACHINERY, NOT_ATTEMPTED, TAMPERED, TIMEOUT, Grade
 
-SOLVED, PARTLY, WRONG, WAITING = "solved", "partly", "wrong", "waiting"
+SOLVED, PARTLY, WRONG, WAITING, LACKING = "solved", "partly", "wrong", "waiting", "lacking"
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,14 @@ STATUS = {
         "retry",
         "The grader failed here, not your code. It has cost you nothing and will be graded again.",
     ),
+    LACKING: Words(
+        "…",
+        "No score yet",
+        "lacks",
+        "Something that your code needs is missing where it was graded. That has cost you nothing. If the line below "
+        "names a file of yours, put its functions into the notebook and hand it in again; otherwise your instructor "
+        "installs it, and the exercise is graded then.",
+    ),
     WAITING: Words("…", "Not graded yet", "…", "This exercise is waiting to be graded."),
 }
 
@@ -88,8 +96,23 @@ def standing_of(grade: Grade | None) -> str:
     """The key into STATUS: a grade's status, and for one that was judged how it went."""
     if grade is None:
         return WAITING
+    if grade.status == ERROR and grade.score is None:
+        return LACKING
     if grade.status != GRADED:
         return grade.status
     if (grade.score or 0.0) >= grade.points:
         return SOLVED
     return PARTLY if grade.score else WRONG
+
+
+def lacking_line(lacks: str, learners: int) -> str:
+    """What to tell the instructor, once, of a library or a Python that answers need and this machine has not."""
+    who = "1 learner" if learners == 1 else f"{learners} learners"
+    if lacks.startswith("Python "):
+        need = "needs" if learners == 1 else "need"
+        return f"{who} {need} {lacks}: grade with it, or a newer one; no score until then"
+    verb = "imports" if learners == 1 else "import"
+    return (
+        f"{who} {verb} {lacks}, which is not installed here: install it and grade again, or ask for the code if it is "
+        "a file of theirs; no score until then"
+    )

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from course.errors import CanaryFailed, SandboxMissing, SubmissionError
+from course.errors import CanaryFailed, MachineBusy, SandboxMissing, SubmissionError
 from course.grading.capstone.rules import EXERCISE, NOTEBOOK
 from course.grading.capstone.work import Capstones
 from course.grading.digests import judges_digest, reader_digest, seed_digest
@@ -23,6 +23,9 @@ from course.grading.run import tasks
 from course.grading.run.pools import Pool
 from course.grading.run.tasks import machinery_failure
 from course.grading.work import TRIES, Attempt, Reading, Settings
+
+if TYPE_CHECKING:  # a worker loads torch
+    from course.grading.run import worker
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Summary:
     statuses: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)  # a line for each submission that cannot be graded
     failures: list[str] = field(default_factory=list)  # of the machinery: these exercises have no score
+    lacking: dict[str, set[str]] = field(default_factory=dict)  # learners by what this machine lacks: no score either
     seconds: float = 0.0
 
 
@@ -77,10 +81,20 @@ def grade_notebook(content: bytes, settings: Settings, *, notebook: str = "") ->
     try:
         name = digest(content)
         judges = {number: judges_digest(number, settings.hidden) for number in _numbers(reading)}
-        grades = [machine.grade_attempt(name, attempt, judges[attempt.exercise[:2]]) for attempt in reading.attempts]
+        grades = [_grade_twice(machine, name, one, judges[one.exercise[:2]]) for one in reading.attempts]
     finally:
         machine.close()
     return reading, grades
+
+
+def _grade_twice(machine: worker.Machine, submission: str, attempt: Attempt, judges: str) -> Grade:
+    """A grade; where the machine was too busy, tried once more, and then without a score."""
+    for _ in range(2):
+        try:
+            return machine.grade_attempt(submission, attempt, judges)
+        except MachineBusy as error:
+            reason = str(error)
+    return machinery_failure(machine.settings, submission, attempt, judges, reason)
 
 
 def _numbers(reading: Reading) -> set[str]:
@@ -97,6 +111,7 @@ class _Task:
     digest: str
     attempt: Attempt | None = None  # None: the task reads the notebook
     tries: int = 0
+    was_alone: bool = False
 
 
 class _Run:
@@ -122,6 +137,7 @@ class _Run:
         }
         self._judges: dict[str, str] = {}
         self._waiting: deque[_Task] = deque()
+        self._alone: deque[_Task] = deque()  # for which a machine was too busy: each once more, with nothing beside it
         self._pending: dict[Future, _Task] = {}
         self._begun: set[tuple[str, str]] = set()  # (submission, exercise) of this run
         self._met: Counter[tuple[str, str]] = Counter()  # how often each was handed in
@@ -151,6 +167,8 @@ class _Run:
                 continue
             submission = next(coming, None)
             if submission is None:
+                if self._alone and not self._pending:
+                    self._give(self._alone.popleft())
                 return
             self._begin(submission)
 
@@ -210,7 +228,10 @@ class _Run:
     def _retry(self, task: _Task, error: Exception) -> None:
         """A worker was lost, or work failed on our side: once more, then without a score."""
         self._pool.recover(error)
-        if task.tries < TRIES:
+        if isinstance(error, MachineBusy) and not task.was_alone:
+            task.was_alone = True
+            self._alone.append(task)
+        elif task.tries < TRIES and not isinstance(error, MachineBusy):
             self._waiting.append(task)
         elif task.attempt is None:
             self._summary.failures.append(f"{task.submission.name}: {error}")
@@ -246,6 +267,8 @@ class _Run:
         self._summary.statuses[made.status] += 1
         if made.status == MACHINERY:
             self._summary.failures.append(f"{task.submission.name}, {made.exercise}: {'; '.join(made.notes)}")
+        elif made.lacks:
+            self._summary.lacking.setdefault(made.lacks, set()).add(task.submission.learner)
         self._left[task.digest] -= 1
         if not self._left[task.digest]:
             self._finish()

@@ -7,27 +7,33 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from course.errors import CanaryFailed, UnknownName
+from course.errors import CanaryFailed, MachineBusy, UnknownName
 from course.grading.digests import seed_digest
 from course.grading.grades import MACHINERY, Grade
 from course.grading.run.reading import read_attempts
 from course.grading.sandbox.runner import MachineryFailure, Sandbox, SandboxedRunner
 from course.grading.work import TRIES, Attempt, Settings
+from course.judging.attempts import judge_attempt
 from course.judging.class_changes import class_changes, refuse_unknown_judges
-from course.judging.definitions import Statement, execute
+from course.judging.definitions import TOTAL_LIMIT_S, execute
+from course.judging.dependencies import Statement
 from course.judging.exercise import Exercise, Judge, find_exercise, hidden_judges
 from course.judging.results import Result
-from course.judging.runner import LocalRunner
-from course.judging.verdict import judge_exercise, unattempted, unreadable
+from course.judging.runner import LocalRunner, Runner
+from course.judging.verdict import unattempted, unreadable
 
 
 def grade_attempt(settings: Settings, submission: str, attempt: Attempt, judges: str) -> Grade:
-    """The grade of one exercise. Raises CanaryFailed or SandboxMissing where this machine cannot grade at all."""
+    """The grade of one exercise. Raises CanaryFailed or SandboxMissing where this machine cannot grade at all.
+
+    Raises MachineBusy where it has too little time.
+    """
     return _machine(settings).grade_attempt(submission, attempt, judges)
 
 
@@ -78,9 +84,9 @@ class Machine:
             judges=judges,
             seed=seed,
             status=result.status if result else MACHINERY,
-            score=result.score if result else None,
+            score=result.score if result and result.is_scored else None,
             points=sum(judge.points for judge in deciding),
-            outcomes=result.outcomes if result else (),
+            outcomes=result.outcomes if result and result.is_scored else (),
             failure=result.failure if result else None,
             printed=result.printed if result else "",
             notes=(*attempt.notes, *trouble),
@@ -99,20 +105,27 @@ class Machine:
     ) -> tuple[Result | None, list[str]]:
         """The result, or None with what went wrong on our side at each try."""
         if attempt.problem:
-            return unreadable(exercise, attempt.problem, judges), []
-        if not attempt.statements:
+            return unreadable(exercise, attempt.problem, judges, lacks=attempt.lacks), []
+        if not attempt.plan.needed:
             return unattempted(exercise, judges=judges), []
-        statements = [Statement(*place) for place in attempt.statements]
-        runner = SandboxedRunner(self._sandbox, statements) if self._sandbox else LocalRunner(execute(statements))
+        options = {"judges": judges, "secret": seed, "seed": int(seed[:7], 16)}
         trouble: list[str] = []
         for _ in range(TRIES):
             try:
-                return judge_exercise(exercise, runner, judges=judges, secret=seed, seed=int(seed[:7], 16)), []
+                return judge_attempt(exercise, attempt.plan, self._runner_of, TOTAL_LIMIT_S, **options), []
+            except MachineBusy:  # tried again when nothing else is graded
+                raise
             except Exception as error:  # in a case, a judge or the sandbox: never the answer's fault
                 trouble.append(f"{type(error).__name__}: {error}"[:500])
                 if self._sandbox and isinstance(error, (MachineryFailure, OSError)):
                     self._sandbox.restart()
         return None, trouble
+
+    def _runner_of(self, statements: Sequence[Statement], total_s: float) -> Runner:
+        if self._sandbox:
+            return SandboxedRunner(self._sandbox, statements, total_s)
+        made = execute(statements, total_s=total_s)
+        return LocalRunner(made.namespace, made.not_run)
 
     def _prove(self, notebook: str) -> None:
         """Raise CanaryFailed unless the reference solution gets full marks on this machine."""
@@ -135,7 +148,7 @@ class Machine:
         found: dict[str, Attempt] = {}
         for content in (content for number, content in self.settings.canary if number == notebook):
             for attempt in read_attempts(content, notebook).attempts:
-                if attempt.statements or attempt.exercise not in found:
+                if attempt.plan.needed or attempt.exercise not in found:
                     found[attempt.exercise] = attempt
         return list(found.values())
 

@@ -6,6 +6,7 @@ Linux system calls through the C library; Python wraps few of them. Each raises 
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import resource
 import signal
@@ -143,6 +144,36 @@ def _descendants(pid: int) -> list[int]:
     except OSError:  # it ended meanwhile
         pass
     return found
+
+
+def used_s(first: int) -> tuple[float, float]:
+    """The seconds that a process and all below it have computed, and those that they have waited for a processor.
+
+    The second is infinite where the system does not count them.
+    """
+    everyone = [first, *_descendants(first)]
+    return sum(map(_computed_s, everyone)), sum(map(_queued_s, everyone))
+
+
+def _computed_s(pid: int) -> float:
+    """With what its children had computed that have ended."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:  # it ended meanwhile
+        return 0.0
+    return sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _queued_s(pid: int) -> float:
+    total = 0
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            total += int(Path(f"/proc/{pid}/task/{thread}/schedstat").read_text().split()[1])
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile, or nobody counts
+        return total / 1e9 if os.path.exists("/proc/self/schedstat") else math.inf
+    except (OSError, ValueError, IndexError):
+        return math.inf
+    return total / 1e9
 
 
 def held_mib(pid: int) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from course.judging.answers import names_bound
+from course.judging.bindings import names_bound
 from course.judging.exercise_folders import OWN, others_folders, packages_in
 
 PACKAGE = "course.exercises"

@@ -31,17 +31,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from course.errors import SandboxMissing, WireError
+from course.errors import MachineBusy, SandboxMissing, WireError
 from course.grading.sandbox import bubblewrap, protocol
 from course.grading.sandbox.limits import ALONE, Limits
 from course.grading.sandbox.probes import write_probes
-from course.judging.definitions import Statement
+from course.judging.definitions import TOTAL_LIMIT_S
+from course.judging.dependencies import Statement
 from course.judging.exercise import Exercise
 from course.judging.results import FINAL, Failure, Reply
+from course.judging.timelimit import PATIENCE
 
 START_S = 120.0  # importing torch on a cold disk
-DEFINITIONS_S = 30.0  # imports too: seconds each where the machine is busy
-GRACE_S = 2.0  # between an exercise's own time limit, which speaks, and ours, which kills
+GRACE_S = 2.0  # of computing, between a limit that the child keeps, which speaks, and ours, which kills
+ASK_S = 0.5  # how often to ask how long an answer has computed, once it may have been too long
 
 
 class MachineryFailure(Exception):
@@ -151,10 +153,74 @@ class _Child:
 
     def __init__(self, leash: socket.socket, conversation: socket.socket) -> None:
         self.leash, self.conversation = leash, conversation
-        self.deadline = 0.0
+        self.deadline = 0.0  # by the clock; until `allow` is called, it is kept to the second
+        self._allowed_s: float | None = None
+        self._since = 0.0, 0.0, 0.0  # the clock, what it had computed, what it had waited for a processor
+        self._heard = b""
+        self.has_slept = False  # when its time was over, it had computed for less
+
+    def allow(self, seconds: float) -> None:
+        """From now on, let the child compute or sleep for so long; what the machine gives to others is not counted."""
+        self._allowed_s, self._since = seconds, (time.monotonic(), *(self._used_s() or (0.0, 0.0)))
+        self.deadline = time.monotonic() + seconds
+
+    def extend(self, seconds: float) -> None:
+        """Let it compute for so much longer."""
+        assert self._allowed_s is not None
+        self._allowed_s += seconds
+        self.deadline += seconds
+
+    def _used_s(self) -> tuple[float, float] | None:
+        """What the guard says that the child has computed, and waited for a processor; None if it has ended."""
+        with contextlib.suppress(OSError):
+            self.leash.sendall(b"?")
+        said = self._hear(60.0)
+        if "computed_s" in said:
+            return said["computed_s"], said["queued_s"]
+        self._heard = json.dumps(said).encode() + b"\n" + self._heard  # its end, which `ending` asks for
+        return None
+
+    def _hear(self, wait_s: float) -> dict[str, Any]:
+        """The next line from the guard. Raises MachineryFailure if there is none, TimeoutError if it takes longer."""
+        self.leash.settimeout(wait_s)
+        try:
+            while b"\n" not in self._heard:
+                part = self.leash.recv(4096)
+                if not part:
+                    raise MachineryFailure("the guard of an answer is gone")
+                self._heard += part
+            line, _, self._heard = self._heard.partition(b"\n")
+            return json.loads(line)
+        except TimeoutError:
+            raise
+        except (OSError, ValueError) as error:
+            raise MachineryFailure(f"the guard of an answer is gone ({error})") from error
+
+    def _must_end(self) -> bool:
+        """Whether the time is over: False puts the deadline off. Raises MachineBusy where it can't be told."""
+        if self._allowed_s is None:
+            return True
+        self.deadline = time.monotonic() + ASK_S
+        used = self._used_s()
+        if used is None:
+            return False
+        clock_s, computed_s, queued_s = (
+            now - before for now, before in zip((time.monotonic(), *used), self._since, strict=True)
+        )
+        self.has_slept = computed_s < self._allowed_s
+        if not self.has_slept or clock_s - computed_s - queued_s >= self._allowed_s:
+            return True
+        if clock_s >= PATIENCE * self._allowed_s:
+            self.ending(kill=True)
+            raise MachineBusy(f"this machine is too busy: in {clock_s:.0f} s it gave {computed_s:.1f} s to an answer")
+        return False
+
+    def wait_by_the_clock(self, seconds: float) -> None:
+        """From now on, wait for so long, whatever the child does."""
+        self._allowed_s, self.deadline = None, time.monotonic() + seconds
 
     def send(self, message: bytes) -> None:
-        self.conversation.settimeout(GRACE_S + DEFINITIONS_S)
+        self.conversation.settimeout(PATIENCE * GRACE_S)
         with contextlib.suppress(OSError):  # `ending` finds out why the other side hung up
             self.conversation.sendall(message)
 
@@ -162,9 +228,11 @@ class _Child:
         """Exactly so many bytes before the deadline. Raises TimeoutError, or EOFError where they end before."""
         parts: list[bytes] = []
         while count:
-            left = self.deadline - time.monotonic()
-            if left <= 0 or not select.select([self.conversation], [], [], left)[0]:
-                raise TimeoutError
+            left = max(0.0, self.deadline - time.monotonic())
+            if not select.select([self.conversation], [], [], left)[0]:
+                if self._must_end():
+                    raise TimeoutError
+                continue
             try:
                 part = self.conversation.recv(min(count, 2**20))
             except ConnectionError as error:
@@ -177,7 +245,7 @@ class _Child:
 
     def wait_until_confined(self) -> None:
         """Return when the child is ready for an answer. Raises MachineryFailure with its reason where it is not."""
-        self.deadline = time.monotonic() + START_S
+        self.wait_by_the_clock(START_S)
         said = b""
         with contextlib.suppress(EOFError, TimeoutError):
             said = self.read(1)
@@ -194,14 +262,11 @@ class _Child:
             if kill:
                 with contextlib.suppress(OSError):
                     self.leash.sendall(b"k")
-            self.leash.settimeout(wait_s)
             try:
-                said = json.loads(self.leash.recv(4096))
+                said = self._hear(wait_s)
             except TimeoutError:  # an answer that hung up, and lives on
                 kill = True
                 continue
-            except (OSError, ValueError) as error:
-                raise MachineryFailure(f"the guard of an answer is gone ({error})") from error
             if said["failure"]:
                 raise MachineryFailure(said["failure"])
             return said
@@ -211,14 +276,17 @@ class _Child:
 class SandboxedRunner:
     """The answers of one notebook behind a sandbox; a fresh child for each exercise. See `judging.runner.Runner`."""
 
-    def __init__(self, sandbox: Sandbox, statements: Sequence[Statement]) -> None:
-        self.sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, statements: Sequence[Statement], total_s: float = TOTAL_LIMIT_S) -> None:
+        self.sandbox, self._total_s = sandbox, total_s
         self._cells = list(dict.fromkeys(statement.cell for statement in statements))
         number = {cell: index for index, cell in enumerate(self._cells)}
-        self._statements = [(number[statement.cell], statement.index) for statement in statements]
+        self._statements = [(number[one.cell], one.index, one.essential) for one in statements]
 
     def run(self, exercise: Exercise, cases: Sequence[bytes], seed: int = 0) -> list[Reply]:
-        """One reply per case; a single one, "tampered", if anything came back that the course does not write."""
+        """One reply per case; a single one, "tampered", if anything came back that the course does not write.
+
+        Raises MachineBusy or MachineryFailure where no reply can be had, which is never the answer's fault.
+        """
         with self.sandbox.child() as child:
             request = {
                 "exercise": exercise.id,
@@ -226,6 +294,7 @@ class SandboxedRunner:
                 "cases": len(cases),
                 "cells": self._cells,
                 "statements": self._statements,
+                "total_s": self._total_s,
             }
             child.wait_until_confined()
             child.send(protocol.pack(request))
@@ -237,22 +306,22 @@ class SandboxedRunner:
 
     def _replies(self, child: _Child, exercise: Exercise, cases: Sequence[bytes]) -> list[Reply]:
         replies: list[Reply] = []
-        child.deadline = time.monotonic() + DEFINITIONS_S
+        child.allow(1.5 * self._total_s + GRACE_S)  # half for the answer's own cell
         for case in cases:
             child.send(protocol.pack({}, case))
-            child.deadline += exercise.time_limit_s + GRACE_S
+            child.extend(exercise.time_limit_s + GRACE_S)
             try:
                 replies.append(protocol.unpack_reply(child.read))
             except TimeoutError:
-                said = child.ending(kill=True)
-                return [*replies, Reply(None, _too_long(exercise, said))]
+                child.ending(kill=True)
+                return [*replies, Reply(None, _too_long(exercise, child.has_slept))]
             except EOFError:
                 return [*replies, Reply(None, self._crashed(exercise, child.ending(kill=False)))]
             failure = replies[-1].failure
             if failure and failure.kind in FINAL:
                 child.ending(kill=True)
                 return replies
-            child.deadline = time.monotonic()
+            child.allow(0.0)
         return replies if _is_over(child) else [_tampered("more came back than was asked for")]
 
     def _crashed(self, exercise: Exercise, said: dict[str, Any]) -> Failure:
@@ -282,7 +351,7 @@ def _check_container() -> None:
 
 def _is_over(child: _Child) -> bool:
     """True when nothing follows the last reply, and the child has ended."""
-    child.deadline = time.monotonic() + GRACE_S
+    child.wait_by_the_clock(GRACE_S)
     try:
         child.read(1)
     except EOFError:
@@ -299,8 +368,6 @@ def _tampered(what: str) -> Reply:
     return Reply(None, Failure("tampered", f"something else than an answer came back from its process: {what}"))
 
 
-def _too_long(exercise: Exercise, said: dict[str, Any]) -> Failure:
-    return Failure(
-        "timeout",
-        f"`{exercise.answer}` did not return within {exercise.time_limit_s:g} s; is there an endless loop?",
-    )
+def _too_long(exercise: Exercise, has_slept: bool) -> Failure:
+    why = "does it sleep, or wait for something?" if has_slept else "is there an endless loop?"
+    return Failure("timeout", f"`{exercise.answer}` did not return within {exercise.time_limit_s:g} s; {why}")

@@ -14,6 +14,7 @@ import contextlib
 import gc
 import importlib
 import json
+import math
 import os
 import select
 import signal
@@ -26,7 +27,7 @@ import course.exercises
 from course.grading.sandbox import confine, protocol
 from course.grading.sandbox.limits import ALONE, Limits
 from course.judging import definitions
-from course.judging.definitions import Statement
+from course.judging.dependencies import Statement
 from course.judging.exercise import exercises_of, find_exercise, notebook_numbers
 from course.judging.runner import LocalRunner
 
@@ -38,7 +39,7 @@ PRELOADED = (
     *("course.models.lora", "course.models.pretraining", "course.data.emoji"),
     *("course.training.features", "course.training.loop", "course.training.experiments"),
 )
-IMPORT_LIMIT_S = 25.0  # of one statement: an import of something large, where the machine is busy
+IMPORT_LIMIT_S = 25.0  # of computing, of one statement: an import of something large
 LOOK_S = 0.05  # how often the memory is looked at
 
 
@@ -59,8 +60,8 @@ def main(control: socket.socket, level: str) -> None:
             return
         with socket.socket(fileno=sockets[0]) as leash, socket.socket(fileno=sockets[1]) as conversation:
             said = _guarded(leash, conversation, Limits(**json.loads(message)), level, namespaces)
+            _say(leash, said)
             with contextlib.suppress(OSError):
-                leash.sendall(json.dumps(said).encode())
                 leash.recv(4096, socket.MSG_DONTWAIT)  # a socket closed with words unread loses its own
 
 
@@ -90,7 +91,10 @@ def _guarded(
 
 
 def _watch(child: int, leash: socket.socket, limits: Limits) -> str:
-    """Wait for the child's end; kill it for too much memory, or when the leash says so or is closed. Says why."""
+    """Wait for the child's end; kill it for too much memory, or when the leash says so or is closed. Says why.
+
+    Whoever holds the leash may also ask how long the child has computed.
+    """
     ended = os.pidfd_open(child)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
@@ -101,7 +105,11 @@ def _watch(child: int, leash: socket.socket, limits: Limits) -> str:
         if ended in ready:
             break
         if leash.fileno() in ready:
-            why = "asked"
+            if leash.recv(1) != b"?":
+                why = "asked"
+            else:
+                computed_s, queued_s = confine.used_s(child)
+                _say(leash, {"computed_s": computed_s, "queued_s": queued_s})
         else:
             with contextlib.suppress(OSError, ValueError):  # it ended while it was looked at
                 why = "memory" if confine.holds_over(most_mib, child) else ""
@@ -110,6 +118,11 @@ def _watch(child: int, leash: socket.socket, limits: Limits) -> str:
         select.select([ended], [], [])
     os.close(ended)
     return why
+
+
+def _say(leash: socket.socket, words: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the other side has let go
+        leash.sendall(json.dumps(words).encode() + b"\n")
 
 
 def _end_all_of(uid: int) -> None:
@@ -160,8 +173,11 @@ def _confine(conversation: socket.socket, limits: Limits, level: str) -> None:
 def _answer(conversation: socket.socket) -> None:
     stream = conversation.makefile("rb")
     request, _ = protocol.unpack(stream.read)
-    statements = [Statement(request["cells"][cell], index) for cell, index in request["statements"]]
-    runner = LocalRunner(definitions.execute(statements, limit_s=IMPORT_LIMIT_S))
+    statements = [Statement(request["cells"][cell], *which) for cell, *which in request["statements"]]
+    total_s = request["total_s"]
+    # The grader looks at the clock, from outside.
+    made = definitions.execute(statements, limit_s=max(IMPORT_LIMIT_S, total_s / 2), total_s=total_s, patience=math.inf)
+    runner = LocalRunner(made.namespace, made.not_run, patience=math.inf)
     exercise = find_exercise(request["exercise"])
     for _ in range(request["cases"]):
         # The next comes when this one is answered: what is printed in a visible case says nothing of a hidden one.

@@ -196,7 +196,7 @@ def test_a_dask_worker_killed_halfway_loses_nothing(cluster, handed_in, book):
 CHANGED = {
     "a tolerance": ("judging/expectations.py", "rtol: float = 1e-4", "rtol: float = 1e-1"),
     "how a notebook is read": (
-        "judging/answers.py",
+        "judging/notebook_files.py",
         "_MAX_CELLS, _MAX_CODE = 2_000,",
         "_MAX_CELLS, _MAX_CODE = 1_000,",
     ),

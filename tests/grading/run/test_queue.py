@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import course.grading.run.queue as module
-from course.errors import CanaryFailed, TimeLimitReached
+from course.errors import CanaryFailed, MachineBusy, TimeLimitReached
 from course.grading.gradebook.book import Gradebook
 from course.grading.grades import MACHINERY, Submission
 from course.grading.reports.write import write_reports
@@ -280,6 +280,51 @@ def test_a_failure_of_ours_is_tried_again_and_has_no_score(pool, book, hand_in):
     assert scores(book) == POINTS and len(list(book.grades())) == COUNT
 
 
+class Busy(Troubled):
+    """A pool whose machine is too busy for one exercise, so often; keeps what else was waiting or running by then."""
+
+    width = 2
+
+    def __init__(self, pool, exercise, times):
+        super().__init__(pool, lambda number, attempt: self._busy(attempt))
+        self.exercise, self.times, self.order = exercise, times, []
+
+    def _busy(self, attempt):
+        self.order.append(attempt.exercise)
+        if attempt.exercise == self.exercise and self.order.count(self.exercise) <= self.times:
+            return MachineBusy("this machine is too busy")
+        return None
+
+
+def test_what_a_busy_machine_had_no_time_for_is_tried_once_more_alone(pool, book, hand_in):
+    busy = Busy(pool, FREEZE, times=1)
+    summary = grade_submissions([hand_in(), hand_in("ben")], book, busy, gather_settings(book))
+    assert not summary.failures and scores(book, learner="ada") == scores(book, learner="ben") == POINTS
+    assert busy.order[-1] == FREEZE, "it came last, when nothing else was left"
+
+
+def test_a_machine_that_stays_busy_leaves_no_score_and_says_so(pool, book, hand_in):
+    busy = Busy(pool, FREEZE, times=9)
+    summary = grade_submissions([hand_in()], book, busy, gather_settings(book))
+    assert busy.order.count(FREEZE) == 2
+    assert summary.statuses == {"graded": COUNT - 1, MACHINERY: 1}
+    assert "this machine is too busy" in summary.failures[0] and scores(book)[FREEZE] is None
+    grade_submissions([hand_in()], book, pool, gather_settings(book))
+    assert scores(book) == POINTS
+
+
+def test_a_missing_library_leaves_no_score_and_is_counted_by_learners_until_it_is_there(pool, book, hand_in):
+    needs = "# exercise: 02-freeze-backbone\nfrom no_such_library import off\ndef freeze(module):\n    off(module)\n"
+    handed_in = [hand_in("ada", {**RIGHT, FREEZE: needs}), hand_in("ben", {**RIGHT, FREEZE: needs}), hand_in("cy")]
+    for _ in range(2):  # each run tries again
+        summary = grade_submissions(handed_in, book, pool, gather_settings(book))
+        assert summary.lacking == {"no_such_library": {"ada", "ben"}} and not summary.failures
+    assert scores(book, learner="ada") == {**POINTS, FREEZE: None} and scores(book, learner="cy") == POINTS
+    (grade,) = book.grades(learner="ada", exercise=FREEZE)
+    assert (grade.status, grade.lacks, grade.outcomes) == ("error", "no_such_library", ())
+    assert book.add_grade(replace(grade, status="graded", score=1.0, failure=None)), "a score takes its place"
+
+
 def test_a_failure_that_passes_leaves_no_trace_in_the_grade(pool, book, hand_in):
     flaky = Troubled(pool, lambda number, attempt: OSError("once") if number <= 2 else None)
     summary = grade_submissions([hand_in()], book, flaky, gather_settings(book))
@@ -393,15 +438,34 @@ def test_a_file_that_cannot_be_read_is_read_again_by_another_version_of_the_cour
     assert reading.count == 2
 
 
-def test_a_file_that_took_too_long_to_read_is_read_again(book, tmp_path, reading, monkeypatch):
+def test_a_file_that_takes_too_long_to_read_is_refused_and_not_read_again(book, tmp_path, reading, monkeypatch):
     from course.grading.run import reading as reader
 
     def slow(content, name):
-        raise TimeLimitReached("30 s are over")
+        raise TimeLimitReached
 
-    monkeypatch.setattr(reader, "cells_of", slow)
+    monkeypatch.setattr(reader, "notebook_of", slow)
     (tmp_path / "ada.ipynb").write_text("{}")
     submission = Submission("ada", tmp_path / "ada.ipynb", handed_in=NOON)
-    for count in (1, 2):
-        assert grade_submissions([submission], book, reading, gather_settings(book)).problems == ["ada: 30 s are over"]
-        assert reading.count == count
+    for _ in range(2):
+        (problem,) = grade_submissions([submission], book, reading, gather_settings(book)).problems
+        assert problem.startswith("ada: reading it takes over 30 s; ask for a notebook without cells")
+    assert reading.count == 1
+
+
+def test_a_file_for_which_a_machine_is_too_busy_is_read_once_more(pool, book, hand_in):
+    class BusyReading(Untouched):
+        asked = 0
+
+        def submit(self, function, *arguments):
+            self.asked += 1
+            future = Future()
+            future.set_exception(MachineBusy("too busy"))
+            return future
+
+        def recover(self, error):
+            return False
+
+    busy = BusyReading()
+    (failure,) = grade_submissions([hand_in()], book, busy, gather_settings(book)).failures
+    assert failure.endswith(": too busy") and busy.asked == 2

@@ -19,6 +19,7 @@ from course.grading.run.worker import Machine
 from course.grading.sandbox.runner import MachineryFailure
 from course.grading.work import TRIES, Attempt, Settings
 from course.judging import wire
+from course.judging.dependencies import Plan
 from course.judging.exercise import exercises_of, find_exercise, hidden_judges, notebook_numbers
 from course.judging.runner import LocalRunner
 from tests.conftest import ROOT, needs_program
@@ -51,7 +52,7 @@ def test_every_exercise_of_a_notebook_is_read_once_in_order():
         exercise = find_exercise(attempt.exercise)
         assert attempt.points == exercise.points and f"def {exercise.answer}(" in attempt.source
         assert attempt.problem == "" and attempt.notes == ()
-        assert any(cell == attempt.source for cell, _ in attempt.statements), "the answer itself is executed"
+        assert any(one.cell == attempt.source for one in attempt.plan.needed), "the answer itself is executed"
 
 
 def test_an_attempt_brings_what_the_answer_needs_and_no_experiment():
@@ -61,7 +62,8 @@ def test_an_attempt_brings_what_the_answer_needs_and_no_experiment():
         (FREEZE, "def freeze(module):\n    helper(module)"),
     )
     attempt = read_attempts(notebook(*cells)).attempts[0]
-    executed = [cell.split("\n")[index] if cell == cells[0] else cell for cell, index in attempt.statements]
+    places = [(one.cell, one.index) for one in attempt.plan.needed]
+    executed = [cell.split("\n")[index] if cell == cells[0] else cell for cell, index in places]
     assert {"import math", "LIMIT = 3", cells[1], cells[2][1]} <= set(executed)
     assert not any("experiment" in line or "SystemExit" in line for line in executed)
 
@@ -69,13 +71,13 @@ def test_an_attempt_brings_what_the_answer_needs_and_no_experiment():
 def test_a_released_notebook_is_not_attempted_anywhere():
     reading = read_attempts(RELEASED)
     assert [attempt.exercise for attempt in reading.attempts] == EXERCISES
-    assert all(attempt.statements == () and not attempt.problem and attempt.source for attempt in reading.attempts)
+    assert all(attempt.plan == Plan() and not attempt.problem and attempt.source for attempt in reading.attempts)
 
 
 def test_an_exercise_that_no_cell_holds_is_there_and_says_so():
     reading = read_attempts(notebook((FREEZE, RIGHT)))
     assert [attempt.exercise for attempt in reading.attempts] == EXERCISES
-    assert [bool(attempt.statements) for attempt in reading.attempts] == [one == FREEZE for one in EXERCISES]
+    assert [bool(attempt.plan.needed) for attempt in reading.attempts] == [one == FREEZE for one in EXERCISES]
     missing = [attempt for attempt in reading.attempts if attempt.exercise != FREEZE]
     assert all(attempt.notes == ("no cell holds this exercise",) and attempt.source == "" for attempt in missing)
 
@@ -96,7 +98,7 @@ def test_of_copied_cells_the_last_counts_and_the_learner_is_told():
 def test_the_number_of_a_notebook_that_was_asked_for_is_enough():
     reading = read_attempts(notebook("x = 1"), "02")
     assert [attempt.exercise for attempt in reading.attempts] == EXERCISES
-    assert all(not attempt.statements for attempt in reading.attempts)
+    assert all(not attempt.plan.needed for attempt in reading.attempts)
 
 
 def test_a_notebook_of_another_chapter_is_not_taken_for_the_one_asked_for():
@@ -119,7 +121,7 @@ def test_a_notebook_in_another_encoding_is_read(encode):
 def test_a_notebook_of_format_3_is_read():
     cells = [{"cell_type": "code", "input": f"# exercise: {FREEZE}\n{RIGHT}", "metadata": {}, "outputs": []}]
     content = json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]}).encode()
-    assert read_attempts(content).attempts[0].statements
+    assert read_attempts(content).attempts[0].plan.needed
 
 
 UNREADABLE = {
@@ -249,7 +251,7 @@ def test_a_grade_says_all_about_itself(settings, machine_of):
 
 def test_what_was_not_attempted_or_cannot_be_read_scores_nothing_of_all_points(settings, machine_of):
     machine = machine_of(settings)
-    grades = [graded(machine, statements=()), graded(machine, problem="line 1 is not valid Python")]
+    grades = [graded(machine, plan=Plan()), graded(machine, problem="line 1 is not valid Python")]
     assert [grade.status for grade in grades] == [NOT_ATTEMPTED, ERROR]
     assert [(grade.score, grade.points, len(grade.outcomes)) for grade in grades] == [(0, 8, 3)] * 2
     assert grades[1].failure.message == "line 1 is not valid Python"
@@ -378,8 +380,8 @@ class Breaking:
     left = 0
     restarts = 0
 
-    def __init__(self, sandbox, statements):
-        self.local = LocalRunner(worker.execute(statements))
+    def __init__(self, sandbox, statements, total_s=1.0):
+        self.local = LocalRunner(worker.execute(statements).namespace)
 
     def run(self, exercise, cases, seed=0):
         if Breaking.left > 0:

@@ -14,7 +14,7 @@ from course.authoring.new_exercise import new_exercise
 from course.grading.sandbox.probes import pruned, write_probes
 from course.judging import wire
 from course.judging.answers import find_answers, read_notebook
-from course.judging.definitions import needed_statements
+from course.judging.dependencies import plan_of
 from course.judging.exercise import exercises_of, hidden_judges, notebook_numbers
 from course.judging.results import Reply
 from course.judging.verdict import judge_exercise
@@ -177,7 +177,7 @@ replies = {}
 for exercise_id, (statements, cases) in json.load(sys.stdin).items():
     exercise = find_exercise(exercise_id)
     assert exercise.judges == [] and exercise.run_probe.__code__.co_filename.startswith(folder)
-    runner = LocalRunner(definitions.execute(definitions.Statement(*place) for place in statements))
+    runner = LocalRunner(definitions.execute(definitions.Statement(*place) for place in statements).namespace)
     given = [runner.run_case(exercise, base64.b64decode(case)) for case in cases]
     replies[exercise_id] = [
         str(reply.failure) if reply.failure else base64.b64encode(reply.artefacts).decode() for reply in given
@@ -221,8 +221,8 @@ def ran(tmp_path_factory):
     for exercise in EXERCISES:
         (path,) = (ROOT / "solutions").glob(f"{exercise.id[:2]}_*.ipynb")
         cells = read_notebook(path)
-        answers = [answer for answer in find_answers(cells) if answer.exercise is exercise]
-        places = [(statement.cell, statement.index) for statement in needed_statements(cells, answers)]
+        (answer,) = (answer for answer in find_answers(cells) if answer.exercise is exercise)
+        places = [(statement.cell, statement.index) for statement in plan_of(cells, answer).needed]
         asked = Recorded()
         judge_exercise(exercise, asked, judges=deciding(exercise), secret="probes")
         tasks[exercise.id] = places, [base64.b64encode(case).decode() for case in asked.cases]

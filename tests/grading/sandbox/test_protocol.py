@@ -10,10 +10,11 @@ import torch
 from course.errors import WireError
 from course.grading.sandbox import protocol
 from course.judging import wire
-from course.judging.results import Failure, Reply
+from course.judging.results import Failure, NotRun, Reply
 
 ARTEFACTS = wire.encode({"x": torch.arange(3), "name": "é"})
-FAILURE = {"kind": "error", "message": "m", "traceback": "t"}
+FAILURE = {"kind": "error", "message": "m", "traceback": "t", "undefined": "", "lacks": ""}
+NOT_RUN = {"message": "m", "names": ["x"], "essential": True, "undefined": "y", "lacks": ""}
 
 
 class Reader:
@@ -32,7 +33,9 @@ class Reader:
 
 
 def message(words, blob=b""):
-    """A message with this JSON, or with these very bytes in its place."""
+    """A message with this JSON, or with these very bytes in its place; a dictionary has the parts that are not told."""
+    if isinstance(words, dict) and "failure" in words:
+        words = {"not_run": [], **words}
     text = words if isinstance(words, bytes) else json.dumps(words).encode()
     return struct.pack(">II", len(text), len(blob)) + text + blob
 
@@ -45,6 +48,7 @@ def reply_of(content):
     "reply",
     [
         Reply(ARTEFACTS),
+        Reply(ARTEFACTS, None, "", (NotRun("`x = y` did not run", ("x",), undefined="y"),)),
         Reply(ARTEFACTS, None, "printed é \x00 \x1b[31m 😀\n"),
         *(Reply(None, Failure(kind, "what\nhappened", "File …"), "p") for kind in protocol.KINDS),
     ],
@@ -112,6 +116,14 @@ WORDS = {
     "a crash that is only said": {"failure": {**FAILURE, "kind": "crashed"}, "printed": ""},
     "a kind that is a list": {"failure": {**FAILURE, "kind": ["error"]}, "printed": ""},
     "a message that is a number": {"failure": {**FAILURE, "message": 1}, "printed": ""},
+    "a busy machine that only the grader sees": {"failure": {**FAILURE, "kind": "busy"}, "printed": ""},
+    "a missing library that only the grader says": {"failure": {**FAILURE, "kind": "lacking"}, "printed": ""},
+    "statements that are no list": {"failure": None, "printed": "", "not_run": {}},
+    "too many statements": {"failure": None, "printed": "", "not_run": [NOT_RUN] * 1000},
+    "a statement that is a text": {"failure": None, "printed": "", "not_run": ["x"]},
+    "a statement that lacks a part": {"failure": None, "printed": "", "not_run": [{"message": "m"}]},
+    "a statement with a part too many": {"failure": None, "printed": "", "not_run": [{**NOT_RUN, "score": 3}]},
+    "names that are no texts": {"failure": None, "printed": "", "not_run": [{**NOT_RUN, "names": [3]}]},
     "a traceback that is null": {"failure": {**FAILURE, "traceback": None}, "printed": ""},
 }
 
@@ -144,7 +156,7 @@ def test_a_failure_brings_no_artefacts():
 
 
 def test_texts_are_cut_and_hold_no_lone_surrogate():
-    failure = {"kind": "error", "message": "\ud800" * 10_000, "traceback": "x" * 10_000}
+    failure = {**FAILURE, "message": "\ud800" * 10_000, "traceback": "x" * 10_000}
     reply = reply_of(message({"failure": failure, "printed": "a\udfffb" * 5_000}))
     texts = (reply.printed, reply.failure.message, reply.failure.traceback)
     assert all(len(text) <= 4_000 for text in texts)

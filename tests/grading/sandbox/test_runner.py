@@ -18,7 +18,8 @@ from course.grading.sandbox.limits import Limits
 from course.grading.sandbox.runner import MachineryFailure, Sandbox, SandboxedRunner
 from course.judging import wire
 from course.judging.answers import find_answers, read_notebook
-from course.judging.definitions import Statement, execute, needed_statements
+from course.judging.definitions import Statement, execute
+from course.judging.dependencies import plan_of
 from course.judging.exercise import exercises_of, find_exercise
 from course.judging.expectations import expect_close
 from course.judging.runner import LocalRunner
@@ -95,7 +96,6 @@ def sandbox(evil, tmp_path_factory):
 @pytest.fixture
 def short(monkeypatch):
     """The grader's own patience, cut short."""
-    monkeypatch.setattr(machinery, "DEFINITIONS_S", 1.0)
     monkeypatch.setattr(machinery, "GRACE_S", 0.5)
     return replace(FREEZE, time_limit_s=0.5)
 
@@ -105,9 +105,9 @@ def answer(*lines):
     return "def freeze(module):\n" + "".join(f"    {line}\n" for text in lines for line in text.strip("\n").split("\n"))
 
 
-def run(sandbox, source, *, cases=1, exercise=FREEZE, seed=0, before=()):
+def run(sandbox, source, *, cases=1, exercise=FREEZE, seed=0, before=(), total_s=1.0):
     statements = [Statement(text, 0) for text in (*before, source)]
-    return SandboxedRunner(sandbox, statements).run(exercise, [CASE] * cases, seed)
+    return SandboxedRunner(sandbox, statements, total_s).run(exercise, [CASE] * cases, seed)
 
 
 def only(replies):
@@ -155,7 +155,8 @@ def test_a_reply_is_the_one_that_the_answer_gives_in_a_notebook(sandbox, source)
         statements = [Statement(source, 0)] if compile(source, "cell", "exec") else []
     except SyntaxError:
         statements = []
-    here = LocalRunner(execute(statements)).run(FREEZE, [CASE, CASE], 5)
+    made = execute(statements)
+    here = LocalRunner(made.namespace, made.not_run).run(FREEZE, [CASE, CASE], 5)
     there = SandboxedRunner(sandbox, statements).run(FREEZE, [CASE, CASE], 5)
     for one, other in zip(here, there, strict=True):
         assert (other.failure, other.printed) == (_unaccented(one.failure), one.printed)
@@ -172,10 +173,10 @@ def _unaccented(failure):
 def test_the_reference_answers_give_the_same_artefacts(sandbox, exercise):
     (path,) = (ROOT / "solutions").glob("02_*.ipynb")
     cells = read_notebook(path)
-    answers = [found for found in find_answers(cells) if found.exercise is exercise]
-    statements = needed_statements(cells, answers)
+    (found,) = (found for found in find_answers(cells) if found.exercise is exercise)
+    statements = plan_of(cells, found).needed
     cases = [wire.encode(judge.case.inputs(exercise.id, "same")) for judge in exercise.judges]
-    here = LocalRunner(execute(statements)).run(exercise, cases, 3)
+    here = LocalRunner(execute(statements).namespace).run(exercise, cases, 3)
     there = SandboxedRunner(sandbox, statements).run(exercise, cases, 3)
     for one, other in zip(here, there, strict=True):
         expect_close(wire.decode(other.artefacts), wire.decode(one.artefacts), tried="the same answer")
@@ -371,9 +372,11 @@ FORGED = {
     "no JSON": f"pipe.sendall(({FRAME})(b'nonsense'))",
     "no reply": f"pipe.sendall(({FRAME})(b'[]'))",
     "a score": f'pipe.sendall(({FRAME})(b\'{{"score": 3, "printed": "", "failure": null}}\'))',
-    "a failure of the grader's": f"pipe.sendall(({FRAME})(json.dumps({{'printed': '', 'failure': {{'kind': 'crashed', "
-    "'message': '', 'traceback': ''}}).encode()))",
-    "artefacts that are none": f'pipe.sendall(({FRAME})(b\'{{"printed": "", "failure": null}}\', b"\\0" * 99))',
+    "a failure of the grader's": f"pipe.sendall(({FRAME})(json.dumps({{'printed': '', 'not_run': [], 'failure': {{"
+    "'kind': 'crashed', 'message': '', 'traceback': '', 'undefined': '', 'lacks': ''}}).encode()))",
+    "artefacts that are none": (
+        f'pipe.sendall(({FRAME})(b\'{{"printed": "", "not_run": [], "failure": null}}\', b"\\0" * 99))'
+    ),
     "a reply too many": """
 from course.grading.sandbox import protocol
 from course.judging import wire
