@@ -46,10 +46,8 @@ def crowded_and_empty_pictures(case: dict[str, Any], result: dict[str, Any]) -> 
 
 @score_detections.exercise.case
 def strict(rng: torch.Generator) -> dict[str, Any]:
-    return {
-        "sets": [score_detections.drawn_set(rng, twice=1, missed=1, pictures=6) for _ in range(3)],
-        "threshold": 0.8,
-    }
+    sets = [score_detections.drawn_set(rng, twice=1, missed=1, pictures=6) for _ in range(3)]
+    return {"sets": [*sets, *score_detections.empty_sets(rng)], "threshold": 0.8}
 
 
 @score_detections.exercise.hidden_judge(strict, points=1)

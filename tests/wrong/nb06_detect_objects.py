@@ -65,6 +65,13 @@ def changes_its_boxes(a, b):
     return result
 
 
+def generalised(a, b):
+    hull = torch.maximum(a[:, None, 2:], b[None, :, 2:]) - torch.minimum(a[:, None, :2], b[None, :, :2])
+    shared = sides(a, b).clamp(min=0).prod(2)
+    union = areas(a)[:, None] + areas(b)[None] - shared
+    return shared / union - (hull.prod(2) - union) / hull.prod(2)
+
+
 def nothing_overlaps(a, b):
     return torch.zeros(len(a), len(b))
 
@@ -156,6 +163,10 @@ def the_boxes_themselves(boxes, scores, labels, threshold):
 
 def the_scores_that_stay(boxes, scores, labels, threshold):
     return scores[suppress(boxes, scores, labels, threshold)]
+
+
+def at_the_threshold_as_well(boxes, scores, labels, threshold):
+    return suppress(boxes, scores, labels, threshold - 1e-6)
 
 
 def all_of_them(boxes, scores, labels, threshold):
@@ -283,6 +294,10 @@ def any_overlap_will_do(found, targets, threshold):
     return average(found, targets, 1e-6)
 
 
+def above_the_threshold(found, targets, threshold):
+    return by_steps_of_recall(found, targets, threshold + 1e-6)
+
+
 def always_one(*_):
     return 1.0
 
@@ -311,7 +326,7 @@ def with_a_matrix_per_picture(found, targets, threshold):
     objects = sum(len(target["boxes"]) for target in targets)
     for k in range(len(right), 0, -1):
         best = max(best, sum(right[:k]) / k)
-        total += best * right[k - 1] / objects
+        total += best * right[k - 1] / max(1, objects)
     return torch.tensor(total)
 
 
@@ -655,6 +670,7 @@ WRONG = {
         best_of_each: "return (N, M)",
         changes_its_boxes: "write into new tensors",
         nothing_overlaps: "more than nothing",
+        generalised: "share nothing: their IoU is 0",
         forgets_to_return: "returned None",
         gives_the_input_back: "boxes against",
     },
@@ -669,6 +685,7 @@ WRONG = {
         the_boxes_themselves: "return their indices",
         the_scores_that_stay: "return their indices",
         all_of_them: "nothing was suppressed",
+        at_the_threshold_as_well: "exactly the threshold is not above it",
         only_the_best: "other objects in the picture",
         without_scores: "scores were ignored",
         with_a_threshold_for_scores: "scores only give the order",
@@ -687,6 +704,7 @@ WRONG = {
         only_recall: "recall of all boxes",
         any_overlap_will_do: "any overlap counted",
         always_one: "by falling score",
+        above_the_threshold: "exactly the threshold is a match",
         forgets_to_return: "returned None",
         gives_the_input_back: "returned a list",
     },
@@ -695,8 +713,8 @@ WRONG = {
         one_less: "not one less",
         background_twice: "counted twice",
         only_the_scores: "`bbox_pred` need a new one",
-        in_a_place_that_nobody_reads: "this is the old layer",
-        edits_out_features: "this is the old layer",
+        in_a_place_that_nobody_reads: "as wide as the old layer",
+        edits_out_features: "as wide as the old layer",
         inputs_guessed: "read in_features",
         freezes_the_new_one: "a new layer is trainable",
         unfreezes_the_rest: "changes nothing about what is frozen",
@@ -704,7 +722,7 @@ WRONG = {
         probabilities: "scores are logits",
         returns_the_predictor: "returned None",
         forgets_to_return: "return model",
-        gives_the_input_back: "this is the old layer",
+        gives_the_input_back: "as wide as the old layer",
     },
     "06-encode-boxes": {
         CornersForCentres: "compare the centres",

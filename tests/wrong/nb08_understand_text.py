@@ -1,6 +1,7 @@
 """Mistakes of chapter 08."""
 
 import math
+from itertools import chain
 
 import numpy as np
 import torch
@@ -92,6 +93,22 @@ def returns_none(*_):
 
 def ones_for_every_text(hidden, mask):
     return torch.ones(hidden.shape[0], hidden.shape[2], requires_grad=True) * 1
+
+
+def last_token(hidden, mask):
+    return torch.stack([
+        row[marks.bool()][-1] if marks.any() else torch.zeros(row.shape[1])
+        for row, marks in zip(hidden, mask, strict=True)
+    ])  # fmt: skip
+
+
+def largest_over_the_tokens(hidden, mask):
+    return hidden.masked_fill(mask[..., None] == 0, -math.inf).amax(1)
+
+
+def without_first_and_last_token(hidden, mask):
+    inner = mask * (mask.cumsum(1) > 1) * (mask.cumsum(1) < mask.sum(1, keepdim=True))
+    return (hidden * inner[..., None]).sum(1) / inner.sum(1, keepdim=True).clamp(min=1)
 
 
 def with_a_loop(hidden, mask):
@@ -201,6 +218,14 @@ def the_step_itself(step, *_):
     return step
 
 
+def never_below_a_tenth(step, total, warmup, peak):
+    return max(0.1 * peak, with_two_lines(step, total, warmup, peak))
+
+
+def falls_one_step_early(step, total, warmup, peak):
+    return peak * step / warmup if step < warmup else peak * max(0, total - 1 - step) / (total - warmup)
+
+
 def with_two_lines(step, total, warmup, peak):
     up = step / warmup if warmup else 1.0
     return peak * max(0.0, min(up, (total - step) / (total - warmup)))
@@ -300,6 +325,19 @@ def ignores_everything(word_ids, tags):
 
 def returns_the_words(word_ids, tags):
     return word_ids
+
+
+def tags_in_order(word_ids, tags):
+    rest = iter(tags)
+    return [-100 if word is None or (i and word_ids[i - 1] == word) else next(rest) for i, word in enumerate(word_ids)]
+
+
+def minus_one_for_the_rest(word_ids, tags):
+    return [-1 if label == -100 else label for label in _aligned(word_ids, tags)]
+
+
+def zero_for_the_rest(word_ids, tags):
+    return [0 if label == -100 else label for label in _aligned(word_ids, tags)]
 
 
 def with_a_set_of_seen_words(word_ids, tags):
@@ -405,6 +443,30 @@ def only_self_attention(query, key, value, mask):
     return _attended(query[..., : key.shape[-2], :], key, value, mask)
 
 
+def infinity_times_the_mask(query, key, value, mask):
+    scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5
+    return (scores + (1 - mask[:, None, None, :]) * -math.inf).softmax(-1) @ value
+
+
+def exp_below_the_largest_of_all(query, key, value, mask):
+    scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5
+    weights = (scores - scores.max()).exp() * mask[:, None, None, :]
+    return (weights / weights.sum(-1, keepdim=True)) @ value
+
+
+def scaled_by_the_values(query, key, value, mask):
+    return _attended(query, key, value, mask, scale=value.shape[-1] ** -0.5)
+
+
+def scaled_by_all_heads(query, key, value, mask):
+    return _attended(query, key, value, mask, scale=(query.shape[1] * query.shape[-1]) ** -0.5)
+
+
+def mask_added_to_the_scores(query, key, value, mask):
+    bias = mask[:, None, None, :].to(query.dtype)
+    return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+
+
 def with_torch_attention(query, key, value, mask):
     return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :].bool())
 
@@ -430,7 +492,7 @@ def _layer_of(name):
 
 
 def _tuned(
-    model, batches, frozen, lr, weight_decay, *, head=10, encoder=1, decays=lambda name, p: p.ndim > 1,
+    model, batches, frozen, lr, weight_decay, *, head=10, encoder=1, decays=lambda name, p: p.ndim > 1, least_decay=0.0,
     optimizer=torch.optim.AdamW, train=True, masked=True, clears=True, passes=1, freezes=True,
     loss=torch.nn.functional.cross_entropy, stays=lambda name, frozen: _layer_of(name) <= frozen,
 ):  # fmt: skip
@@ -440,7 +502,7 @@ def _tuned(
             parameter.requires_grad_(not freezes)
         else:
             factor = head if name.startswith("head") else encoder
-            decay = weight_decay if decays(name, parameter) else 0.0
+            decay = weight_decay if decays(name, parameter) else least_decay
             groups.append({"params": [parameter], "lr": lr * factor, "weight_decay": decay})
     made = optimizer(groups, lr=lr)
     model.train(train)
@@ -485,6 +547,47 @@ left_out_of_the_optimizer = _tuning("left_out_of_the_optimizer", freezes=False)
 head_frozen = _tuning("head_frozen", stays=lambda name, frozen: _layer_of(name) <= frozen or name.startswith("head"))
 
 
+default_decay_for_the_rest = _tuning("default_decay_for_the_rest", least_decay=0.01)
+nothing_frozen_and_a_slow_head = _tuning("nothing_frozen_and_a_slow_head", head=0.1, stays=lambda name, frozen: False)
+
+
+def steps_before_backward(model, batches, frozen, lr, weight_decay):
+    optimizer = _made(model, frozen, lr, weight_decay)
+    for inputs, labels in batches:
+        optimizer.step()
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(**inputs), labels).backward()
+
+
+def one_step_for_all(model, batches, frozen, lr, weight_decay):
+    optimizer = _made(model, frozen, lr, weight_decay)
+    for inputs, labels in batches:
+        (torch.nn.functional.cross_entropy(model(**inputs), labels) / len(batches)).backward()
+    optimizer.step()
+
+
+def without_the_last_batch(model, batches, frozen, lr, weight_decay):
+    _tuned(model, batches[:-1], frozen, lr, weight_decay)
+
+
+def clips_the_gradients(model, batches, frozen, lr, weight_decay):
+    optimizer = _made(model, frozen, lr, weight_decay)
+    for inputs, labels in batches:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(**inputs), labels).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimizer.step()
+
+
+def _made(model, frozen, lr, weight_decay):
+    """The recipe's optimiser; the model is frozen and in train mode."""
+    made = []
+    _tuned(
+        model, [], frozen, lr, weight_decay, optimizer=lambda *args, **kw: made.append(torch.optim.AdamW(*args, **kw))
+    )
+    return made[0]
+
+
 def trains_nothing(model, batches, frozen, lr, weight_decay):
     return None
 
@@ -503,6 +606,13 @@ def by_modules(model, batches, frozen, lr, weight_decay):
         model.zero_grad()
         torch.nn.functional.cross_entropy(model(inputs["input_ids"], inputs["attention_mask"]), labels).backward()
         optimizer.step()
+
+
+def normalised_twice(model, batches, frozen, lr, weight_decay):
+    def loss(logits, labels):
+        return torch.nn.functional.cross_entropy(logits.double().log_softmax(1), labels)
+
+    _tuned(model, batches, frozen, lr, weight_decay, loss=loss)
 
 
 def frozen_after_the_groups(model, batches, frozen, lr, weight_decay):
@@ -690,6 +800,28 @@ def returns_the_prediction(pred, gold):
     return pred
 
 
+def lost_at_the_end(pred, gold):
+    def read(row):
+        return [span for span in _spans(row) if span[1] < len(row)]
+
+    return _f1(*_sets(pred, gold, read))
+
+
+def sentences_joined(pred, gold):
+    return _f1(*_sets([list(chain(*pred))], [list(chain(*gold))]))
+
+
+def sentences_without_entities_left_out(pred, gold):
+    pairs = [(p, g) for p, g in zip(pred, gold, strict=True) if set(g) != {"O"}]
+    return _f1(*_sets([p for p, _ in pairs], [g for _, g in pairs]))
+
+
+def overlap_counts(pred, gold):
+    mine, true = _sets(pred, gold)
+    right = sum(any(a[0] == b[0] and a[1] < b[2] and b[1] < a[2] and a[3] == b[3] for b in true) for a in mine)
+    return 2 * right / max(1, len(mine) + len(true))
+
+
 def with_precision_and_recall(pred, gold):
     mine, true = _sets(pred, gold)
     right = sum(span in true for span in mine)
@@ -726,16 +858,21 @@ WRONG = {
         softmax_over_heads: "runs over the heads",
         mask_after_softmax: "came after the softmax",
         mask_inverted: "the mask is inverted",
-        mask_of_zeros: "were set to 0",
-        mask_forgotten: "the mask was not used",
+        mask_of_zeros: "as if its scores were 0",
+        mask_forgotten: "as if there were no mask",
         queries_masked: "queries of the padding were masked",
         no_softmax: "there is no softmax",
         same_weights_for_all: "plain mean of the values",
         weights_alone: "these are the weights",
         keys_mixed: "multiplied with the keys",
-        exp_overflows: "overflowed in exp",
+        exp_overflows: "infinite above 88",
         attention_cut_from_the_graph: "the graph is cut",
         only_self_attention: "one vector of the values' size per query",
+        infinity_times_the_mask: "0 * inf",
+        exp_below_the_largest_of_all: "0 below -104",
+        scaled_by_the_values: "square root of the values' size",
+        scaled_by_all_heads: "the number of heads",
+        mask_added_to_the_scores: "over the keys that the mask keeps",
         returns_none: "a weighted mean of the values",
     },
     "08-tune-upper-layers": {
@@ -761,6 +898,12 @@ WRONG = {
         left_out_of_the_optimizer: "still computes their gradients",
         head_frozen: "the head was not trained",
         trains_nothing: "nothing was trained",
+        default_decay_for_the_rest: "decay, 0.01",
+        steps_before_backward: "the last batch were not used",
+        one_step_for_all: "one step for all batches",
+        without_the_last_batch: "the last batch were not used",
+        clips_the_gradients: "AdamW steps after each batch",
+        nothing_frozen_and_a_slow_head: "a tenth of lr",
     },
     "08-pool-tokens": {
         plain_mean: "padding is averaged in",
@@ -784,6 +927,9 @@ WRONG = {
         pools_with_numpy: "a tensor (B, D)",
         returns_none: "return the pooled vectors",
         ones_for_every_text: "every text has the same vector",
+        last_token: "last token's vector",
+        largest_over_the_tokens: "over the tokens, not the mean",
+        without_first_and_last_token: "the sum over its own tokens",
     },
     "08-schedule-rate": {
         no_warmup: "there is no warm-up",
@@ -800,17 +946,19 @@ WRONG = {
         not_yet_zero_at_the_end: "not yet 0",
         zero_too_early: "one step early",
         whole_division: "use / instead of //",
-        stepped_by_epoch: "not every epoch",
+        stepped_by_epoch: "constant over many steps",
         turned_round: "upside down",
         divides_by_no_warmup: "division by zero",
         always_the_peak: "the rate never changes",
         always_zero: "nothing would be learned",
         the_step_itself: "not a rate",
+        never_below_a_tenth: "two straight lines",
+        falls_one_step_early: "two straight lines",
         returns_none: "the rate at this step",
     },
     "08-align-labels": {
         tag_on_every_token: "would count five times",
-        zero_on_special_tokens: '0 is a class ("O")',
+        zero_on_special_tokens: "0 is the class `O`",
         zero_on_further_tokens: "-100 on each",
         shifted_by_one: "too early",
         shifted_the_other_way: "too late",
@@ -824,6 +972,9 @@ WRONG = {
         one_label_a_word: "one label per token",
         ignores_everything: "labels belong on the first token",
         returns_the_words: "not whole numbers",
+        tags_in_order: "to the words that have tokens",
+        minus_one_for_the_rest: "only -100 is left out",
+        zero_for_the_rest: "only -100 is left out",
         returns_none: "one label per token",
     },
     "08-score-entities": {
@@ -849,6 +1000,10 @@ WRONG = {
         jaccard: "Jaccard",
         percentage: "percentage",
         without_the_two: "the 2 is missing",
+        lost_at_the_end: "it ends where the sentence ends",
+        sentences_joined: "continued the entity at the end of the one before",
+        sentences_without_entities_left_out: "what is predicted there is wrong",
+        overlap_counts: "count the entities whose sentence",
         always_one: "the same score",
         always_zero: "the same score",
         returns_the_prediction: "a number between 0 and 1",
@@ -859,7 +1014,7 @@ WRONG = {
 RIGHT = {
     "08-investigate-a-change": [an_honest_record, it_got_worse_over_six_seeds],
     "08-attend-with-mask": [with_torch_attention, with_einsum, text_by_text],
-    "08-tune-upper-layers": [by_modules, frozen_after_the_groups],
+    "08-tune-upper-layers": [by_modules, frozen_after_the_groups, normalised_twice],
     "08-pool-tokens": [with_a_loop, with_a_product, with_lists, with_masked_fill],
     "08-schedule-rate": [with_two_lines, by_interpolation, with_torch],
     "08-align-labels": [with_a_set_of_seen_words, with_a_tensor, with_positions],

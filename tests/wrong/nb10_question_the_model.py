@@ -143,6 +143,19 @@ def draws_nothing(model, layer, x, target):
     pass
 
 
+def of_the_first_picture(*inputs):
+    return cam_with(*inputs, score=lambda logits, target: logits[0, target])
+
+
+def backward_hook_stays(model, layer, x, target):
+    kept = {}
+    handle = layer.register_forward_hook(lambda module, inputs, output: kept.update(maps=output))
+    layer.register_full_backward_hook(lambda module, inputs, outputs: kept.update(gradient=outputs[0]))
+    model(x)[:, target].sum().backward()
+    handle.remove()
+    return relu((kept["gradient"].mean((2, 3), keepdim=True) * kept["maps"]).sum(1)).detach()
+
+
 def asks_captum(model, layer, x, target):
     from captum.attr import LayerGradCam
 
@@ -295,6 +308,16 @@ def asks_torchmetrics(probs, labels, bins):
     return multiclass_calibration_error(probs.double(), labels, probs.shape[1], n_bins=bins)
 
 
+def one_bin(probs, labels, bins):
+    return ece_with(probs, labels, 1)
+
+
+def confidence_is_the_middle_of_the_bin(probs, labels, bins):
+    _, right, place = placed(probs, labels, bins)
+    gaps = ((place == b).double().mean() * (right[place == b].mean() - (b + 0.5) / bins).abs() for b in place.unique())
+    return float(sum(gaps))
+
+
 def counts_in_numpy(probs, labels, bins):
     probs, labels = probs.numpy().astype(np.float64), labels.numpy()
     confidence, right = probs.max(1), (probs.argmax(1) == labels).astype(np.float64)
@@ -421,6 +444,31 @@ def mixes_nothing(a, b, alpha):
     pass
 
 
+def half_is_b(a, b, alpha):
+    return mixed_with(a, b, alpha, rest=lambda a, b, t: (b if t >= 0.5 else a).clone())
+
+
+def counters_of_b(a, b, alpha):
+    return mixed_with(a, b, alpha, rest=lambda a, b, t: b.clone())
+
+
+def all_but_counters_averaged(a, b, alpha):
+    return {
+        name: (b if alpha > 0.5 else a)[name].clone()
+        if name.endswith("num_batches_tracked")
+        else (1 - alpha) * a[name] + alpha * b[name]
+        for name in a
+    }
+
+
+def in_double(a, b, alpha):
+    return mixed_with(a, b, alpha, average=lambda a, b, t: (1 - t) * a.double() + t * b.double())
+
+
+def product_of_powers(a, b, alpha):
+    return mixed_with(a, b, alpha, average=lambda a, b, t: a.abs() ** (1 - t) * b.abs() ** t)
+
+
 def by_lerp(a, b, alpha):
     made = {}
     for name, value in a.items():
@@ -524,6 +572,49 @@ def gives_batches_back(model, batches):
 
 def accumulates_nothing(model, batches):
     pass
+
+
+def clears_at_the_end(model, batches):
+    accumulate_with(model, batches, share=of_samples)
+    model.zero_grad()
+
+
+def backward_on_the_last_alone(model, batches):
+    model.zero_grad()
+    for x, y in batches:
+        loss = cross_entropy(model(x), y) * of_samples(y, batches)
+    loss.backward()
+
+
+def softmax_before_the_loss(model, batches):
+    model.zero_grad()
+    for x, y in batches:
+        (cross_entropy(model(x).softmax(1), y) * of_samples(y, batches)).backward()
+
+
+def steps_after_each_batch(model, batches):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.zero_grad()
+    for x, y in batches:
+        (cross_entropy(model(x), y) * of_samples(y, batches)).backward()
+        optimizer.step()
+
+
+def mean_over_all_samples(model, batches):
+    accumulate_with(model, batches, share=lambda y, batches: 1 / sum(len(labels) for _, labels in batches))
+
+
+def clips(model, batches):
+    accumulate_with(model, batches, share=of_samples)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+
+
+def looks_before_it_learns(model, batches):
+    model.zero_grad()
+    for x, y in batches:
+        with torch.no_grad():
+            model(x)
+        (cross_entropy(model(x), y) * of_samples(y, batches)).backward()
 
 
 def sums_over_the_total(model, batches):
@@ -663,6 +754,33 @@ class InPlace(Int8):
         linear.weight.data.div_(self.scale).round_()
 
 
+class ScaleAsAttribute(Int8):
+    def __init__(self, linear):
+        super().__init__(linear)
+        self.scale = self._buffers.pop("scale")
+
+
+class ScaleOfEachWeight(Int8):
+    def __init__(self, linear):
+        super().__init__(linear)
+        self.scale = self.scale.expand(self.codes.shape).clone()
+
+
+class Transposed(Int8):
+    def __init__(self, linear):
+        super().__init__(linear)
+        self.codes = self.codes.T.contiguous()
+
+    def forward(self, x):
+        return F.linear(x, self.codes.T.float() * self.scale, self.bias)
+
+
+class BiasRounded(Int8):
+    def __init__(self, linear):
+        super().__init__(linear)
+        self.bias = None if self.bias is None else self.bias.round()
+
+
 def gives_the_layer_back(linear):
     return linear
 
@@ -785,12 +903,14 @@ WRONG = {
         no_map_at_all: "a tensor",
         gives_pictures_back: "(3, 7, 7)",
         draws_nothing: "returned None",
+        of_the_first_picture: "a channel's weight is the mean",
+        backward_hook_stays: "leaked hook",
     },
     "10-measure-calibration": {
         bins_not_weighted: "bins were not weighted",
         bins_not_weighted_empty_ones_too: "empty ones counted",
         gaps_cancel_out: "cancelled each other out",
-        absolute_value_at_the_end: "after the sum",
+        absolute_value_at_the_end: "what a single bin gives",
         squared_gaps: "squared",
         the_largest_gap: "largest gap",
         certainty_falls_out: "was in no bin",
@@ -805,6 +925,8 @@ WRONG = {
         perfectly_calibrated: "pictures in",
         gives_labels_back: "several numbers",
         measures_nothing: "returned None",
+        one_bin: "what a single bin gives",
+        confidence_is_the_middle_of_the_bin: "its mean confidence",
     },
     "10-interpolate-weights": {
         mutates_a: "the models were changed",
@@ -828,23 +950,34 @@ WRONG = {
         numbers_for_tensors: "values are tensors",
         gives_a_back: "this is a, whatever",
         mixes_nothing: "returned None",
+        half_is_b: "up to alpha one half take a's",
+        counters_of_b: "at alpha 0 every tensor is a's",
+        all_but_counters_averaged: "it was int64 in both",
+        in_double: "this tensor is float64",
+        product_of_powers: "each float tensor is",
     },
     "10-accumulate-gradients": {
-        no_division: "the division is missing",
+        no_division: "sum of the batches' mean gradients",
         ragged_batch_as_a_whole_one: "counted as much as a full one",
         first_size_throughout: "first batch's size",
         sums_not_divided: "sums over samples",
-        cleared_in_the_loop: "cleared inside the loop",
+        cleared_in_the_loop: "clear before the loop",
         never_cleared: "clear them once",
         last_batch_dropped: "smaller batch is missing",
         first_batch_alone: "only the first batch",
         divided_twice: "divided twice",
         all_at_once: "ran at once",
-        backward_at_the_end: "after all forward passes",
-        steps_as_well: "leave the step",
+        backward_at_the_end: "did not take turns",
+        steps_as_well: "the optimiser steps after",
         forgets_backward: "call `backward()`",
         gives_batches_back: "call `backward()`",
         accumulates_nothing: "call `backward()`",
+        clears_at_the_end: "clear only before the first",
+        backward_on_the_last_alone: "`backward()` inside",
+        softmax_before_the_loss: "softmax was applied",
+        steps_after_each_batch: "met different models",
+        mean_over_all_samples: "multiply it by len(y), too",
+        clips: "times len(y) / all samples",
     },
     "10-quantize-a-layer": {
         OneScale: "one scale for the whole matrix",
@@ -857,13 +990,17 @@ WRONG = {
         SevenBits: "7 bits",
         IntegersUsed: "integers themselves",
         ForgetsTheBias: "the bias is missing",
-        KeepsTheFloats: "the float weights are still stored",
+        KeepsTheFloats: "as large as the weights is stored",
         PlainAttributes: "register_buffer",
         FloatCodes: "one tensor of int8",
         NoGuard: "zero divided by zero",
         InPlace: "changed in place",
         gives_the_layer_back: "one tensor of int8",
         quantizes_nothing: "returned None",
+        ScaleAsAttribute: "a plain attribute is not saved",
+        ScaleOfEachWeight: "as large as the weights is stored",
+        Transposed: "the shape of the weights",
+        BiasRounded: "and the bias",
     },
     "10-investigate-the-stamp": {
         no_question: "without its question",
@@ -880,7 +1017,7 @@ RIGHT = {
     "10-draw-grad-cam": [asks_captum, DrawsPictureByPicture],
     "10-measure-calibration": [counts_in_numpy, sorts_into_lists],
     "10-interpolate-weights": [by_lerp, MixesInDouble],
-    "10-accumulate-gradients": [sums_over_the_total, adds_up_by_hand],
+    "10-accumulate-gradients": [sums_over_the_total, adds_up_by_hand, looks_before_it_learns],
     "10-quantize-a-layer": [ScalesTheOutputs, ByTorchsFakeQuantization],
     "10-investigate-the-stamp": [an_honest_record, it_got_better],
 }

@@ -116,20 +116,23 @@ def boxes_apart_share_nothing(case: dict[str, Any], result: dict[str, Any]) -> N
         because=TURNED if got.shape == expected.T.shape else "one row for each box of a, one column for each of b",
     )
     apart = expected == 0
+    slips = _mistakes(a, b)
+    product = next(iter(slips))  # of two negative sides
     wrong = int((~(got[apart].abs() < 0.01)).sum())
     expect(
         not wrong,
         tried=tried,
         got=f"{wrong} of {int(apart.sum())} pairs that do not touch have an overlap, {_worst(got[apart])} among them",
         expected="0 for each of them",
-        because="clamp the shared sides at 0: two negative sides multiply to a positive area",
+        because=product
+        if torch.allclose(got[apart], slips[product][apart], atol=1e-3)
+        else "a shared side is at least 0, so boxes that do not touch share nothing: their IoU is 0",
     )
     near = (got - expected)[~apart].abs() < 0.15
     because = "boxes that do touch share more than nothing"
     if bool((got[~apart] > 0.01).all()):
-        slips = {why: value[~apart] for why, value in _mistakes(a, b).items()}
         because = next(
-            (why for why, value in slips.items() if torch.allclose(got[~apart], value, atol=1e-3)),
+            (why for why, value in slips.items() if torch.allclose(got[~apart], value[~apart], atol=1e-3)),
             "divide the shared area by the area that the two cover together",
         )
     expect(

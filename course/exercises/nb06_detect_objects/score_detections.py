@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -30,7 +31,12 @@ exercise = Exercise(
 
 @exercise.case
 def several_sets(rng: torch.Generator) -> dict[str, Any]:
-    return {"sets": [drawn_set(rng) for _ in range(3)], "threshold": 0.5}
+    sets = [drawn_set(rng) for _ in range(3)]
+    sets[0]["targets"][0]["boxes"] = torch.cat([sets[0]["targets"][0]["boxes"], torch.tensor([[200.0, 0, 216, 16]])])
+    half = {"boxes": torch.tensor([[200.0, 0, 208, 16]]), "scores": 0.5 + 0.5 * torch.rand(1, generator=rng)}
+    found = sets[0]["found"][0]  # gets a box whose IoU is exactly the threshold
+    sets[0]["found"][0] = {key: torch.cat([value, half[key]]) for key, value in found.items()}
+    return {"sets": sets, "threshold": 0.5}
 
 
 @exercise.case
@@ -66,6 +72,14 @@ def _squares(left: torch.Tensor, top: float, side: float) -> torch.Tensor:
 @exercise.case
 def with_missed_objects(rng: torch.Generator) -> dict[str, Any]:
     return {"sets": [drawn_set(rng, missed=2, blank=True) for _ in range(3)], "threshold": 0.5}
+
+
+def empty_sets(rng: torch.Generator) -> list[dict[str, Any]]:
+    """A set without any box, and one without any object."""
+    no_boxes, no_objects = drawn_set(rng), drawn_set(rng)
+    no_boxes["found"] = [{"boxes": torch.zeros(0, 4), "scores": torch.zeros(0)} for _ in no_boxes["found"]]
+    no_objects["targets"] = [{"boxes": torch.zeros(0, 4)} for _ in no_objects["targets"]]
+    return [no_boxes, no_objects]
 
 
 def drawn_set(
@@ -133,12 +147,13 @@ def what_was_missed_counts(case: dict[str, Any], result: dict[str, Any]) -> None
 
 def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless the values are the average precisions of the case's sets."""
-    for one, got in zip(case["sets"], result["values"], strict=True):
+    pairs = list(zip(case["sets"], result["values"], strict=True))
+    because = next((why for why, mistake in MISTAKES.items() if _explains(mistake, pairs, case["threshold"])), RULE)
+    for one, got in pairs:
         boxes = sum(len(part["boxes"]) for part in one["found"])
         objects = sum(len(part["boxes"]) for part in one["targets"])
         curve = hits(one, case["threshold"])
         expected = area(curve, objects)
-        mistakes = {because: mistake(one, case["threshold"]) for because, mistake in MISTAKES.items()}
         expect_close(
             got,
             expected,
@@ -146,11 +161,17 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
             f"{''.join('✓' if hit else '✗' for hit in curve)}",
             atol=1e-4,
             rtol=0,
-            mistakes={because: value for because, value in mistakes.items() if abs(value - expected) > 1e-4},
-            because="follow the ticks from left to right: at each ✓ recall grows by one object, and counts with the "
-            "largest precision from there on",
+            because=because if boxes and objects else "without objects or without boxes the value is 0",
         )
         expect(0 <= got <= 1.0001, tried="reading your value", got=got, expected="a number from 0 to 1")
+
+
+def _explains(
+    mistake: Callable[[dict[str, Any], float], float], pairs: list[tuple[dict[str, Any], float]], threshold: float
+) -> bool:
+    """Whether the mistake gives the value of every set that has boxes and objects."""
+    whole = [(one, got) for one, got in pairs if _objects(one) and any(len(part["boxes"]) for part in one["found"])]
+    return all(abs(mistake(one, threshold) - got) <= 1e-4 for one, got in whole)
 
 
 def hits(
@@ -161,6 +182,7 @@ def hits(
     only_free: bool = True,
     ranked: bool = True,
     own_picture: bool = True,
+    strict: bool = False,
 ) -> list[bool]:
     """Whether each box is right, from the highest score down; the options are the usual mistakes."""
     ranks = [(float(s), n, i) for n, part in enumerate(one["found"]) for i, s in enumerate(part["scores"])]
@@ -177,7 +199,11 @@ def hits(
             if not (once and only_free and (n, j) in taken)
         }
         best = max(overlaps, key=lambda key: overlaps[key], default=None)
-        hit = best is not None and overlaps[best] >= threshold and not (once and best in taken)
+        hit = (
+            best is not None
+            and (overlaps[best] > threshold if strict else overlaps[best] >= threshold)
+            and not (once and best in taken)
+        )
         right.append(hit)
         if hit and best is not None:
             taken.add(best)
@@ -231,6 +257,10 @@ def _at_101_recalls(one: dict[str, Any], threshold: float) -> float:
     return sum(max((p for r, p in points if r >= level - 1e-9), default=0.0) for level in levels) / 101
 
 
+RULE = (
+    "follow the ticks from left to right: at each ✓ recall grows by one object, and counts with the largest precision "
+    "from there on"
+)
 MISTAKES = {
     "an object was matched twice: once a box with a higher score has matched it, the next box on it is a false alarm": (
         lambda one, threshold: area(hits(one, threshold, once=False), _objects(one))
@@ -254,6 +284,9 @@ MISTAKES = {
     ),
     "a box was matched with an object in another picture": (
         lambda one, threshold: area(hits(one, threshold, own_picture=False), _objects(one))
+    ),
+    "an IoU of exactly the threshold is a match": (
+        lambda one, threshold: area(hits(one, threshold, strict=True), _objects(one))
     ),
     "any overlap counted as a match: compare it with the threshold": (
         lambda one, threshold: area(hits(one, 1e-9), _objects(one))

@@ -29,7 +29,8 @@ exercise = Exercise(
 
 @exercise.case
 def clusters(rng: torch.Generator) -> dict[str, Any]:
-    return {"pictures": [clusters_of_boxes(rng) for _ in range(3)], "threshold": 0.5}
+    halves = torch.tensor([[0.0, 0, 16, 16], [0, 0, 8, 16], [0, 0, 16, 8]])  # IoU of exactly one half with the first
+    return {"pictures": [*(clusters_of_boxes(rng) for _ in range(3)), shuffled(halves, rng)], "threshold": 0.5}
 
 
 def clusters_of_boxes(rng: torch.Generator, objects: int = 4, copies: int = 3, classes: int = 1) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def one_box_per_object_stays(case: dict[str, Any], result: dict[str, Any]) -> No
 @exercise.judge(clusters, points=1)
 def by_falling_score(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The indices are sorted by falling score, as anyone who takes the first ten expects."""
-    pairs = list(zip(case["pictures"], result["kept"], strict=True))
+    pairs = list(zip(case["pictures"], result["kept"], strict=True))[:3]  # not those at the threshold
     for picture, got in pairs:
         expected = suppressed(picture, case["threshold"])
         because = _recognised(pairs, case["threshold"])
@@ -184,6 +185,7 @@ def suppressed(
     greedy: bool = True,
     keeps_overlap: bool = False,
     by_class: bool = True,
+    strict: bool = True,
 ) -> list[int]:
     """The indices that stay, by falling score, one by one; the options are the usual mistakes."""
     overlaps = matrix(picture["boxes"], picture["boxes"])
@@ -192,7 +194,8 @@ def suppressed(
     kept: list[int] = []
     for position, i in enumerate(order):
         deciding = [j for j in (kept if greedy else order[:position]) if labels[j] == labels[i]]
-        hits = [float(overlaps[i, j]) > threshold for j in deciding]
+        values = [float(overlaps[i, j]) for j in deciding]
+        hits = [value > threshold or (value == threshold and not strict) for value in values]
         if not any(not hit if keeps_overlap else hit for hit in hits):
             kept.append(i)
     return kept
@@ -213,6 +216,9 @@ MISTAKES = {
     ),
     "boxes that overlap stay and those apart go: it is the other way round": (
         lambda picture, threshold: suppressed(picture, threshold, keeps_overlap=True)
+    ),
+    "an IoU of exactly the threshold is not above it: such a box stays": (
+        lambda picture, threshold: suppressed(picture, threshold, strict=False)
     ),
     "the labels were ignored: boxes of different classes don't suppress each other": (
         lambda picture, threshold: suppressed(picture, threshold, by_class=False)

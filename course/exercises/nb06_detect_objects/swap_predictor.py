@@ -160,7 +160,7 @@ def judge_layer(case: dict[str, Any], result: dict[str, Any], which: int) -> Non
         tried=tried,
         got=f"{name} that are not linear in the inputs of the predictor",
         expected="one nn.Linear, its weights drawn at random, without an activation after it",
-        because="scores are logits: the loss applies the softmax itself",
+        because="scores are logits, and boxes offsets: each comes from one linear layer, without softmax or activation",
     )
     # One step moves the outputs of a linear layer by -rate (x x' + 1) times the gradient with respect to them.
     start = [output.detach().clone().requires_grad_() for output in result["outputs"]]
@@ -193,11 +193,11 @@ def _expect_outputs(
     got = list(result["outputs"][which].shape)
     factor = 4 if which else 1
     because = {
-        OLD_CLASSES * factor: "this is the old layer: both `cls_score` and `bbox_pred` need a new one",
+        OLD_CLASSES * factor: "this is as wide as the old layer: both `cls_score` and `bbox_pred` need a new one",
         classes * factor: "background is a class too: n classes of objects need n + 1 outputs",
         (classes - 1) * factor: "background is one class more, not one less: n classes of objects need n + 1 outputs",
         (classes + 2) * factor: "background is counted twice: n classes of objects need n + 1 outputs",
-    }.get(got[-1], "")
+    }.get(got[-1], "n classes of objects and the background: n + 1 scores, and four numbers for each of these")
     expect(
         got == [len(case["y"]), width],
         tried=tried,

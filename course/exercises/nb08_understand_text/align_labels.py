@@ -28,6 +28,7 @@ exercise = Exercise(
 )
 
 IGNORED, CLASSES = -100, 7
+Pairs = list[tuple[dict[str, Any], torch.Tensor]]
 
 
 @exercise.case
@@ -38,18 +39,20 @@ def split_words(rng: torch.Generator) -> dict[str, Any]:
 def sentences_case(rng: torch.Generator, *, cut: bool = False) -> dict[str, Any]:
     """Sentences of words in 1 to 4 tokens, special tokens around them, padding behind; neighbours often share a tag.
 
-    With `cut`, the last words have no token (the sentence was too long), nor has one in the middle (it was empty).
+    In the last one, and with `cut` in each, the last words have no token (the sentence was too long), nor has the third
+    (it was empty).
     """
     sentences = []
-    for _ in range(4):
+    for number in range(4):
         words = int(torch.randint(6, 11, (), generator=rng))
         pieces = torch.randint(1, 5, (words,), generator=rng)
         pieces[0], pieces[-1] = 2, 3
         tags = torch.randint(CLASSES, (words,), generator=rng)
         tags[1::3] = tags[0 : len(tags[1::3]) * 3 : 3]
         ids = torch.repeat_interleave(torch.arange(words), pieces).tolist()
-        if cut:
-            ids = [word for word in ids if word != words // 2 and word < words - 2]
+        if cut or number == 3:
+            ids = [word for word in ids if word != 2 and word < words - 2]
+            tags[2] = (tags[3] + 1) % CLASSES  # so that a tag counted from the words that have tokens is another one
         padding = int(torch.randint(1, 5, (), generator=rng))
         sentences.append({"word_ids": [None, *ids, None, *[None] * padding], "tags": tags.tolist()})
     return {"sentences": sentences}
@@ -83,6 +86,15 @@ def _kinds(word_ids: Sequence[int | None]) -> torch.Tensor:
 
 def _one_after_the_other(word_ids: Sequence[int | None], tags: Sequence[int]) -> list[int]:
     return [tags[i] if i < len(tags) else IGNORED for i, _ in enumerate(word_ids)]
+
+
+def _in_order(word_ids: Sequence[int | None], tags: Sequence[int]) -> list[int]:
+    rest = iter(tags)
+    return [IGNORED if kind != 1 else next(rest) for kind in _kinds(word_ids).tolist()]
+
+
+def _on_every_token(word_ids: Sequence[int | None], tags: Sequence[int]) -> list[int]:
+    return [IGNORED if word is None else tags[word] for word in word_ids]
 
 
 def _last(word_ids: Sequence[int | None], tags: Sequence[int]) -> list[int]:
@@ -121,6 +133,8 @@ MISTAKES: dict[str, Callable[[Sequence[int | None], Sequence[int]], list[int]]] 
     "the labels are shifted by one word: each word has the tag of the next": _next_word,
     "the labels are shifted by one word: each word has the tag of the one before": _word_before,
     "the tags were assigned in order, as if every token were a word: look up tags[word_ids[i]]": _one_after_the_other,
+    "the tags were handed out in order to the words that have tokens: a word's tag is tags[its id]": _in_order,
+    "every token of a word has its tag: a name of five subwords would count five times": _on_every_token,
     "the last token of each word has the tag; it belongs on the first": _last,
     "word 0 was treated as no word: `not word` is true for 0; ask `word is None`": _without_word_0,
     "a new word was recognised by its tag: two neighbours with the same tag are still two words": _by_tag,
@@ -130,7 +144,8 @@ MISTAKES: dict[str, Callable[[Sequence[int | None], Sequence[int]], list[int]]] 
 @exercise.judge(split_words, points=2)
 def first_tokens_have_the_tags(case: dict[str, Any], result: dict[str, Any]) -> None:
     """There is one label per token, and the first token of each word has the word's tag."""
-    for sentence, got in _pairs(case, result):
+    pairs = _pairs(case, result)
+    for sentence, got in pairs:
         first = _kinds(sentence["word_ids"]) == 1
         expected = torch.tensor(_reference(**sentence))
         if not torch.equal(got[first], expected[first]):
@@ -138,7 +153,7 @@ def first_tokens_have_the_tags(case: dict[str, Any], result: dict[str, Any]) -> 
                 tried=_tried(sentence),
                 got=got.tolist(),
                 expected=expected.tolist(),
-                because=_because(sentence, got) or FIRST_TOKENS,
+                because=_because(pairs) or FIRST_TOKENS,
             )
 
 
@@ -150,7 +165,7 @@ def further_tokens_are_ignored(case: dict[str, Any], result: dict[str, Any]) -> 
         result,
         2,
         "further tokens of words",
-        "the tag is on every token of a word: a name of five subwords would count five times",
+        "only -100 is left out of the loss; every other label is learned, here once per subword",
     )
 
 
@@ -162,13 +177,14 @@ def special_tokens_are_ignored(case: dict[str, Any], result: dict[str, Any]) -> 
         result,
         0,
         "special tokens and padding",
-        '0 is a class ("O"), so the model would learn that padding is not a name; the loss leaves out -100',
+        "only -100 is left out of the loss; every other label is learned, and 0 is the class `O`",
     )
 
 
 def _judge_ignored(case: dict[str, Any], result: dict[str, Any], kind: int, what: str, because: str) -> None:
-    for sentence, got in _pairs(case, result):
-        _expect_some_tags(sentence, got)
+    pairs = _pairs(case, result)
+    for sentence, got in pairs:
+        _expect_some_tags(sentence, got, pairs)
         there = _kinds(sentence["word_ids"]) == kind
         wrong = int((got[there] != IGNORED).sum())
         expect(
@@ -176,11 +192,11 @@ def _judge_ignored(case: dict[str, Any], result: dict[str, Any], kind: int, what
             tried=_tried(sentence),
             got=f"{wrong} of {int(there.sum())} {what} have a label, {got[there].tolist()}",
             expected="-100 on each",
-            because=_because(sentence, got) or because,
+            because=_because(pairs) or because,
         )
 
 
-def _expect_some_tags(sentence: dict[str, Any], got: torch.Tensor) -> None:
+def _expect_some_tags(sentence: dict[str, Any], got: torch.Tensor, pairs: Pairs) -> None:
     """Raise Wrong unless most first tokens have their tag: otherwise there is nothing to distinguish."""
     first = _kinds(sentence["word_ids"]) == 1
     expected = torch.tensor(_reference(**sentence))
@@ -190,11 +206,11 @@ def _expect_some_tags(sentence: dict[str, Any], got: torch.Tensor) -> None:
         tried=_tried(sentence),
         got=f"{right} of {int(first.sum())} first tokens have the tag of their word",
         expected="all of them; ignored tokens are judged once most of these are right",
-        because=_because(sentence, got) or FIRST_TOKENS,
+        because=_because(pairs) or FIRST_TOKENS,
     )
 
 
-def _pairs(case: dict[str, Any], result: dict[str, Any]) -> list[tuple[dict[str, Any], torch.Tensor]]:
+def _pairs(case: dict[str, Any], result: dict[str, Any]) -> Pairs:
     expect(
         len(result["labels"]) == len(case["sentences"]),
         tried="counting the sentences",
@@ -218,8 +234,9 @@ def _tried(sentence: dict[str, Any]) -> str:
     return f"align_labels([{words}], {sentence['tags']})"
 
 
-def _because(sentence: dict[str, Any], got: torch.Tensor) -> str:
+def _because(pairs: Pairs) -> str:
+    """The mistake that gives the labels of every sentence, or nothing."""
     for because, wrong in MISTAKES.items():
-        if got.tolist() == wrong(sentence["word_ids"], sentence["tags"]):
+        if all(got.tolist() == wrong(sentence["word_ids"], sentence["tags"]) for sentence, got in pairs):
             return because
     return ""

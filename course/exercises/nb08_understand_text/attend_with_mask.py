@@ -77,7 +77,10 @@ def probe_attention(answer: Any, case: Case) -> Case:
     mixed = need(mixed, torch.Tensor, "a tensor (B, H, M, E): a weighted mean of the values for each query")
     if not mixed.is_floating_point():
         raise Unusable(f"your answer returned a tensor of {mixed.dtype}; a weighted mean of the values is real")
-    return {"mixed": mixed.detach(), "learns": mixed.requires_grad}
+    if mixed.requires_grad:
+        mixed.sum().backward()
+    # The gradient, not a flag: an answer that knows of a flag could set it.
+    return {"mixed": mixed.detach(), "gradient": torch.zeros(0) if value.grad is None else value.grad}
 
 
 def _scores(case: Case, scale: float | None = None) -> torch.Tensor:
@@ -104,11 +107,6 @@ def _queries_masked(case: Case) -> torch.Tensor:
     return _scores(case).masked_fill(~queries, -math.inf).softmax(-1) @ case["value"].double()
 
 
-def _overflowing(case: Case) -> torch.Tensor:
-    weights = _scores(case).float().exp() * _keys(case)
-    return (weights / weights.sum(-1, keepdim=True)) @ case["value"]
-
-
 MISTAKES: dict[str, Callable[[Case], torch.Tensor]] = {
     "the scores are not scaled: divide them by the square root of d, the size of a query": (
         lambda case: _attend(case, _scores(case, 1.0))
@@ -122,12 +120,18 @@ MISTAKES: dict[str, Callable[[Case], torch.Tensor]] = {
     "the scores are divided by the square root of the number of tokens; d is the size of a query": (
         lambda case: _attend(case, _scores(case, case["key"].shape[-2] ** -0.5))
     ),
-    "padding takes part: the mask was not used": lambda case: _scores(case).softmax(-1) @ case["value"].double(),
+    "the scores are divided by the square root of the values' size; d is the size of a query": (
+        lambda case: _attend(case, _scores(case, case["value"].shape[-1] ** -0.5))
+    ),
+    "the scores are divided by the square root of d times the number of heads; d is the size of a query in one head": (
+        lambda case: _attend(case, _scores(case, (case["query"].shape[1] * case["query"].shape[-1]) ** -0.5))
+    ),
+    "padding takes part, as if there were no mask": lambda case: _scores(case).softmax(-1) @ case["value"].double(),
     "the mask came after the softmax, so the weights of a text with padding no longer sum to 1": _masked_afterwards,
     "the mask is inverted: the padding is attended to, and the tokens are not": (
         lambda case: _attend(case, _scores(case), ~_keys(case))
     ),
-    "masked scores were set to 0, and exp(0) is 1: set them to minus infinity": (
+    "padding takes part, as if its scores were 0, and exp(0) is 1: only minus infinity is below every score": (
         lambda case: (_scores(case) * _keys(case)).softmax(-1) @ case["value"].double()
     ),
     "there is no softmax: weights are positive and sum to 1": (
@@ -163,10 +167,12 @@ def expect_attention(case: Case, got: torch.Tensor, tried: str) -> None:
     mistakes = {because: formula(case) for because, formula in MISTAKES.items()}
     if case["query"].shape == case["key"].shape == case["value"].shape:
         mistakes |= {because: formula(case) for because, formula in MISTAKES_OF_ONE_TEXT.items()}
-    mistakes["a large score overflowed in exp: subtract the largest score first, or use softmax"] = _overflowing(case)
-    because = ""
-    if got.shape == expected.shape and bool(got.isnan().any()) and not bool(_overflowing(case).isnan().any()):
-        because = "there are NaN in it: a row of scores was minus infinity throughout"
+    because = "the weights are the softmax of query @ key / sqrt(d) over the keys that the mask keeps"
+    if got.shape == expected.shape and bool(got.isnan().any()):
+        because = (
+            "NaN comes from 0 * inf, inf - inf, inf / inf or 0 / 0: from a softmax over minus infinities alone, "
+            "for example, or from exp, which is infinite above 88 and 0 below -104"
+        )
     elif got.shape != expected.shape:
         because = "one vector of the values' size per query: (B, H, M, L) weights times (B, H, L, E) values"
     expect_close(got.double(), expected, tried=tried, rtol=1e-4, atol=1e-5, mistakes=mistakes, because=because)
@@ -193,13 +199,19 @@ def padding_has_no_weight(case: Case, result: Case) -> None:
 def queries_may_come_from_elsewhere(case: Case, result: Case) -> None:
     """Another number of queries than of keys, and values of another size, are possible; gradients flow back."""
     expect_attention(case, result["mixed"], _tried(case))
+    # Of the sum over the result: what each value weighs in all queries together.
+    weights = _attend({**case, "value": torch.eye(case["key"].shape[-2])}, _scores(case)).sum(-2)
+    expected = weights[..., None].expand(case["value"].shape)
+    tried, gradient = "the gradient of the sum over the result, at the values", result["gradient"]
     expect(
-        result["learns"],
-        tried="asking the result for a gradient",
+        gradient.shape == expected.shape,
+        tried=tried,
         got="none",
-        expected="a tensor with a gradient",
+        expected="one number per value",
         because="the graph is cut (`.item()`, `.numpy()`, `.detach()`, `no_grad`), so no model could learn through it",
     )
+    because = "the gradient at a value is its weight, summed over the queries"
+    expect_close(gradient.double(), expected, tried=tried, because=because)
 
 
 @exercise.judge(large_scores, points=1)

@@ -109,7 +109,13 @@ MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     ),
     "this is the first token's vector: another kind of pooling, not the mean": lambda hidden, mask: hidden[:, 0],
     "this is the last column's vector, which for most texts is padding": lambda hidden, mask: hidden[:, -1],
+    "this is the last token's vector: another kind of pooling, not the mean": (
+        lambda hidden, mask: hidden[torch.arange(len(mask)), (mask * torch.arange(1, mask.shape[1] + 1)).argmax(1)]
+    ),
     "this is the maximum of each feature, not the mean": lambda hidden, mask: hidden.amax(1),
+    "this is the maximum of each feature over the tokens, not the mean": (
+        lambda hidden, mask: hidden.masked_fill(mask[..., None] == 0, -torch.inf).amax(1)
+    ),
     "padding was averaged and the tokens were left out: the mask is 1 where there is a token": (
         lambda hidden, mask: (hidden * (1 - mask)[..., None]).sum(1) / (1 - mask).sum(1, keepdim=True)
     ),
@@ -129,17 +135,17 @@ MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 def _expect_the_mean(case: dict[str, Any], got: torch.Tensor, tried: str, columns: int) -> None:
     hidden, mask = case["hidden"][:, :columns].double(), case["mask"][:, :columns]
     expected = _mean(hidden, mask)
-    because = "average over the tokens of each text (axis 1) and return one vector per text: (B, L, D) -> (B, D)"
+    rule = "a text's vector is the sum over its own tokens, divided by their number"
     expect(
         got.shape == expected.shape,
         tried=tried,
         got=f"a tensor of shape {tuple(got.shape)}",
         expected=f"shape {tuple(expected.shape)}",
-        because=because,
+        because="average over the tokens of each text (axis 1) and return one vector per text: (B, L, D) -> (B, D)",
     )
     mistakes = {because: formula(hidden, mask) for because, formula in MISTAKES.items()}
     mistakes["every text has the same vector, whatever it says"] = got[:1].double().expand_as(got)
-    expect_close(got.double(), expected, tried=tried, rtol=1e-4, atol=1e-4, mistakes=mistakes)
+    expect_close(got.double(), expected, tried=tried, rtol=1e-4, atol=1e-4, mistakes=mistakes, because=rule)
 
 
 def _tried(case: dict[str, Any], columns: int) -> str:

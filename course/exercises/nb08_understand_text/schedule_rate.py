@@ -81,7 +81,7 @@ MISTAKES: dict[str, Callable[[int, int, int, float], float]] = {
     ),
     "the rate never falls: after the warm-up it stays at its peak": lambda s, t, w, p: min(p, p * s / max(1, w)),
     "this is the factor between 0 and 1; multiply by `peak`": lambda s, t, w, p: _rate(s, t, w, 1.0),
-    "this is one step ahead: at step 0 the rate should be 0": lambda s, t, w, p: _rate(s + 1, t, w, p),
+    "this is one step ahead: at every step, the rate of the next": lambda s, t, w, p: _rate(s + 1, t, w, p),
     "the way up is one step ahead: with `step + 1` the rate is not 0 at step 0, and at its peak one step early": (
         lambda s, t, w, p: p * (s + 1) / w if s < w else _rate(s, t, w, p)
     ),
@@ -139,7 +139,15 @@ def no_warmup_is_allowed(case: dict[str, Any], result: dict[str, Any]) -> None:
 def the_end_is_the_end(case: dict[str, Any], result: dict[str, Any]) -> None:
     """After step `total` the rate stays 0, and does not fall below it."""
     for run, curve in _pairs(case, result):
-        judge_curve(run, curve, steps=[run["warmup"], *range(run["total"] + 1, len(curve))])
+        highest = float(curve[: run["total"]].max())
+        expect(
+            highest > 0,
+            tried=f"{_tried(run, 0)} and every step up to {run['total'] - 1}",
+            got=f"{highest:g} at most",
+            expected="rates above 0",
+            because="if no rate is above 0, nothing is learned, and the end can't be told from the rest",
+        )
+        judge_curve(run, curve, steps=range(run["total"] + 1, len(curve)))
 
 
 def judge_curve(run: dict[str, Any], curve: torch.Tensor, *, steps: Iterable[int] | None = None) -> None:
@@ -178,7 +186,7 @@ def _because(run: dict[str, Any], curve: torch.Tensor) -> str:
         if drawn_by(formula):
             return because
     if len(curve) - len(curve.unique()) > len(curve) // 2:
-        return "the rate is constant over many steps and then jumps: it should change at every step, not every epoch"
+        return "the rate is constant over many steps and then jumps: it should change at every step"
     if float(curve.min()) < 0:
         return "a negative rate increases the loss"
-    return ""
+    return "two straight lines: from 0 at step 0 to `peak` at step `warmup`, and on to 0 at step `total`"

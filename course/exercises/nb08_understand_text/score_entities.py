@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ exercise = Exercise(
 )
 
 KINDS = ("PER", "ORG", "LOC")
+RULE = "count the entities whose sentence, start, end and kind are all right: F1 is 2 right / (predicted + gold)"
 ORDINALS = ("first", "second", "third", "fourth")
 Tags = list[list[str]]
 Set = set[tuple[Any, ...]]
@@ -60,8 +62,9 @@ def corpora_case(
     """Four corpora of tagged sentences, each with predictions that are wrong here and there.
 
     With `gap` 0, entities of one kind follow each other directly; with `uneven`, sentences have from one entity to
-    five; with `loose`, predicted entities may begin with an I, in every other sentence directly behind one of another
-    kind, and the first two sentences have no other error; with `empty`, one corpus has no entity at all, and in
+    five, and the first has one that is predicted alone; with `loose`, predicted entities may begin with an I, in every
+    other sentence directly behind one of another kind, once behind a sentence that ends with one of its kind, and the
+    first two sentences have no other error; with `empty`, one corpus has no entity at all, and in
     another none is predicted.
     """
 
@@ -83,14 +86,19 @@ def corpora_case(
                 spans.append((place, place + length, kind))
                 touching = gap == 0 or (loose and sentence % 2 == 0)
                 place += length + (0 if touching else whole(gap, gap + 3))
-            words = place + 3
+            words = spans[-1][1] + (0 if sentence == 1 else whole(1, 4))  # the second ends with an entity
             wrong = [_disturbed(span, whole(0, 7 if sentence % 2 else 14), whole(1, 3)) for span in spans]
             if loose and sentence < 2:
                 wrong = list(spans)
+            if uneven and sentence == 0:
+                spans, wrong = [], list(spans)
             if empty and number > 1:
                 spans, wrong = spans if number == 2 else [], []
             gold.append(_tags(words, spans))
             predicted.append(_tags(words, [span for span in wrong if span], loose=loose))
+        if loose and number < 2:
+            predicted += [["O", f"B-{KINDS[number]}"], [f"I-{KINDS[number]}", "O"]]
+            gold += [["O", f"B-{KINDS[number]}"], [f"B-{KINDS[number]}", "O"]]
         corpora.append({"pred": predicted, "gold": gold})
     return {"corpora": corpora}
 
@@ -171,6 +179,10 @@ def _tokens(rows: Tags, *, prefix: bool = True) -> Set:
     return {(i, j, tag if prefix else tag[2:]) for i, row in enumerate(rows) for j, tag in enumerate(row) if tag != "O"}
 
 
+def _before_the_end(rows: Tags) -> Set:
+    return {span for span in _all(rows) if span[2] < len(rows[span[0]])}
+
+
 def _accuracy(pred: Tags, gold: Tags) -> float:
     return float(np.mean([a == b for p, g in zip(pred, gold, strict=True) for a, b in zip(p, g, strict=True)]))
 
@@ -210,6 +222,15 @@ MISTAKES: dict[str, Callable[[Tags, Tags], float]] = {
     "equal spans of different sentences became one element of the set: add the sentence's number to the tuple": (
         lambda p, g: _f1({s[1:] for s in _all(p)}, {s[1:] for s in _all(g)})
     ),
+    "an entity at the end of a sentence was lost: it ends where the sentence ends": (
+        lambda p, g: _f1(_before_the_end(p), _before_the_end(g))
+    ),
+    "the sentences were joined: an I at the start of one continued the entity at the end of the one before": (
+        lambda p, g: _f1(_all([list(chain(*p))]), _all([list(chain(*g))]))
+    ),
+    "sentences without an entity in gold were left out: what is predicted there is wrong": (
+        lambda p, g: _f1({span for span in _all(p) if _spans(g[span[0]])}, _all(g))
+    ),
     "two neighbours of one kind were read as one entity: every B begins a new one": (
         lambda p, g: _f1(_all(p, merges=True), _all(g, merges=True))
     ),
@@ -239,8 +260,8 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
         return
     telling = [number for number, corpus in enumerate(corpora) if _predicts_a_name(corpus)]
     because = _because([corpora[i] for i in telling], [got[i] for i in telling], [expected[i] for i in telling])
-    if len(set(got)) == 1:
-        because = because or "every corpus has the same score, whatever was predicted"
+    if len(set(got)) == 1 and because == RULE:
+        because = "every corpus has the same score, whatever was predicted"
     lengths = ", ".join(str(len(corpus["gold"])) for corpus in corpora)
     number = next(i for i in range(len(got)) if not _close(got[i : i + 1], expected[i : i + 1]))
     tried = f"{len(corpora)} corpora of {lengths} sentences; in the {ORDINALS[number]} {_telling(corpora[number])}"
@@ -254,7 +275,7 @@ def _because(corpora: Sequence[dict[str, Any]], got: Sequence[float], expected: 
     for because, wrong in MISTAKES.items():
         if _close(got, [wrong(corpus["pred"], corpus["gold"]) for corpus in corpora]):
             return because
-    return ""
+    return RULE
 
 
 def _telling(corpus: dict[str, Any]) -> str:

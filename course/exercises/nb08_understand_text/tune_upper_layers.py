@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from course.judging import Exercise, Wrong, expect
 
 State = dict[str, torch.Tensor]
 HEAD_FACTOR = 10
+RTOL = 0.01  # of the way that a parameter goes
 
 exercise = Exercise(
     "08-tune-upper-layers",
@@ -75,80 +76,85 @@ def probe_tune_upper(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 def _tuned(
     case: dict[str, Any],
+    still: Collection[str],
     *,
     head: float = HEAD_FACTOR,
     encoder: float = 1.0,
     decays: Callable[[str, torch.Tensor], bool] = lambda name, parameter: parameter.ndim > 1,
+    least_decay: float = 0.0,
     optimizer: Any = torch.optim.AdamW,
     train: bool = True,
     masked: bool = True,
     clears: bool = True,
-    passes: int = 1,
-    stays: Callable[[int, int], bool] = lambda layer, frozen: 0 <= layer <= frozen,
+    at_once: bool = False,
+    batches: Sequence[int] = (),
     loss: Callable[..., torch.Tensor] = cross_entropy,
 ) -> State:
-    """The parameters afterwards: those of the reference, or of another way to train."""
+    """The parameters afterwards: those of the reference, or of another way to train. What is in `still` is frozen."""
     model: Any = show_modes(small_encoder.restore(case["layers"], case["state"])).train(train)
     groups = []
     for name, parameter in model.named_parameters():
-        layer = small_encoder.layers_of(name)
-        if not stays(layer, case["frozen"]):
-            factor = head if layer < 0 else encoder
-            decay = case["weight_decay"] if decays(name, parameter) else 0.0
+        if name not in still:
+            factor = head if name.startswith("head") else encoder
+            decay = case["weight_decay"] if decays(name, parameter) else least_decay
             groups.append({"params": [parameter], "lr": factor * case["lr"], "weight_decay": decay})
     made = optimizer(groups, lr=case["lr"])
-    for _ in range(passes):
-        for inputs, labels in zip(case["inputs"], case["labels"], strict=True):
-            if clears:
-                model.zero_grad()
-            loss(model(**inputs) if masked else model(inputs["input_ids"]), labels).backward()
+    for number in batches or range(len(case["labels"])):
+        inputs, labels = case["inputs"][number], case["labels"][number]
+        if clears and not at_once:
+            model.zero_grad()
+        loss(model(**inputs) if masked else model(inputs["input_ids"]), labels).backward()
+        if not at_once:
             made.step()
+    if at_once:
+        made.step()
     return {name: value.detach() for name, value in model.named_parameters()}
+
+
+def _without_noise(state: State) -> State:
+    """A state without the keys' biases: no output depends on them, so AdamW takes them where rounding points."""
+    return {
+        name: torch.cat([value.chunk(3)[0], value.chunk(3)[2]]) if name.endswith("in_proj_bias") else value
+        for name, value in state.items()
+    }
 
 
 def _softmax_first(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return cross_entropy(logits.softmax(1), labels)
 
 
-def _mistakes(case: dict[str, Any]) -> dict[str, Callable[[], State]]:
+def _mistakes(case: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """How `_tuned` trains in each misconception."""
+    batches = range(len(case["labels"]))
     return {
-        "the head has the rate of the encoder; its rate is ten times that": lambda: _tuned(case, head=1),
-        "the encoder has the rate of the head; only the head has ten times lr": lambda: _tuned(
-            case, encoder=HEAD_FACTOR
-        ),
-        "the head's rate is a tenth of lr; it is ten times lr": lambda: _tuned(case, head=1 / HEAD_FACTOR),
-        "every parameter decays, including the biases and the LayerNorms": lambda: _tuned(
-            case, decays=lambda name, parameter: True
-        ),
-        "nothing decays: pass weight_decay on": lambda: _tuned(case, decays=lambda name, parameter: False),
-        "biases and LayerNorms decay, and the weight matrices do not: it is the other way round": lambda: _tuned(
-            case, decays=lambda name, parameter: parameter.ndim <= 1
-        ),
-        "biases don't decay, but LayerNorm's scales do": lambda: _tuned(
-            case, decays=lambda name, parameter: not name.endswith("bias")
-        ),
-        "the head does not decay; its weight matrix does": lambda: _tuned(
-            case, decays=lambda name, parameter: parameter.ndim > 1 and not name.startswith("head")
-        ),
-        "the optimiser is Adam, which adds the decay to the gradient; AdamW keeps them apart": lambda: _tuned(
-            case, optimizer=torch.optim.Adam
-        ),
-        "the optimiser is SGD; the recipe is AdamW": lambda: _tuned(case, optimizer=torch.optim.SGD),
-        "the model was in eval mode, without dropout: call model.train()": lambda: _tuned(case, train=False),
-        "the model saw only the ids, without the mask, so padding took part": lambda: _tuned(case, masked=False),
-        "the gradients were not cleared: without zero_grad they add up over the batches": lambda: _tuned(
-            case, clears=False
-        ),
-        "the batches were used twice; the recipe is one pass": lambda: _tuned(case, passes=2),
-        "softmax was applied before the loss: cross_entropy expects logits": lambda: _tuned(case, loss=_softmax_first),
-        "one layer too many is frozen": lambda: _tuned(case, stays=lambda layer, frozen: 0 <= layer <= frozen + 1),
-        "nothing is frozen": lambda: _tuned(case, stays=lambda layer, frozen: False),
-        "the embeddings were trained": lambda: _tuned(case, stays=lambda layer, frozen: 0 < layer <= frozen),
-        "the lower layers were trained; only the embeddings stay": lambda: _tuned(
-            case, stays=lambda layer, frozen: layer == 0
-        ),
-        "the head was not trained": lambda: _tuned(case, stays=lambda layer, frozen: layer <= frozen),
-        "nothing was trained": lambda: case["state"],
+        "the head has the rate of the encoder; its rate is ten times that": {"head": 1},
+        "the encoder has the rate of the head; only the head has ten times lr": {"encoder": HEAD_FACTOR},
+        "the head's rate is a tenth of lr; it is ten times lr": {"head": 1 / HEAD_FACTOR},
+        "every parameter decays, including the biases and the LayerNorms": {"decays": lambda name, parameter: True},
+        "nothing decays: pass weight_decay on": {"decays": lambda name, parameter: False},
+        "biases and LayerNorms decay, and the weight matrices do not: it is the other way round": {
+            "decays": lambda name, parameter: parameter.ndim <= 1
+        },
+        "biases and LayerNorms have the optimiser's own decay, 0.01; theirs is 0": {"least_decay": 0.01},
+        "biases don't decay, but LayerNorm's scales do": {"decays": lambda name, _: not name.endswith("bias")},
+        "the head does not decay; its weight matrix does": {
+            "decays": lambda name, parameter: parameter.ndim > 1 and not name.startswith("head")
+        },
+        "the optimiser is Adam, which adds the decay to the gradient; AdamW keeps them apart": {
+            "optimizer": torch.optim.Adam
+        },
+        "the optimiser is SGD; the recipe is AdamW": {"optimizer": torch.optim.SGD},
+        "the encoder was in eval mode, without dropout: call model.train()": {"train": False},
+        "the model saw only the ids, without the mask, so padding took part": {"masked": False},
+        "the gradients were not cleared: without zero_grad they add up over the batches": {"clears": False},
+        "there was one step for all batches; the recipe is a step after each": {"at_once": True},
+        "only the first batch was used; the recipe is one pass over all of them": {"batches": batches[:1]},
+        "the gradients of the last batch were not used: a step follows the backward pass of each batch": {
+            "batches": batches[:-1]
+        },
+        "the batches were used in reverse order": {"batches": batches[::-1]},
+        "the batches were used twice; the recipe is one pass": {"batches": [*batches, *batches]},
+        "softmax was applied before the loss: cross_entropy expects logits": {"loss": _softmax_first},
     }
 
 
@@ -211,14 +217,31 @@ def the_lower_part_stays(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def judge_the_step(case: dict[str, Any], result: dict[str, Any], names: list[str], what: str) -> None:
-    """Raise Wrong unless the parameters with these names are where the recipe takes them."""
+    """Raise Wrong unless those of the parameters with these names that moved are where the recipe takes them.
+
+    Which ones are frozen is judged by `the_lower_part_stays`; the recipe here freezes what did not move.
+    """
     after, state = result["after"], case["state"]
-    wrong = diverged(after, _tuned(case), state, names, rtol=0.05)
+    still = {name for name in state if torch.equal(after[name], state[name])}
+    moved = [name for name in names if name not in still]
+    told = _without_noise(after)
+
+    def elsewhere(names: Iterable[str], **training: Any) -> list[str]:
+        return diverged(told, _without_noise(_tuned(case, still, **training)), _without_noise(state), names, rtol=RTOL)
+
+    expect(
+        moved,
+        tried=f"{_setting(case)}: {what}",
+        got=f"none of {len(names)} parameters moved",
+        expected="all of them moved",
+        because="what is trained requires a gradient, has one when the optimiser steps, and is in one of its groups",
+    )
+    wrong = elsewhere(moved)
     if not wrong:
         return
-    because = ""
-    for reason, recomputed in _mistakes(case).items():
-        if not diverged(after, recomputed(), state, state, rtol=0.05):
+    because = "AdamW steps after each batch, in order and in train mode, on the cross-entropy of the logits"
+    for reason, training in _mistakes(case).items():
+        if not elsewhere(state, **training):
             because = reason
             break
     raise Wrong(

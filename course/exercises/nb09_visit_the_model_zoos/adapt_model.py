@@ -138,9 +138,7 @@ def judge_backbone(case: dict[str, Any], result: dict[str, Any]) -> None:
     elif len(missing) == len(published):
         because = "nothing of the published file is left: were its weights loaded, and was everything trained?"
     elif not statistics:
-        because = (
-            "the running statistics are those of the file, and weights differ: the optimiser held these parameters"
-        )
+        because = "the running statistics are those of the file, and weights differ: they were trained or replaced"
     expect(
         not missing,
         tried=f"looking for the {len(published)} tensors of the pretrained backbone in your model",
@@ -162,7 +160,7 @@ def judge_accuracy(case: dict[str, Any], result: dict[str, Any]) -> None:
     if len(unseen.argmax(1).unique()) == 1:
         because += "; it predicts the same class for every unseen picture"
     elif trained < FITTED:
-        because += ": more steps or a higher learning rate would fit them better"
+        because += f"; a head that is trained on these features fits more than {FITTED:.0%}: does the loss fall?"
     else:
         because += (
             ": it fits them, but what it learned does not carry over. Are the features those of the pretrained file?"

@@ -162,6 +162,8 @@ def judge_kernels(case: dict[str, Any], result: dict[str, Any]) -> None:
                 if got.shape == wrong.shape and torch.allclose(got.double(), wrong.double(), atol=1e-6)
             ),
             "the shape is right, but the values are in other positions"
+            if got.shape == right.shape and torch.equal(got.flatten().sort().values, weight.flatten().sort().values)
+            else "the shape is right, but these are other values: converting moves them and changes none"
             if got.shape == right.shape
             else "the axes are not in PyTorch's order: compare the two shapes, axis by axis",
         )

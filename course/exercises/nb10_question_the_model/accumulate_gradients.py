@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,6 +27,10 @@ exercise = Exercise(
     idea="total = sum(len(y) for _, y in batches); model.zero_grad(); for x, y in batches: "
     '(cross_entropy(model(x), y, reduction="sum") / total).backward().',
 )
+
+
+RULE = "each batch adds the gradient of its mean loss times len(y) / all samples"
+STEP = "the optimiser steps after this function"
 
 
 @exercise.case
@@ -77,8 +82,8 @@ def probe_accumulate(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     def watch(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
         nonlocal largest
         largest = max(largest, len(output))
-        order.append("forward")
-        if output.requires_grad:
+        if output.requires_grad:  # else it keeps no activations
+            order.append("forward")
             output.register_hook(lambda _gradient: order.append("backward"))
 
     model.register_forward_hook(watch)
@@ -100,13 +105,18 @@ def _candidates(case: dict[str, Any]) -> dict[str, dict[str, torch.Tensor]]:
     model = _restored(case)
     sizes = [len(y) for y in case["ys"]]
     total, count = sum(sizes), len(sizes)
-    parts = []
-    for x, y in zip(case["xs"], case["ys"], strict=True):
-        model.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        parts.append({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
 
-    def weighted(*shares: float) -> dict[str, torch.Tensor]:
+    def gradients(through: Callable[[torch.Tensor], torch.Tensor] = lambda logits: logits) -> list[Any]:
+        parts = []
+        for x, y in zip(case["xs"], case["ys"], strict=True):
+            model.zero_grad()
+            F.cross_entropy(through(model(x)), y).backward()
+            parts.append({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+        return parts
+
+    means, of_softmax = gradients(), gradients(lambda logits: logits.softmax(1))
+
+    def weighted(*shares: float, parts: list[Any] = means) -> dict[str, torch.Tensor]:
         return {
             name: sum((s * p[name] for s, p in zip(shares, parts, strict=True)), torch.zeros(())) for name in parts[0]
         }
@@ -122,18 +132,26 @@ def _candidates(case: dict[str, Any]) -> dict[str, dict[str, torch.Tensor]]:
         )
         found["the last, smaller batch is missing"] = weighted(*[1 / (count - 1)] * (count - 1), 0.0)
     return found | {
-        "the division is missing, so the gradient is as many times too large as there are batches": (
+        "this is the sum of the batches' mean gradients: weight each by len(y) / all samples": (
             weighted(*[1.0] * count)
         ),
         "these are sums over samples: divide by their number": weighted(*map(float, sizes)),
-        "only the last batch is in the gradient: it was cleared inside the loop": weighted(*last, 1.0),
-        "only the last batch is in the gradient, with its share: it was cleared inside the loop": weighted(
+        "only the last batch is in the gradient: clear before the loop, and call `backward()` inside it": weighted(
+            *last, 1.0
+        ),
+        "only the last batch, with its share, is in the gradient: clear before the loop, `backward()` inside": weighted(
             *last, sizes[-1] / total
         ),
-        "only the last batch is in the gradient, over the number of batches: it was cleared inside the loop": weighted(
+        "only the last batch is in the gradient, over the number of batches: clear before the loop": weighted(
             *last, 1 / count
         ),
         "only the first batch is in the gradient": weighted(1.0, *last),
+        "each batch's mean was divided by the number of all samples: multiply it by len(y), too": weighted(
+            *[1 / total] * count
+        ),
+        "softmax was applied before the loss: cross_entropy expects logits": weighted(
+            *(size / total for size in sizes), parts=of_softmax
+        ),
         "divided twice": weighted(*(size / total / count for size in sizes)),
     }
 
@@ -158,9 +176,11 @@ def judge_gradients(case: dict[str, Any], result: dict[str, Any]) -> None:
     name = list(right)[-1]  # the head's bias: short, and none of its values is zero
     got = result["grads"].get(name)
     if got is None:
-        because = "there is no gradient: call `backward()` on the loss of each batch"
+        because = "no gradient is left: call `backward()` on the loss of each batch, and clear only before the first"
+    elif _moved(case, result):
+        because = "the weights changed during the call, so the batches met different models: " + STEP
     else:
-        because = next((words for words, grads in known.items() if _matches(result["grads"], grads)), "")
+        because = next((words for words, grads in known.items() if _matches(result["grads"], grads)), RULE)
     raise Wrong(tried=f"{tried}: the gradient of {name!r}", got=got, expected=right[name], because=because)
 
 
@@ -208,14 +228,18 @@ def one_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
         result["in_turn"],
         case,
         tried,
-        "`backward()` was called after all forward passes, so the activations of every batch were in memory: call it "
-        "inside the loop",
+        "forward and backward passes did not take turns: one forward pass per batch, and its `backward()`, which frees "
+        "the activations, before that of the next",
     )
-    moved = [name for name, value in case["state"].items() if not torch.equal(result["state"][name], value)]
+    moved = _moved(case, result)
     expect(
         not moved,
         tried="comparing the weights before and after the call",
         got=f"{moved[:1]} changed",
         expected="as they were",
-        because="leave the step to the optimiser, after this function",
+        because=STEP,
     )
+
+
+def _moved(case: dict[str, Any], result: dict[str, Any]) -> list[str]:
+    return [name for name, value in case["state"].items() if not torch.equal(result["state"][name], value)]

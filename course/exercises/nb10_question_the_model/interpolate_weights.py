@@ -36,10 +36,10 @@ def two_states(rng: torch.Generator) -> dict[str, Any]:
 
 
 def states_case(rng: torch.Generator, *, layers: int = 2, width: int = 5) -> dict[str, Any]:
-    """Two states of one network with BatchNorm, and shares of the second on both sides of one half."""
+    """Two states of one network with BatchNorm, and shares of the second on both sides of one half and at it."""
     below, above = (0.1 + 0.3 * torch.rand(2, generator=rng) + torch.tensor([0.0, 0.5])).tolist()
     a, b = _state(rng, layers, width), _state(rng, layers, width)
-    return {"a": a, "b": b, "alphas": [0.0, 1.0, round(below, 3), round(above, 3)]}
+    return {"a": a, "b": b, "alphas": [0.0, 1.0, round(below, 3), round(above, 3), 0.5]}
 
 
 def _state(rng: torch.Generator, layers: int, width: int) -> State:
@@ -89,6 +89,7 @@ def _floats(state: State) -> State:
     return {name: value for name, value in state.items() if name.endswith(("weight", "running_var"))}
 
 
+AVERAGE = "each float tensor is (1 - alpha) * a + alpha * b"
 MISTAKES: dict[str, Callable[[State, State, float], State]] = {
     "the two models are swapped: alpha is the share of b": lambda a, b, t: between(a, b, 1 - t),
     "this is a, whatever alpha is": lambda a, b, t: a,
@@ -122,7 +123,7 @@ def _expect_names(case: dict[str, Any], result: dict[str, Any], *, of_fractions:
             tried="reading the names in the returned state",
             got=f"{len(missing)} missing, {', '.join(missing[:2])}" if missing else f"also {', '.join(extra[:2])}",
             expected=f"the {len(names)} of both models",
-            because=because if missing else "",
+            because=because if missing else "the state has the names of the two that were passed, and no others",
         )
 
 
@@ -140,14 +141,18 @@ def judge_ends(case: dict[str, Any], result: dict[str, Any]) -> None:
         wrong = next((name for name in end if not _equal(made[name], end[name])), None)
         if wrong is None:
             continue
-        tried, expected = f"{wrong!r} at alpha {alpha:g}", end[wrong]
+        tried, got, expected = f"{wrong!r} at alpha {alpha:g}", made[wrong], end[wrong]
         because = (
-            "close, but not identical: a + alpha * (b - a) rounds twice, while (1 - alpha) * a + alpha * b is exact at "
-            "both ends"
+            "close, but not identical: (1 - alpha) * a + alpha * b is exact at both ends in float32; "
+            "a + alpha * (b - a), for example, rounds twice"
         )
-        if not torch.allclose(made[wrong].double(), expected.double(), rtol=1e-4, atol=1e-4):
-            because = _mistake(case, made, alpha)
-        raise Wrong(tried=tried, got=_first(made[wrong]), expected=_first(expected), because=because)
+        if got.dtype != expected.dtype:
+            because = f"this tensor is {str(got.dtype)[6:]}; it was {str(expected.dtype)[6:]} in both models"
+        elif not expected.is_floating_point():
+            because = "at alpha 0 every tensor is a's and at alpha 1 b's, those that can't be averaged as well"
+        elif got.shape != expected.shape or not torch.allclose(got, expected, rtol=1e-4, atol=1e-4):
+            because = _mistake(case, result["made"]) or AVERAGE
+        raise Wrong(tried=tried, got=_first(got), expected=_first(expected), because=because)
 
 
 @exercise.judge(two_states, points=1)
@@ -159,10 +164,10 @@ def in_between_it_is_the_average(case: dict[str, Any], result: dict[str, Any]) -
 def judge_middle(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless float tensors are averaged by alpha."""
     _expect_names(case, result, of_fractions=True)
+    because = _mistake(case, result["made"]) or AVERAGE
     for alpha, made in list(zip(case["alphas"], result["made"], strict=True))[2:]:
         expected = _floats(between(case["a"], case["b"], alpha))
         for name, value in expected.items():
-            because = _mistake(case, made, alpha)
             expect_close(made[name], value, tried=f"{name!r} at alpha {alpha:g}", atol=1e-5, because=because)
 
 
@@ -183,7 +188,7 @@ def judge_whole_numbers(case: dict[str, Any], result: dict[str, Any]) -> None:
             because = (
                 "integers became floats: the model can't count or index with them"
                 if got.is_floating_point()
-                else "these are neither a's nor b's: the mean of two counts, or of two orders, has no meaning"
+                else "these are neither a's nor b's: a count or an order can't be averaged, only taken from one of them"
             )
             if any(_equal(got, state[name]) for state in (case["a"], case["b"])):
                 because = "up to alpha one half take a's, above it b's"
@@ -206,7 +211,7 @@ def judge_untouched(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected = _floats(between(case["a"], case["b"], alpha))
         follows = all(torch.allclose(made[n].double(), v.double(), atol=1e-4) for n, v in expected.items())
         expect(
-            follows or _mistake(case, made, alpha, moving=True),
+            follows or _mistake(case, result["made"], moving=True),
             tried=f"the state at alpha {alpha:g}",
             got="values that follow none of the formulas known here",
             expected="a state between the two",
@@ -229,12 +234,16 @@ def judge_untouched(case: dict[str, Any], result: dict[str, Any]) -> None:
                 )
 
 
-def _mistake(case: dict[str, Any], made: State, alpha: float, *, moving: bool = False) -> str:
-    """The mistake that gives these floats; with `moving`, only one whose result depends on both models."""
+def _mistake(case: dict[str, Any], made: list[State], *, moving: bool = False) -> str:
+    """The mistake that gives the floats at every alpha; with `moving`, only one whose result depends on both models."""
     for because, formula in MISTAKES.items():
-        expected = _floats(formula(case["a"], case["b"], alpha))
+        states = [_floats(formula(case["a"], case["b"], alpha)) for alpha in case["alphas"]]
         static = because.startswith("this is")
-        same = all(torch.allclose(made[name].double(), v.double(), atol=1e-5) for name, v in expected.items())
+        same = all(
+            got[name].shape == value.shape and torch.allclose(got[name].double(), value.double(), atol=1e-5)
+            for got, expected in zip(made, states, strict=True)
+            for name, value in expected.items()
+        )
         if same and not (moving and static):
             return because
     return ""

@@ -161,7 +161,11 @@ def judge_outputs(case: dict[str, Any], result: dict[str, Any]) -> None:
     if case["bias"] is not None:
         mistakes["the bias is missing"] = expected - case["bias"]
     nan = bool(got.isnan().any())
-    because = "there are NaN in the output" if nan else "the weights are round(weight / scale) * scale, row by row"
+    because = (
+        "NaN comes from 0 / 0, inf - inf or 0 * inf: look for the first tensor that has it"
+        if nan
+        else "the output is x times round(weight / scale) * scale, row by row, and the bias"
+    )
     expect_close(got, expected, tried=tried, rtol=1e-4, atol=1e-5, mistakes=mistakes, because=because)
 
 
@@ -188,16 +192,20 @@ def judge_storage(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried=tried,
         got=", ".join(f"{name} {str(value.dtype)[6:]} {list(value.shape)}" for name, value in stored.items()),
         expected=f"one tensor of int8, {list(weight.shape)}",
-        because="the weights are to be stored with the dtype torch.int8",
+        because="the integers have the shape of the weights, and no other tensor is int8"
+        if of_int8
+        else "the weights are to be stored with the dtype torch.int8",
     )
     others = sum(value.numel() for value in stored.values() if value.dtype != torch.int8)
     allowed = len(weight) * (1 if case["bias"] is None else 2)
     expect(
-        others <= allowed,
+        others == allowed,
         tried=tried,
         got=f"{others} numbers besides the int8 weights",
-        expected=f"at most {allowed}: a scale per row, and the bias",
-        because="the float weights are still stored, so the layer has grown"
+        expected=f"{allowed}: a scale per row{'' if case['bias'] is None else ', and the bias'}",
+        because="a plain attribute is not saved with the model: use `self.register_buffer(name, tensor)`"
+        if others < allowed
+        else "a float tensor as large as the weights is stored, so the layer has grown"
         if any(value.dtype.is_floating_point and value.shape == weight.shape for value in stored.values())
         else "one scale per row and the bias are all that is needed beside the integers",
     )
