@@ -86,13 +86,13 @@ def judge_measurements(
     """Raise Wrong unless the values can be scores, and the baseline agrees with `known`.
 
     `known` are the chapter's own values for seeds 0, 1, 2, ...; another machine may be `tolerance` off in each.
-    With `samples`, the scores are accuracies over so many images, of which few values are possible.
+    With `samples`, the scores are accuracies over so many samples, of which few values are possible.
     """
     judge_plan(record)
     expected, because = "a score between 0 and 1", "copy the numbers as the workbench prints them"
     if samples is not None:
         expected = f"a whole number of right answers divided by {samples}, to three digits or more"
-        because = f"an accuracy over {samples} images is a multiple of 1/{samples}; copy the numbers as printed"
+        because = f"an accuracy over {samples} samples is a multiple of 1/{samples}; copy the numbers as printed"
     for name in ("baseline", "changed"):
         for seed, value in enumerate(record[name]):
             possible = samples is None or abs(value * samples - round(value * samples)) <= max(0.02, samples * 6e-4)

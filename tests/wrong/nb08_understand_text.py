@@ -620,8 +620,13 @@ def frozen_after_the_groups(model, batches, frozen, lr, weight_decay):
     return model
 
 
+def _more_right(counts):
+    """The baseline with so many more of the 60 validation sentences right, as printed."""
+    return [round((round(value * 60) + count) / 60, 3) for value, count in zip(BASELINE, counts, strict=True)]
+
+
 def _record(**changes):
-    better = [round(value + 0.03 + 0.01 * (i % 2), 3) for i, value in enumerate(BASELINE[:5])]
+    better = _more_right((2, 3, 2, 3, 2))
     written = {
         "question": "does a larger weight decay raise the validation accuracy?",
         "expected": "cannot tell",
@@ -645,7 +650,7 @@ def in_per_cent():
 
 
 def another_baseline():
-    return _record(baseline=[0.31, 0.28, 0.33, 0.35, 0.3], changed=[0.36, 0.34, 0.37, 0.4, 0.36])
+    return _record(baseline=[0.3, 0.267, 0.333, 0.35, 0.3], changed=[0.367, 0.333, 0.367, 0.4, 0.367])
 
 
 def nothing_changed():
@@ -653,8 +658,7 @@ def nothing_changed():
 
 
 def concludes_from_the_means():
-    noisy = [value + shift for value, shift in zip(BASELINE[:5], (0.1, -0.05, 0.06, -0.08, 0.0), strict=True)]
-    return _record(changed=[round(value, 3) for value in noisy], concluded="better")
+    return _record(changed=_more_right((6, -3, 4, -5, 0)), concluded="better")
 
 
 def a_record_without_conclusion():
@@ -665,9 +669,8 @@ def an_honest_record():
     return _record()
 
 
-def it_got_worse_over_six_seeds():
-    worse = [round(value - 0.04 - 0.01 * (i % 3), 3) for i, value in enumerate(BASELINE)]
-    return _record(baseline=list(BASELINE), changed=worse, concluded="worse")
+def it_got_worse():
+    return _record(changed=_more_right((-2, -3, -4, -2, -3)), concluded="worse")
 
 
 def _spans(row, *, merges=False, strict=False, any_kind=False):
@@ -1012,7 +1015,7 @@ WRONG = {
 }
 
 RIGHT = {
-    "08-investigate-a-change": [an_honest_record, it_got_worse_over_six_seeds],
+    "08-investigate-a-change": [an_honest_record, it_got_worse],
     "08-attend-with-mask": [with_torch_attention, with_einsum, text_by_text],
     "08-tune-upper-layers": [by_modules, frozen_after_the_groups, normalised_twice],
     "08-pool-tokens": [with_a_loop, with_a_product, with_lists, with_masked_fill],
