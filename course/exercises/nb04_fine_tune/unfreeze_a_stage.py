@@ -118,8 +118,8 @@ def the_stage_moves(case: dict[str, Any], result: dict[str, Any]) -> None:
             because = "requires_grad is still False for some of the stage's parameters, so they were left out"
         elif not held & set(inside):
             because = (
-                "the stage gets gradients, but it is not in the optimizer, which holds only the head. (A new optimizer "
-                "created inside your function is not the one that the training loop steps.)"
+                "the stage gets gradients, but it is not in the optimizer that was passed in. (One created inside "
+                "your function is not the one that the training loop steps.)"
             )
         elif set(inside) - held:
             because = "some of the stage's parameters were left out of the optimizer"
