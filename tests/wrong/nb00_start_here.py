@@ -347,6 +347,10 @@ def rounded_up(objects, labels, share, seed):
     return _split_classwise(objects, labels, seed, lambda names: int(share * len(names)) + 1)
 
 
+def rounded_down(objects, labels, share, seed):
+    return _split_classwise(objects, labels, seed, lambda names: min(max(1, int(share * len(names))), len(names) - 1))
+
+
 def without_a_minimum(objects, labels, share, seed):
     return _split_classwise(objects, labels, seed, lambda names: round(share * len(names)))
 
@@ -475,7 +479,7 @@ WRONG = {
     },
     "00-draw-labels": {
         first_k: "taking the first k is not a draw",
-        with_replacement: "with replacement",
+        with_replacement: "draw without replacement",
         k_in_all: "drawn in total",
         k_times_classes_in_all: "draw class by class",
         seed_forgotten: "doesn't depend on `seed` alone",
@@ -489,11 +493,12 @@ WRONG = {
         by_picture: "trained on in another drawing",
         by_picture_in_each_class: "trained on in another drawing",
         objects_of_all_classes_together: "draw class by class",
-        rounded_up: "count objects",
+        rounded_up: "share * n was rounded up",
+        rounded_down: "share * n was rounded down",
         without_a_minimum: "at least one object of each class",
         split_forgets_the_seed: "doesn't depend on `seed` alone",
         always_the_first_names: "doesn't depend on the seed",
-        training_and_test_swapped: "count objects",
+        training_and_test_swapped: "training indices first",
         masks_for_indices: "mask",
         test_side_only: "training indices and test indices",
     },

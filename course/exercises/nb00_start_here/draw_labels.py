@@ -80,7 +80,7 @@ def exactly_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> Non
             tried=_tried(case, seed),
             got=f"{repeats} repeats",
             expected="0 repeats",
-            because="drawn with replacement: a repeated sample means fewer different ones. Shuffle, and take the "
+            because="a repeated sample means fewer different ones: draw without replacement. Shuffle, and take the "
             "first k",
         )
 
