@@ -238,6 +238,19 @@ def leaves_the_bias_out(model, num_classes, lr, weight_decay):
     return model, torch.optim.SGD([head.weight], lr=lr, weight_decay=weight_decay)
 
 
+def decays_nothing(model, num_classes, lr, weight_decay):
+    models.replace_head(models.freeze(model), num_classes)
+    return model, torch.optim.SGD(models.trainable_parameters(model), lr=lr)
+
+
+def decays_the_bias_alone(model, num_classes, lr, weight_decay):
+    models.replace_head(models.freeze(model), num_classes)
+    head = models.find_head(model).module
+    return model, torch.optim.SGD(
+        [{"params": [head.weight]}, {"params": [head.bias], "weight_decay": weight_decay}], lr=lr
+    )
+
+
 def adds_a_group_after_the_swap(model, num_classes, lr, weight_decay):
     optimizer = torch.optim.Adam(models.find_head(model).module.parameters(), lr=lr)
     replaces_by_rebuilding(model.requires_grad_(False), num_classes)
@@ -490,6 +503,12 @@ def switches_to_train_mode(model, x, y):
     return value
 
 
+def clamped_probabilities(model, x, y):
+    """Clamped, so that it is finite for any logits."""
+    p = model(x).softmax(1).clamp(1e-7, 1 - 1e-7)
+    return functional.nll_loss(p.log(), y) if y.ndim == 1 else functional.binary_cross_entropy(p, y)
+
+
 def in_train_mode(model, x, y):
     model.train()
     return by_kind(functional.cross_entropy)(model, x, y)
@@ -597,6 +616,12 @@ class SumOverSamples(Shared):
 class OneMeanOverAllLabels(SumOverSamples):
     def loss(self, outputs, targets):
         return super().loss(outputs, targets) / sum((y >= 0).sum() for y in targets.values())
+
+
+class TheFirstTaskAlone(Shared):
+    def loss(self, outputs, targets):
+        task = next(iter(targets))
+        return super().loss(outputs, {task: targets[task]})
 
 
 class MissingIsClassZero(Shared):
@@ -735,6 +760,8 @@ WRONG = {
         only_the_model: "the model and the optimiser",
         the_wrong_way_round: "in this order",
         starts_the_backbone_anew: "itself changed pretrained weights",
+        decays_nothing: "neither decays",
+        decays_the_bias_alone: "the other way round",
         decays_the_bias_too: "shrinks the bias as well",
         bias_with_the_default_decay: "isn't zero for AdamW",
         leaves_the_bias_out: "stays at its random start",
@@ -745,6 +772,7 @@ WRONG = {
         nll_on_logits: "these were logits",
         log_of_softmax: "underflows",
         summed: "sum over the batch",
+        clamped_probabilities: "probabilities round to 0 or 1",
         one_per_picture: "return their mean",
         squared_error: "squared error",
         yes_or_no: "separate yes or no",
@@ -776,6 +804,7 @@ WRONG = {
         MeanOverTasks: "mean over tasks",
         SumOverSamples: "sum over images",
         OneMeanOverAllLabels: "average within each task, then add",
+        TheFirstTaskAlone: "to which every task with a label adds",
         MissingIsClassZero: "class 0",
         MissingIsTheLastClass: "the last class",
         LossAsANumber: "with its graph",
