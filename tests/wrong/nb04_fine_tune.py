@@ -156,6 +156,18 @@ def all_parameters_again(model, optimizer, k):
     optimizer.add_param_group({"params": [p for p in model.parameters() if p.requires_grad]})
 
 
+def flags_of_all_stages(model, optimizer, k):
+    model.requires_grad_(True)
+    extends_the_group(model, optimizer, k)
+
+
+def held_at_rate_zero(model, optimizer, k):
+    model[k].requires_grad_(True)
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if new := [p for p in model[k].parameters() if id(p) not in held]:
+        optimizer.add_param_group({"params": new, "lr": 0.0})
+
+
 def optimizer_started_anew(model, optimizer, k):
     model[k].requires_grad_(True)
     optimizer.__init__([p for p in model.parameters() if p.requires_grad], lr=0.1, momentum=0.9)
@@ -831,6 +843,8 @@ WRONG = {
         counts_from_the_head: "one stage at a time",
         everything_from_k_on: "one stage at a time",
         all_parameters_again: "more than one parameter group",
+        flags_of_all_stages: "unfreeze model[k] alone",
+        held_at_rate_zero: "with a rate of 0",
         optimizer_started_anew: "has lost the momentum",
         only_the_weights_of_the_stage: "left out",
     },

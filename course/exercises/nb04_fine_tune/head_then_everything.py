@@ -286,7 +286,7 @@ def _mistakes_with_everything(case: dict[str, Any], handover: State) -> dict[str
         ),
         "the loss was summed over the batch, not averaged": lambda: _tuned(case, handover, loss=_summed),
         f"everything was trained for {PROBE_PASSES} passes": lambda: _tuned(case, handover, passes=PROBE_PASSES),
-        "everything was trained for a single pass": lambda: _tuned(case, handover, passes=1),
+        "everything was trained for a single pass after the hand-over": lambda: _tuned(case, handover, passes=1),
         "the head was not in the second optimiser": lambda: _tuned(case, handover, part="backbone"),
     }
 
