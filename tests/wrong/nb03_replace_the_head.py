@@ -89,6 +89,11 @@ def ends_in_relu(model, num_classes):
     return put(model, name, nn.Sequential(nn.Linear(part.in_features, num_classes), nn.ReLU()))
 
 
+def two_layers_for_one(model, num_classes):
+    name, last = last_linear(model)
+    return put(model, name, nn.Sequential(nn.Linear(last.in_features, 32), nn.ReLU(), nn.Linear(32, num_classes)))
+
+
 def initialises_the_backbone_again(model, num_classes):
     model = replaces_by_rebuilding(model, num_classes)
     for part in model.modules():
@@ -742,6 +747,7 @@ WRONG = {
         ends_in_softmax: "ends in a softmax",
         ends_in_log_softmax: "ends in a log-softmax",
         ends_in_relu: "nothing after it",
+        two_layers_for_one: "the new head is one Linear",
         initialises_the_backbone_again: "knowledge that you keep",
         freezes_the_new_head: "a new layer is trainable",
         unfreezes_everything: "as it was",
@@ -755,7 +761,7 @@ WRONG = {
         freezes_nothing_but_holds_the_head_alone: "isn't frozen",
         forgets_to_replace: "shape of your model's outputs",
         rate_of_zero: "learning rate of zero",
-        rate_of_his_own: "pass lr on",
+        rate_of_his_own: "pass it on",
         climbs: "uphill",
         only_the_model: "the model and the optimiser",
         the_wrong_way_round: "in this order",

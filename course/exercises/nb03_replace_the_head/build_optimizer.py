@@ -129,8 +129,8 @@ def _expect_a_step(case: dict[str, Any], result: dict[str, Any]) -> None:
     expect(
         moved.any(),
         tried=tried,
-        got="the new head did not move",
-        expected="the new head moves",
+        got="the new head's weight did not move",
+        expected="it moves",
         because="your optimiser holds the new head, but with a learning rate of zero"
         if held
         else "your optimiser doesn't hold the new head's weight; one that is built before the swap keeps the old "
@@ -213,7 +213,12 @@ def decay_for_the_weight_alone(case: dict[str, Any], result: dict[str, Any]) -> 
         because="a bias that no group holds stays at its random start",
     )
     rates = sorted({settings[name]["lr"] for name in (weight, bias) if name in settings})
-    expect_equal(rates, [case["lr"]], tried=f"{tried}: the learning rate", because="pass lr on to the optimiser")
+    expect_equal(
+        rates,
+        [case["lr"]],
+        tried=f"{tried}: the learning rate",
+        because="lr is the rate of weight and bias: pass it on",
+    )
     decays = {name: settings[name]["weight_decay"] for name in (weight, bias) if name in settings}
     found = [decays[weight], decays.get(bias, 0.0)]
     expect_equal(
