@@ -70,6 +70,11 @@ def corner(image):
     return T.Normalize(HALF, HALF)(T.ToTensor()(resized.crop((0, 0, 224, 224))))
 
 
+def mirrored(image):
+    steps = [T.RandomHorizontalFlip(1.0), T.ToTensor(), T.Normalize(HALF, HALF)]
+    return T.Compose(steps)(middle(image))
+
+
 def bilinear(image):
     return T.Normalize(HALF, HALF)(T.ToTensor()(T.CenterCrop(224)(T.Resize(256)(image))))
 
@@ -258,6 +263,25 @@ def a_window_by_seed(labels, k, seed):
     for label in labels.unique():
         where = (labels == label).nonzero().flatten()
         chosen.append(where[seed % 2 : seed % 2 + k])
+    return torch.cat(chosen)
+
+
+def one_too_few(labels, k, seed):
+    return takes_what_comes_first_in_a_shuffle(labels, k - 1, seed)
+
+
+def positions_within_classes(labels, k, seed):
+    generator = torch.Generator().manual_seed(seed)
+    sizes = [int((labels == label).sum()) for label in labels.unique()]
+    return torch.cat([torch.randperm(size, generator=generator)[:k] for size in sizes])
+
+
+def short_classes_filled_up(labels, k, seed):
+    generator, chosen = torch.Generator().manual_seed(seed), []
+    for label in labels.unique():
+        positions = (labels == label).nonzero().flatten()
+        order = torch.randperm(len(positions), generator=generator)
+        chosen.append(positions[order.repeat(k)[:k]])
     return torch.cat(chosen)
 
 
@@ -454,6 +478,7 @@ WRONG = {
         squashed_then_cut: "squashed to 256",
         no_rim: "border cropped",
         corner: "a corner was cropped",
+        mirrored: "the image was mirrored",
         bilinear: "bicubic",
         bilinear_and_not_normalised: "bicubic",
         another_part: "another part of the image",
@@ -481,6 +506,9 @@ WRONG = {
         first_k: "taking the first k is not a draw",
         with_replacement: "draw without replacement",
         k_in_all: "drawn in total",
+        one_too_few: "all of a class that has fewer",
+        positions_within_classes: "positions within a class",
+        short_classes_filled_up: "filled up to k",
         k_times_classes_in_all: "draw class by class",
         seed_forgotten: "doesn't depend on `seed` alone",
         a_window_by_seed: "never drawn",
