@@ -18,3 +18,10 @@ def follows(got: torch.Tensor, expected: torch.Tensor, start: torch.Tensor, *, r
 def diverged(got: Tensors, expected: Tensors, start: Tensors, names: Iterable[str], *, rtol: float = 0.02) -> list[str]:
     """Those of the names whose tensors did not follow the reference."""
     return [name for name in names if not follows(got[name], expected[name], start[name], rtol=rtol)]
+
+
+def times_as_far(got: torch.Tensor, right: torch.Tensor, start: torch.Tensor) -> float | None:
+    """How many times as far as `right` the tensor `got` lies from `start`, or None if in another direction."""
+    moved, should = got - start, right - start
+    along = float(moved @ should / (moved.norm() * should.norm()).clamp_min(1e-12))
+    return float(moved.norm() / should.norm()) if along > 0.999 else None

@@ -70,6 +70,11 @@ def corner(image):
     return T.Normalize(HALF, HALF)(T.ToTensor()(resized.crop((0, 0, 224, 224))))
 
 
+def mirrored(image):
+    steps = [T.RandomHorizontalFlip(1.0), T.ToTensor(), T.Normalize(HALF, HALF)]
+    return T.Compose(steps)(middle(image))
+
+
 def bilinear(image):
     return T.Normalize(HALF, HALF)(T.ToTensor()(T.CenterCrop(224)(T.Resize(256)(image))))
 
@@ -261,6 +266,25 @@ def a_window_by_seed(labels, k, seed):
     return torch.cat(chosen)
 
 
+def one_too_few(labels, k, seed):
+    return takes_what_comes_first_in_a_shuffle(labels, k - 1, seed)
+
+
+def positions_within_classes(labels, k, seed):
+    generator = torch.Generator().manual_seed(seed)
+    sizes = [int((labels == label).sum()) for label in labels.unique()]
+    return torch.cat([torch.randperm(size, generator=generator)[:k] for size in sizes])
+
+
+def short_classes_filled_up(labels, k, seed):
+    generator, chosen = torch.Generator().manual_seed(seed), []
+    for label in labels.unique():
+        positions = (labels == label).nonzero().flatten()
+        order = torch.randperm(len(positions), generator=generator)
+        chosen.append(positions[order.repeat(k)[:k]])
+    return torch.cat(chosen)
+
+
 def the_labels_themselves(labels, k, seed):
     return labels[draws_with_numpy(labels, k, seed)]
 
@@ -345,6 +369,10 @@ def _split_classwise(objects, labels, seed, count_of):
 
 def rounded_up(objects, labels, share, seed):
     return _split_classwise(objects, labels, seed, lambda names: int(share * len(names)) + 1)
+
+
+def rounded_down(objects, labels, share, seed):
+    return _split_classwise(objects, labels, seed, lambda names: min(max(1, int(share * len(names))), len(names) - 1))
 
 
 def without_a_minimum(objects, labels, share, seed):
@@ -450,6 +478,7 @@ WRONG = {
         squashed_then_cut: "squashed to 256",
         no_rim: "border cropped",
         corner: "a corner was cropped",
+        mirrored: "the image was mirrored",
         bilinear: "bicubic",
         bilinear_and_not_normalised: "bicubic",
         another_part: "another part of the image",
@@ -475,8 +504,11 @@ WRONG = {
     },
     "00-draw-labels": {
         first_k: "taking the first k is not a draw",
-        with_replacement: "with replacement",
+        with_replacement: "draw without replacement",
         k_in_all: "drawn in total",
+        one_too_few: "all of a class that has fewer",
+        positions_within_classes: "positions within a class",
+        short_classes_filled_up: "filled up to k",
         k_times_classes_in_all: "draw class by class",
         seed_forgotten: "doesn't depend on `seed` alone",
         a_window_by_seed: "never drawn",
@@ -489,11 +521,12 @@ WRONG = {
         by_picture: "trained on in another drawing",
         by_picture_in_each_class: "trained on in another drawing",
         objects_of_all_classes_together: "draw class by class",
-        rounded_up: "count objects",
+        rounded_up: "share * n was rounded up",
+        rounded_down: "share * n was rounded down",
         without_a_minimum: "at least one object of each class",
         split_forgets_the_seed: "doesn't depend on `seed` alone",
         always_the_first_names: "doesn't depend on the seed",
-        training_and_test_swapped: "count objects",
+        training_and_test_swapped: "training indices first",
         masks_for_indices: "mask",
         test_side_only: "training indices and test indices",
     },

@@ -81,6 +81,25 @@ def returns_the_loss_afterwards(model, batch, optimizer):
         return F.cross_entropy(model(x), y).item()
 
 
+def builds_its_own_optimizer(model, batch, optimizer):
+    return clears_at_the_end(model, batch, torch.optim.SGD(model.parameters(), lr=0.01))
+
+
+def divides_by_the_batch_size(model, batch, optimizer):
+    x, y = batch
+    loss = F.cross_entropy(model(x), y) / len(y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def leaves_it_in_eval_mode(model, batch, optimizer):
+    loss = returns_the_tensor(model, batch, optimizer)
+    model.eval()
+    return loss.item()
+
+
 def clears_at_the_end(model, batch, optimizer):
     model.train()
     x, y = batch
@@ -100,6 +119,23 @@ def takes_the_gradients_itself(model, batch, optimizer):
         parameter.grad = gradient
     optimizer.step()
     return loss.detach().item()
+
+
+def zeroes_on_the_diagonal(z, temperature):
+    logits = F.normalize(z, dim=1) @ F.normalize(z, dim=1).T / temperature
+    return F.cross_entropy(logits * (1 - torch.eye(len(z))), _partners(z))
+
+
+def nt_xent_of_probabilities(z, temperature):
+    return F.cross_entropy(_logits(z, temperature).softmax(1), _partners(z))
+
+
+def columns_of_length_one(z, temperature):
+    return F.cross_entropy(_logits(F.normalize(z, dim=0), temperature, normalise=False), _partners(z))
+
+
+def divided_by_one_norm(z, temperature):
+    return F.cross_entropy(_logits(z / z.norm(), temperature, normalise=False), _partners(z))
 
 
 def _logits(z, temperature, *, normalise=True, with_self=False):
@@ -195,14 +231,40 @@ def with_exponentials(z, temperature):
     return -(above / below).log().mean()
 
 
-def _mask(ids, special, p, rng, *, forbidden, split=(0.8, 0.9)):
-    chosen = torch.rand(ids.shape, generator=rng) < p
-    chosen &= ~torch.isin(ids, torch.tensor(forbidden))
+def _mask(ids, special, p, rng, *, forbidden, split=(0.8, 0.9), chosen=None):
+    chosen = torch.rand(ids.shape, generator=rng) < p if chosen is None else chosen
+    chosen = chosen & ~torch.isin(ids, torch.tensor(forbidden))
     r = torch.rand(ids.shape, generator=rng)
     words = torch.randint(special["vocab_size"], ids.shape, generator=rng)
     inputs = torch.where(chosen & (r < split[0]), special["mask"], ids)
     inputs = torch.where(chosen & (r >= split[0]) & (r < split[1]), words, inputs)
     return inputs, torch.where(chosen, ids, -100)
+
+
+def one_draw_for_all_sentences(ids, special, p, rng):
+    chosen = (torch.rand(ids.shape[1], generator=rng) < p).expand(ids.shape)
+    return _mask(ids, special, p, rng, forbidden=special["ids"], chosen=chosen)
+
+
+def the_same_share_of_each_sentence(ids, special, p, rng):
+    words = ~torch.isin(ids, torch.tensor(special["ids"]))
+    order = torch.where(words, torch.rand(ids.shape, generator=rng), 2.0).argsort(1).argsort(1)
+    chosen = order < (p * words.sum(1, keepdim=True)).round()
+    return _mask(ids, special, p, rng, forbidden=special["ids"], chosen=chosen)
+
+
+def labels_of_zero(ids, special, p, rng):
+    inputs, labels = _mask(ids, special, p, rng, forbidden=special["ids"])
+    return inputs, labels.clamp_min(0)
+
+
+def no_labels(ids, special, p, rng):
+    return _mask(ids, special, p, rng, forbidden=special["ids"])[0], torch.full_like(ids, -100)
+
+
+def labels_of_masks_only(ids, special, p, rng):
+    inputs, _ = _mask(ids, special, p, rng, forbidden=special["ids"])
+    return inputs, torch.where(inputs == special["mask"], ids, -100)
 
 
 def masks_padding(ids, special, p, rng):
@@ -310,6 +372,19 @@ def with_a_loop(ids, special, p, rng):
     return torch.tensor(inputs), torch.tensor(labels)
 
 
+def variances(z):
+    return F.normalize(z, dim=1).var(0).sum().item()
+
+
+def one_minus_the_mean_cosine(z):
+    unit = F.normalize(z, dim=1)
+    return 1 - (unit @ unit.T).mean().item()
+
+
+def one_deviation_of_all(z):
+    return F.normalize(z, dim=1).std().item() * z.shape[1] ** 0.5
+
+
 def uncentred(z):
     u = F.normalize(z, dim=1)
     return (u.pow(2).mean(0).sqrt().mean() * z.shape[1] ** 0.5).item()
@@ -405,6 +480,22 @@ def squared_distance(student, predictor, teacher, views, optimizer, momentum):
 def target_from_the_student(student, predictor, teacher, views, optimizer, momentum):
     loss = _byol_loss(student, predictor, teacher, views, target=student)
     return _byol_update(student, teacher, loss, optimizer, momentum)
+
+
+def byol_directions_added(student, predictor, teacher, views, optimizer, momentum):
+    loss = 2 * _byol_loss(student, predictor, teacher, views)
+    return _byol_update(student, teacher, loss, optimizer, momentum)
+
+
+def byol_minus_the_cosine(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views, cost=lambda a, b: -F.cosine_similarity(a, b))
+    return _byol_update(student, teacher, loss, optimizer, momentum)
+
+
+def byol_loss_afterwards(student, predictor, teacher, views, optimizer, momentum):
+    loss = _byol_loss(student, predictor, teacher, views)
+    _byol_update(student, teacher, loss, optimizer, momentum)
+    return _byol_loss(student, predictor, teacher, views).item()
 
 
 def byol_summed(student, predictor, teacher, views, optimizer, momentum):
@@ -554,6 +645,9 @@ WRONG = {
         squared_distance: "not normalised",
         target_from_the_student: "target came from the student",
         byol_summed: "were summed",
+        byol_directions_added: "both directions were added",
+        byol_minus_the_cosine: "moved 0.5 times as far",
+        byol_loss_afterwards: "the loss after the update",
         byol_without_zero_grad: "no zero_grad()",
         momentum_swapped: "swapped",
         teacher_before_the_step: "before optimizer.step()",
@@ -579,6 +673,9 @@ WRONG = {
         zero_grad_between_backward_and_step: "no weight moved",
         forgets_the_step: "no weight moved",
         sums_the_losses: "summed",
+        builds_its_own_optimizer: "as one step of the optimiser that was passed in",
+        divides_by_the_batch_size: "divided by the batch size once more",
+        leaves_it_in_eval_mode: "left in eval mode after the first step",
         trains_in_eval_mode: "eval mode",
         returns_the_tensor: ".item()",
         returns_nothing: "return the loss",
@@ -586,6 +683,10 @@ WRONG = {
     },
     "01-write-nt-xent": {
         self_pairs_in_the_denominator: "self-pairs are in the denominator",
+        zeroes_on_the_diagonal: "chooses itself with exp(0) = 1",
+        nt_xent_of_probabilities: "softmax before cross_entropy",
+        columns_of_length_one: "the columns were normalised",
+        divided_by_one_norm: "its norm as a whole",
         not_normalised: "it is the gradient of a wrong loss: z is not normalised",
         not_normalised_and_with_self: "self-pairs are in the denominator, and",
         neighbours_are_pairs: "you paired neighbours",
@@ -597,10 +698,15 @@ WRONG = {
         one_direction_only: "second views are asked as well",
         graph_cut: "cut the graph",
         lengths_without_a_graph: "orthogonal to each row",
-        keys_without_a_graph: "a part of the loss has no graph",
+        keys_without_a_graph: "a part of it has no graph",
         one_loss_a_row: "return the mean over all rows",
     },
     "01-mask-tokens": {
+        one_draw_for_all_sentences: "each word is chosen on its own",
+        the_same_share_of_each_sentence: "each word is chosen on its own",
+        labels_of_zero: "0 is the id of a word",
+        no_labels: "no changed word has a label",
+        labels_of_masks_only: "words that changed have no label",
         masks_padding: "padding",
         masks_every_special: "padding",
         masks_sentence_ends: "choose among words only",
@@ -619,6 +725,9 @@ WRONG = {
         returns_only_the_inputs: "return inputs, labels",
     },
     "01-score-collapse": {
+        variances: "these are variances",
+        one_minus_the_mean_cosine: "1 minus the mean cosine",
+        one_deviation_of_all: "over all numbers at once",
         uncentred: "uncentred",
         across_columns: "dim=0",
         rows_of_any_length: "not normalised",

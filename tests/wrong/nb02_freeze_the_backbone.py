@@ -62,6 +62,11 @@ def gradients_zeroed(module):
         parameter.grad.zero_()
 
 
+def only_the_weights_inside(module):
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(not name.endswith("weight"))
+
+
 def freezes_through_the_module(module):
     return module.requires_grad_(False).eval()
 
@@ -112,6 +117,20 @@ def every_batchnorm_asleep(model):
     model.train()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def all_dropout_asleep(model):
+    sets_flags_with_a_hook(model.train())
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
+
+
+def direct_children_only(model):
+    model.train()
+    for module in model.children():
+        if not any(parameter.requires_grad for parameter in module.parameters()):
             module.eval()
 
 
@@ -166,6 +185,10 @@ def each_layer_again(model):
     return [p for module in model.modules() for p in module.parameters() if p.requires_grad]
 
 
+def those_with_a_gradient(model):
+    return [p for p in model.parameters() if p.grad is not None]
+
+
 def filters_lazily(model):
     return filter(lambda p: p.requires_grad, model.parameters())
 
@@ -191,6 +214,18 @@ def labels_from_a_second_pass(model, loader):
     with torch.no_grad():
         features = torch.cat([model(x) for x, _ in loader])
     return features, torch.cat([y for _, y in loader])
+
+
+def without_the_last_batch(model, loader):
+    model.eval()
+    with torch.no_grad():
+        batches = [(model(x), y) for x, y in loader if len(x) == loader.batch_size]
+    return torch.cat([f for f, _ in batches]), torch.cat([y for _, y in batches])
+
+
+def labels_sorted(model, loader):
+    features, labels = collects_with_a_hook(model, loader)
+    return features, labels.sort().values
 
 
 def graph_kept(model, loader):
@@ -317,6 +352,10 @@ def asks_the_model_for_its_mode(model, optimizer):
     return found if model.training else {**found, "drifting": []}
 
 
+def finds_nothing(model, optimizer):
+    return {"drifting": [], "held": [], "missing": []}
+
+
 def freezes_before_it_looks(model, optimizer):
     model.eval()
     return _audit(model, optimizer.param_groups)
@@ -405,7 +444,8 @@ WRONG = {
         typo_require_grad: "typo",
         flag_on_the_module: "only sets an attribute on the module",
         only_the_first_level: "nothing was frozen",
-        only_the_convolutions: "not the children",
+        only_the_convolutions: "every one that module.parameters() gives",
+        only_the_weights_inside: "every one that module.parameters() gives",
         zeroed_instead_of_frozen: "freezing keeps the values",
         only_eval_mode: "`.eval()` changes what dropout and BatchNorm do",
         freezes_a_copy: "the one that was passed in is not frozen",
@@ -421,12 +461,15 @@ WRONG = {
         just_eval: "the whole model is in eval mode",
         backbone_by_name: "the whole backbone was put into eval mode",
         all_of_nothing: "all() of nothing is True",
+        all_dropout_asleep: "`head.3`: without parameters, and so not frozen",
+        direct_children_only: "by their parameters, at any depth, and call eval()",
         every_batchnorm_asleep: "`backbone.stage2.1` went into eval mode though nothing in it is frozen",
     },
     "02-list-trainable": {
         counts_buffers: "buffers were counted",
         values_of_the_state: "state_dict() has the buffers among them",
-        trainable_of_the_state: "nothing is in the list: tensors from state_dict() take no gradient",
+        trainable_of_the_state: "of tensors from state_dict() it is False",
+        those_with_a_gradient: "before the first step no `.grad` is there",
         data_of_the_trainable: "tensors that take no gradient",
         counts_buffers_beside_trainable: "buffers were counted",
         all_parameters: "frozen parameters are in the list",
@@ -441,11 +484,14 @@ WRONG = {
         labels_from_a_second_pass: "same pass",
         graph_kept: "no_grad",
         only_the_last_batch: "11",
+        without_the_last_batch: "every picture has one row of features and one label",
+        labels_sorted: "at the same position belong to one picture",
         returns_nothing: "returned None",
         lists_of_batches: "torch.cat",
     },
     "02-audit-freeze": {
         audits_the_first_group: "only the first of the optimiser's groups",
+        finds_nothing: "the list is empty. Read the mode of every module",
         audits_the_state: "read `param_groups`, since `optimizer.state`",
         lists_all_that_is_held: "those that require a gradient belong there",
         lists_all_that_is_frozen: "whether the optimiser holds it or not",

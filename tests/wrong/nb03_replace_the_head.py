@@ -89,6 +89,11 @@ def ends_in_relu(model, num_classes):
     return put(model, name, nn.Sequential(nn.Linear(part.in_features, num_classes), nn.ReLU()))
 
 
+def two_layers_for_one(model, num_classes):
+    name, last = last_linear(model)
+    return put(model, name, nn.Sequential(nn.Linear(last.in_features, 32), nn.ReLU(), nn.Linear(32, num_classes)))
+
+
 def initialises_the_backbone_again(model, num_classes):
     model = replaces_by_rebuilding(model, num_classes)
     for part in model.modules():
@@ -236,6 +241,19 @@ def leaves_the_bias_out(model, num_classes, lr, weight_decay):
     models.replace_head(models.freeze(model), num_classes)
     head = models.find_head(model).module
     return model, torch.optim.SGD([head.weight], lr=lr, weight_decay=weight_decay)
+
+
+def decays_nothing(model, num_classes, lr, weight_decay):
+    models.replace_head(models.freeze(model), num_classes)
+    return model, torch.optim.SGD(models.trainable_parameters(model), lr=lr)
+
+
+def decays_the_bias_alone(model, num_classes, lr, weight_decay):
+    models.replace_head(models.freeze(model), num_classes)
+    head = models.find_head(model).module
+    return model, torch.optim.SGD(
+        [{"params": [head.weight]}, {"params": [head.bias], "weight_decay": weight_decay}], lr=lr
+    )
 
 
 def adds_a_group_after_the_swap(model, num_classes, lr, weight_decay):
@@ -490,6 +508,12 @@ def switches_to_train_mode(model, x, y):
     return value
 
 
+def clamped_probabilities(model, x, y):
+    """Clamped, so that it is finite for any logits."""
+    p = model(x).softmax(1).clamp(1e-7, 1 - 1e-7)
+    return functional.nll_loss(p.log(), y) if y.ndim == 1 else functional.binary_cross_entropy(p, y)
+
+
 def in_train_mode(model, x, y):
     model.train()
     return by_kind(functional.cross_entropy)(model, x, y)
@@ -597,6 +621,12 @@ class SumOverSamples(Shared):
 class OneMeanOverAllLabels(SumOverSamples):
     def loss(self, outputs, targets):
         return super().loss(outputs, targets) / sum((y >= 0).sum() for y in targets.values())
+
+
+class TheFirstTaskAlone(Shared):
+    def loss(self, outputs, targets):
+        task = next(iter(targets))
+        return super().loss(outputs, {task: targets[task]})
 
 
 class MissingIsClassZero(Shared):
@@ -717,6 +747,7 @@ WRONG = {
         ends_in_softmax: "ends in a softmax",
         ends_in_log_softmax: "ends in a log-softmax",
         ends_in_relu: "nothing after it",
+        two_layers_for_one: "the new head is one Linear",
         initialises_the_backbone_again: "knowledge that you keep",
         freezes_the_new_head: "a new layer is trainable",
         unfreezes_everything: "as it was",
@@ -730,11 +761,13 @@ WRONG = {
         freezes_nothing_but_holds_the_head_alone: "isn't frozen",
         forgets_to_replace: "shape of your model's outputs",
         rate_of_zero: "learning rate of zero",
-        rate_of_his_own: "pass lr on",
+        rate_of_his_own: "pass it on",
         climbs: "uphill",
         only_the_model: "the model and the optimiser",
         the_wrong_way_round: "in this order",
         starts_the_backbone_anew: "itself changed pretrained weights",
+        decays_nothing: "neither decays",
+        decays_the_bias_alone: "the other way round",
         decays_the_bias_too: "shrinks the bias as well",
         bias_with_the_default_decay: "isn't zero for AdamW",
         leaves_the_bias_out: "stays at its random start",
@@ -745,6 +778,7 @@ WRONG = {
         nll_on_logits: "these were logits",
         log_of_softmax: "underflows",
         summed: "sum over the batch",
+        clamped_probabilities: "probabilities round to 0 or 1",
         one_per_picture: "return their mean",
         squared_error: "squared error",
         yes_or_no: "separate yes or no",
@@ -776,6 +810,7 @@ WRONG = {
         MeanOverTasks: "mean over tasks",
         SumOverSamples: "sum over images",
         OneMeanOverAllLabels: "average within each task, then add",
+        TheFirstTaskAlone: "to which every task with a label adds",
         MissingIsClassZero: "class 0",
         MissingIsTheLastClass: "the last class",
         LossAsANumber: "with its graph",

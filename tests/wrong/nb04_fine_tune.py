@@ -156,6 +156,18 @@ def all_parameters_again(model, optimizer, k):
     optimizer.add_param_group({"params": [p for p in model.parameters() if p.requires_grad]})
 
 
+def flags_of_all_stages(model, optimizer, k):
+    model.requires_grad_(True)
+    extends_the_group(model, optimizer, k)
+
+
+def held_at_rate_zero(model, optimizer, k):
+    model[k].requires_grad_(True)
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if new := [p for p in model[k].parameters() if id(p) not in held]:
+        optimizer.add_param_group({"params": new, "lr": 0.0})
+
+
 def optimizer_started_anew(model, optimizer, k):
     model[k].requires_grad_(True)
     optimizer.__init__([p for p in model.parameters() if p.requires_grad], lr=0.1, momentum=0.9)
@@ -240,6 +252,13 @@ def dropped_once_but_not_frozen(module, optimizer):
         parameter.grad = None
 
 
+def freezes_the_weights_alone(module, optimizer):
+    for parameter in module.parameters():
+        if parameter.ndim > 1:
+            parameter.requires_grad_(False)
+            parameter.grad = None
+
+
 def drops_gradients(module, optimizer):
     for parameter in module.parameters():
         parameter.requires_grad_(False)
@@ -322,6 +341,44 @@ def backbone_alone_in_step_two(model, data):
     handover = _copy(model)
     model.train()
     _train(model, data, model[:-1].parameters(), 0.01, 2)
+    return handover
+
+
+def adam_in_step_two(model, data):
+    handover = _two_steps(model, data, passes=(10, 0))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for x, y in data * 2:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return handover
+
+
+def copied_at_the_end(model, data):
+    _two_steps(model, data)
+    return _copy(model)
+
+
+def copied_after_a_pass_of_step_two(model, data):
+    _two_steps(model, data, passes=(10, 1))
+    handover = _copy(model)
+    _train(model, data, model.parameters(), 0.01, 1)
+    return handover
+
+
+def steps_before_backward(model, data):
+    handover = _two_steps(model, data, passes=(10, 0))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for x, y in data * 2:
+        optimizer.zero_grad()
+        optimizer.step()
+        nn.functional.cross_entropy(model(x), y).backward()
+    return handover
+
+
+def step_two_at_rate_one(model, data):
+    handover = _two_steps(model, data, passes=(10, 0))
+    _train(model, data, model.parameters(), 1.0, 2)
     return handover
 
 
@@ -647,6 +704,30 @@ def divergence_not_recorded(*args):
     return _range_test(*args, last_not_recorded=True)
 
 
+def adam_in_the_test(model, batches, low, high, steps):
+    trial, found = copy.deepcopy(model).train(), []
+    optimizer = torch.optim.Adam(trial.parameters())
+    for step in range(steps):
+        x, y = batches[step % len(batches)]
+        optimizer.param_groups[0]["lr"] = low * (high / low) ** (step / (steps - 1))
+        loss = nn.functional.cross_entropy(trial(x), y)
+        found.append((optimizer.param_groups[0]["lr"], loss.item()))
+        if not loss.item() <= 4 * min(loss for _, loss in found):
+            break
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return found
+
+
+def softmax_in_the_test(model, batches, low, high, steps):
+    return _range_test(nn.Sequential(model, nn.Softmax(1)), batches, low, high, steps)
+
+
+def half_of_the_steps(*args):
+    return _range_test(*args)[:5]
+
+
 def ruins_the_model(*args):
     return _range_test(*args, in_place=True)
 
@@ -754,7 +835,7 @@ WRONG = {
         biases_decay_instead: "the other way round",
     },
     "04-unfreeze-a-stage": {
-        flags_alone: "it is not in the optimizer",
+        flags_alone: "it is not in the optimizer that was passed in",
         a_new_optimizer_inside: "not the one that the training loop steps",
         optimizer_alone: "still frozen",
         added_without_asking: "more than one parameter group",
@@ -762,6 +843,8 @@ WRONG = {
         counts_from_the_head: "one stage at a time",
         everything_from_k_on: "one stage at a time",
         all_parameters_again: "more than one parameter group",
+        flags_of_all_stages: "unfreeze model[k] alone",
+        held_at_rate_zero: "with a rate of 0",
         optimizer_started_anew: "has lost the momentum",
         only_the_weights_of_the_stage: "left out",
     },
@@ -774,19 +857,25 @@ WRONG = {
         weights_zeroed: "keep the values",
         rate_of_all_to_zero: "the others were stopped too",
         forgets_the_momentum_of_all: "keep the optimizer's settings and its state",
-        only_out_of_the_optimizer: "although nothing uses them",
+        only_out_of_the_optimizer: "the backward pass still computes its gradients",
+        freezes_the_weights_alone: "parameters still get gradients",
         a_new_optimizer_for_the_rest: "nothing was frozen",
     },
     "04-head-then-everything": {
-        head_reset_between: "the head was reset",
+        head_reset_between: "starts from the trained head",
         backbone_in_train_mode: "only BatchNorm's statistics moved",
-        all_trained_in_the_first_step: "give its optimiser only the head",
-        stops_after_the_head: "nothing was trained after the hand-over",
+        all_trained_in_the_first_step: "holds the head alone",
+        stops_after_the_head: "no weight moved after the hand-over",
         everything_at_once: "not trained before the backbone was unfrozen",
-        handover_not_copied: "clone each of them",
+        handover_not_copied: "clone each of its tensors",
         old_optimizer_kept: "in the second optimiser",
         rate_of_the_head_kept: "ten times too high",
         still_in_eval_mode: "in eval mode",
+        adam_in_step_two: "was Adam",
+        copied_at_the_end: "copy it between the two steps",
+        copied_after_a_pass_of_step_two: "weights moved before the hand-over",
+        steps_before_backward: "backward() before each step()",
+        step_two_at_rate_one: "moves it with rate 0.01",
         returns_the_model: "a dict like model.state_dict()",
         gradients_never_cleared: "the gradients were not cleared",
         gradients_leak_into_step_two: "its zero_grad did not clear them",
@@ -831,6 +920,9 @@ WRONG = {
         loss_after_the_step: "the losses after the step",
         never_stops: "continues after it has diverged",
         divergence_not_recorded: "was not recorded",
+        half_of_the_steps: "which is no reason to stop either",
+        adam_in_the_test: "the optimiser is Adam",
+        softmax_in_the_test: "softmax before cross_entropy",
         ruins_the_model: "train a copy",
         restores_only_the_weights: "they are buffers",
     },

@@ -119,6 +119,16 @@ def all_skipped(path):
     return names, samples, [*skipped, *(file for file, _ in samples)]
 
 
+def names_of_the_skipped(path):
+    names, samples, skipped = read_with(path)
+    return names, samples, [file.name for file in skipped]
+
+
+def skipped_twice(path):
+    names, samples, skipped = read_with(path)
+    return names, samples, skipped * 2
+
+
 def every_sample_twice(path):
     names, samples, skipped = read_with(path)
     return names, samples * 2, skipped
@@ -463,6 +473,16 @@ def one_sided(true, pred_a, pred_b):
     return test_with(true, pred_a, pred_b, p=binomtest(max(a, b), a + b, alternative="greater").pvalue if a + b else 1)
 
 
+def the_first_is_better(true, pred_a, pred_b):
+    a, b = wins(true, pred_a, pred_b)
+    return test_with(true, pred_a, pred_b, p=binomtest(a, a + b, alternative="greater").pvalue if a + b else 1)
+
+
+def one_minus_p(true, pred_a, pred_b):
+    difference, p = test_with(true, pred_a, pred_b)
+    return difference, 1 - p
+
+
 def twice_the_tail(true, pred_a, pred_b):
     a, b = wins(true, pred_a, pred_b)
     tail = sum(math.comb(a + b, k) for k in range(max(a, b), a + b + 1)) / 2 ** (a + b)
@@ -706,6 +726,8 @@ WRONG = {
         paths_as_classes: "not their paths",
         names_as_labels: "ValueError",
         all_skipped: "whole pictures were skipped",
+        names_of_the_skipped: "names without their folders",
+        skipped_twice: "listed more than once",
         every_sample_twice: "each once",
         a_number_at_a_time: "index of the picture's folder",
         without_skipped: "return classes, samples, skipped",
@@ -729,8 +751,8 @@ WRONG = {
         train_mode_and_graph_kept: "in train mode, where it gives other answers",
         runs_twice: "43 more than once",
         scales_once_more: "give them to it as they are",
-        runs_and_returns_noise: "not made from the model's logits",
-        all_at_once: "fill the memory",
+        runs_and_returns_noise: "gives in neither mode",
+        all_at_once: "may not fit into the memory",
         one_by_one: "one picture at a time",
         last_batch_dropped: "smaller batch is missing",
         highest_probabilities_as_labels: "argmax",
@@ -766,6 +788,8 @@ WRONG = {
     },
     "05-compare-models": {
         one_sided: "one-sided",
+        the_first_is_better: "tests one direction",
+        one_minus_p: "1 minus the p-value",
         twice_the_tail: "can exceed 1",
         chi_squared: "chi-squared approximation; with few",
         chi_squared_corrected: "continuity correction",
@@ -794,7 +818,7 @@ WRONG = {
         most_probable_label_first: "another order",
         in_the_order_of_the_samples: "another order",
         a_mask: "return the indices",
-        an_empty_class_at_zero: "with labels of 4 classes",
+        an_empty_class_at_zero: "got the threshold 0, which every sample reaches",
         everybody: "likeliest that reaches it",
         nobody: "likeliest that reaches it",
         suspects_nothing: "returned None",

@@ -80,7 +80,7 @@ def exactly_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> Non
             tried=_tried(case, seed),
             got=f"{repeats} repeats",
             expected="0 repeats",
-            because="drawn with replacement: a repeated sample means fewer different ones. Shuffle, and take the "
+            because="a repeated sample means fewer different ones: draw without replacement. Shuffle, and take the "
             "first k",
         )
 
@@ -102,11 +102,19 @@ def _expect_k_of_each_class(case: dict[str, Any], result: dict[str, Any]) -> Non
             because="there is no sample at these positions",
         )
         counts = torch.bincount(labels[index], minlength=classes).tolist()
-        because = "some classes have too few or too many samples: draw class by class"
-        if sum(counts) == k:
+        because = "k samples of each class, and all of a class that has fewer"
+        if all(one.numel() and int(one.max()) < int(torch.bincount(labels).max()) for one in draws):
+            because = (
+                "no index reaches beyond the size of a class: positions within a class are not positions in labels"
+            )
+        elif sum(counts) == k:
             because = "k samples were drawn in total: draw k of each class, so that none is missing"
         elif counts == [count if count == k else 0 for count in wanted]:
             because = "classes with fewer than k samples are missing: draw all of their samples"
+        elif counts == [k] * classes:
+            because = "a class with fewer than k samples was filled up to k: draw each of its samples once"
+        elif sum(counts) == sum(wanted) or sum(counts) == k * classes:
+            because = "there are as many samples as there should be, but not of each class: draw class by class"
         expect(
             counts == wanted,
             tried=f"{_tried(case, seed)}: how many samples of each class",

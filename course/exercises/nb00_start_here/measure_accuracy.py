@@ -208,7 +208,8 @@ def _expect_a_measurement(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="comparing the values with the model's predictions in eval mode",
         got=result["values"],
         expected=[float(torch.cat(part).mean()) for part in right],
-        because="these values don't count the predictions in eval mode: fix that first",
+        because="nothing can be concluded while these values are not made from the counts of right predictions in eval "
+        "mode",
     )
 
 

@@ -79,7 +79,7 @@ def a_float_tensor_of_the_right_shape(case: dict[str, Any], result: dict[str, An
         tried=f"{tried}: its brightness compared with that of the image",
         got=f"a correlation of {likeness:.2f}",
         expected="above 0.90",
-        because="the shape is right, but the tensor doesn't show this image",
+        because="the shape is right, but the tensor doesn't show the central part of this image",
     )
 
 
@@ -177,6 +177,9 @@ CUTS = {
         lambda pixels: reference_cut(pixels, CROPPED)
     ),
     "a corner was cropped, not the centre": _corner,
+    "the image was mirrored: that is for training alone, where the next epoch sees it the right way round": (
+        lambda pixels: reference_cut(pixels).flip(2)
+    ),
     "another interpolation: these weights expect bicubic, and Resize is bilinear by default": (
         lambda pixels: reference_cut(pixels, filtered="bilinear")
     ),

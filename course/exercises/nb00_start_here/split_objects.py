@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,7 +45,8 @@ def drawn_case(rng: torch.Generator, *, share: float, smallest: int) -> dict[str
     objects: list[str] = []
     labels: list[int] = []
     for label in range(int(torch.randint(3, 6, (), generator=rng))):
-        more = (0, 4)[label] if label < 2 else int(torch.randint(0, 6, (), generator=rng))  # a small and a large one
+        # A small class, one whose test objects are rounded up (0.22 * 7), and one whose are rounded down (0.22 * 6).
+        more = (0, 5, 4)[label] if label < 3 else int(torch.randint(0, 6, (), generator=rng))
         for index in range(smallest + more):
             count = int(torch.randint(1, 5, (), generator=rng))
             objects += [f"object {label}.{index}"] * count
@@ -147,12 +149,21 @@ def judge_shares(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless every split holds the expected number of objects of each class on the test side."""
     _expect_first(every_picture_once.decide, case, result)
     of_class = objects_by_class(case)
-    expected = [min(max(1, round(case["share"] * len(names))), len(names) - 1) for names in of_class]
-    for seed, (_, test) in enumerate(result["splits"]):
-        drawn = _names(case, test)
-        got = [len(names & drawn) for names in of_class]
-        because = "draw class by class, and count objects, not pictures"
-        if sum(got) == round(case["share"] * sum(map(len, of_class))):
+    drawn = [_names(case, test) for _, test in result["splits"]]
+    counts = [[len(names & one) for names in of_class] for one in drawn]
+    expected, down, up = (
+        [_clipped(case, names, whole) for names in of_class] for whole in (round, math.floor, math.ceil)
+    )
+    of_all = round(case["share"] * sum(map(len, of_class)))
+    for seed, got in enumerate(counts):
+        because = "the share holds for the objects (not the pictures) of each class, at least one and not all of them"
+        if [len(names) - count for names, count in zip(of_class, got, strict=True)] == expected:
+            because = "the other side has the share: return the training indices first, then the test indices"
+        elif all(one == down for one in counts):
+            because = "share * n was rounded down; round to the nearest whole number"
+        elif all(one == up for one in counts):
+            because = "share * n was rounded up; round to the nearest whole number"
+        elif any(one != got for one in counts) and all(sum(one) == of_all for one in counts):
             because = "the share holds over all objects together, but not in each class: draw class by class"
         elif [min(max(count, 1), len(names) - 1) for count, names in zip(got, of_class, strict=True)] == expected:
             because = "at least one object of each class is needed on either side, however small or large the share"
@@ -163,6 +174,11 @@ def judge_shares(case: dict[str, Any], result: dict[str, Any]) -> None:
             expected=expected,
             because=because,
         )
+
+
+def _clipped(case: dict[str, Any], names: set[str], whole: Any) -> int:
+    """How many of these objects are on the test side if share times their number is made `whole` like this."""
+    return min(max(1, whole(case["share"] * len(names))), len(names) - 1)
 
 
 @exercise.judge(several_styles, points=1)

@@ -80,7 +80,8 @@ def special_tokens_are_never_chosen(case: dict[str, Any], result: dict[str, Any]
         expect(
             not (touched & where).any(),
             tried=f"{len(ids)} sentences padded to {ids.shape[1]} tokens",
-            got=f"{int((touched & where).sum())} of {int(where.sum())} positions of {name} were chosen",
+            got=f"{int((touched & where).sum())} of {int(where.sum())} positions of {name} changed or have a label "
+            "other than -100",
             expected="0",
             because="a model that predicts padding learns that most of a sentence is padding; choose among words only"
             if name == "padding"
@@ -112,9 +113,15 @@ def labels_are_the_hidden_words(case: dict[str, Any], result: dict[str, Any]) ->
     chosen = (labels != -100) & words
     changed = (inputs != ids) & words
     lost = int((changed & (labels != ids)).sum())
-    because = "a changed position needs its original id as label; was `ids` changed in place before labels were copied?"
-    if lost and (labels[changed] == -100).all():
+    because = "a changed position needs its original id as label"
+    if lost and torch.equal(labels[changed], inputs[changed]):
+        because = (
+            "these labels are the changed ids: were they changed before labels were copied? Copy the original ones"
+        )
+    elif lost and (labels[changed] == -100).all() and (labels == ids)[words & ~changed].double().mean() > 0.9:
         because = "the labels are reversed: -100 means 'ignore', and belongs where nothing was chosen"
+    elif lost and (labels[changed] == -100).all():
+        because = "no changed word has a label; -100 means 'ignore', and belongs where nothing was chosen"
     expect(
         not lost,
         tried="comparing the labels of changed words with the original ids",
@@ -122,12 +129,15 @@ def labels_are_the_hidden_words(case: dict[str, Any], result: dict[str, Any]) ->
         expected="0 differ",
         because=because,
     )
+    other = labels[chosen & ~changed & (labels != ids)]
     expect(
         torch.equal(labels[chosen], ids[chosen]),
         tried="comparing the labels of chosen words with the original ids",
         got=f"{int((labels[chosen] != ids[chosen]).sum())} differ",
         expected="0 differ",
-        because="the label is the id that was there before",
+        because=f"where nothing was chosen the label is -100, and {int(other[0])} is the id of a word"
+        if len(other) > 1 and (other == other[0]).all()
+        else "the label is the id that was there before",
     )
     n = int(words.sum())
     share = int(chosen.sum()) / n
@@ -137,6 +147,23 @@ def labels_are_the_hidden_words(case: dict[str, Any], result: dict[str, Any]) ->
         got=f"{share:.1%} of the words have a label",
         expected=f"about {case['p']:.0%}",
         because="every word has a label; put -100 where nothing was chosen" if share > 0.99 else _share_because(share),
+    )
+    for dim, line in ((1, "sentence"), (0, "position")):
+        _expect_independence(chosen.sum(dim), words.sum(dim), case["p"], line)
+
+
+def _expect_independence(chosen: torch.Tensor, words: torch.Tensor, p: float, line: str) -> None:
+    """Raise Wrong unless these counts of chosen words vary as those of independent draws do."""
+    chosen, words = chosen[words >= 15].double(), words[words >= 15].double()
+    spread = float(((chosen - p * words).pow(2) / (words * p * (1 - p))).mean())  # 1 in the mean of all draws
+    allowed = 8 * math.sqrt(2 / len(words))
+    expect(
+        1 - 0.75 * allowed < spread < 1 + allowed,
+        tried=f"counting the chosen words of each {line}",
+        got=f"counts that vary {spread:.2g} times as much as those of independent draws",
+        expected="about once as much",
+        because="each word is chosen on its own: draw a random number for every position of every sentence, and "
+        "compare it with p",
     )
 
 
@@ -154,6 +181,15 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
     ids, run = case["ids"], result["runs"][0]
     words = ~torch.isin(ids, torch.tensor(case["special"]["ids"]))
     chosen = (run["labels"] != -100) & words
+    changed = (run["inputs"] != ids) & words
+    lost = int((changed & ~chosen).sum())
+    expect(
+        not lost,
+        tried="counting what became of the chosen words, those with a label",
+        got=f"{lost} of the {int(changed.sum())} words that changed have no label",
+        expected="a label for every chosen word",
+        because="without their labels it can't be told which words were chosen",
+    )
     inputs, n = run["inputs"][chosen], max(1, int(chosen.sum()))
     masked = (inputs == case["special"]["mask"]).sum().item() / n
     kept = (inputs == ids[chosen]).sum().item() / n
@@ -162,7 +198,7 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
         abs(masked - 0.8) < _six_sigma(0.8, n)
         and abs(kept - 0.1) < _six_sigma(0.1, n)
         and abs(other - 0.1) < _six_sigma(0.1, n),
-        tried=f"counting what became of {n} chosen words",
+        tried=f"counting what became of the {n} words that have a label",
         got=f"{masked:.0%} [MASK], {other:.0%} another word, {kept:.0%} kept",
         expected="80% [MASK], 10% another word, 10% kept",
         because=_why_not_eighty_ten_ten(masked, other, kept),
@@ -188,6 +224,10 @@ def eighty_ten_ten(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 def _why_not_eighty_ten_ten(masked: float, other: float, kept: float) -> str:
     """The misconception that these fractions of the chosen words show."""
+    if kept > 0.5:
+        return (
+            "most of these words are as they were: a label says that a word was chosen, and only a tenth of those stay"
+        )
     if masked > 0.97:
         return "every chosen word became [MASK]: the model would never have to predict anything at an ordinary word"
     if other < 0.001:
@@ -221,7 +261,7 @@ def only_the_generator_decides(case: dict[str, Any], result: dict[str, Any]) -> 
         because="draw with generator=rng everywhere; torch.rand without it uses the global generator",
     )
     expect(
-        not torch.equal(first["labels"], other["labels"]),
+        not (torch.equal(first["inputs"], other["inputs"]) and torch.equal(first["labels"], other["labels"])),
         tried="two calls with generators of different seeds",
         got="the same words",
         expected="different words",

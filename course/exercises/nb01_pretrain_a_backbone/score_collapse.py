@@ -171,6 +171,12 @@ MISTAKES = {
     "sqrt(D) is missing: unit rows that point everywhere have a deviation of 1/sqrt(D) in each column": (
         lambda z: _unit(z).std(0).mean()
     ),
+    "these are variances, added up (1 minus the mean cosine is the same); take the mean of standard deviations": (
+        lambda z: _unit(z).var(0).mean() * z.shape[1]
+    ),
+    "one deviation was taken over all numbers at once: take one for each column (dim=0), then their mean": (
+        lambda z: _unit(z).std() * math.sqrt(z.shape[1])
+    ),
     "the score is reversed: 0 means collapsed, 1 means spread out": lambda z: 1 - collapse(z),
     "centred before the rows were normalised: that scales even a little noise up to length 1": (
         lambda z: collapse(z - z.mean(0))

@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from course.exercises import small_models
-from course.judging import Exercise, expect, expect_close
+from course.exercises.tensor_comparison import times_as_far
+from course.judging import Exercise, Wrong, expect, expect_close
 
 exercise = Exercise(
     "01-train-step",
@@ -70,47 +71,79 @@ def _weights(model: nn.Module) -> torch.Tensor:
 def one_step_goes_downhill(case: dict[str, Any], result: dict[str, Any]) -> None:
     """One step moves the weights down the gradient of cross-entropy, so the loss on that batch falls."""
     before = _weights(_start(case)[0])
-    got, right = result["weights"][0], steps(case)[0][0]
-    because = "the weights moved, but not down the gradient of this batch's mean cross-entropy"
-    if torch.equal(got, before):
-        because = (
-            "no weight moved: backward() fills the gradients, step() uses them, and nothing may clear them in between"
-        )
-    mistakes: dict[str, dict[str, Any]] = {
-        "softmax before cross_entropy: it is inside already, and a second softmax flattens the gradients": {
-            "loss": lambda logits, y: F.cross_entropy(logits.softmax(1), y)
-        },
-        "the losses of the batch were summed: the step then grows with the batch size; take the mean": {
-            "loss": lambda logits, y: F.cross_entropy(logits, y, reduction="sum")
-        },
-        "the model was in eval mode: BatchNorm then uses its stored statistics, and a training step needs train mode": {
-            "training": False
-        },
-        "the optimiser stepped twice": {"repeat": 2},
-    }
-    for mistake, options in mistakes.items():
-        if _near(got, steps(case, **options)[0][0]):
-            because = mistake
+    got, right = result["weights"][0], steps(case, count=1)[0][0]
     expect(
         _near(got, right),
         tried="one step on a batch of 8 pictures",
         got=f"the loss on that batch went from {_loss(case, before):.4f} to {_loss(case, got):.4f}",
         expected=f"to {_loss(case, right):.4f}",
-        because=because,
+        because=_why_this_step(case, before, got, right),
     )
+
+
+STEP_MISTAKES: dict[str, dict[str, Any]] = {
+    "softmax before cross_entropy: it is inside already, and a second softmax flattens the gradients": {
+        "loss": lambda logits, y: F.cross_entropy(logits.softmax(1), y)
+    },
+    "the losses of the batch were summed: the step then grows with the batch size; take the mean": {
+        "loss": lambda logits, y: F.cross_entropy(logits, y, reduction="sum")
+    },
+    "the mean loss was divided by the batch size once more": {
+        "loss": lambda logits, y: F.cross_entropy(logits, y) / len(y)
+    },
+    "the model was in eval mode: BatchNorm then uses its stored statistics, and a training step needs train mode": {
+        "modes": (False, False)
+    },
+    "the optimiser stepped twice": {"repeat": 2},
+}
+LATER_MISTAKES: dict[str, dict[str, Any]] = {
+    "no zero_grad(): backward() adds to the existing gradients, so step 3 used those of all three batches": {
+        "clear": False
+    },
+    "the model was left in eval mode after the first step: the next ones need train mode as well": {
+        "modes": (True, False)
+    },
+}
+
+
+def _why_this_step(case: dict[str, Any], before: torch.Tensor, got: torch.Tensor, right: torch.Tensor) -> str:
+    """The mistake that leads to these weights, or where they lie."""
+    if torch.equal(got, before):
+        return (
+            "no weight moved: backward() fills the gradients, step() uses them, and nothing may clear them in between"
+        )
+    for mistake, options in STEP_MISTAKES.items():
+        if _near(got, steps(case, count=1, **options)[0][0]):
+            return mistake
+    times = times_as_far(got, right, before)
+    if times is not None:
+        return (
+            f"the direction is right, but the weights moved {times:.3g} times as far as one step of the optimiser that "
+            "was passed in takes them, down the mean cross-entropy of the batch"
+        )
+    return "the weights moved, but not down the gradient of this batch's mean cross-entropy"
 
 
 @exercise.judge(three_batches, points=1)
 def gradients_do_not_pile_up(case: dict[str, Any], result: dict[str, Any]) -> None:
     """After three steps the weights are where three separate gradients lead."""
-    right, got = steps(case)[0], result["weights"]
-    because = "each step should use the gradient of its own batch"
-    if _near(got[-1], steps(case, clear=False)[0][-1]):
-        because = "no zero_grad(): backward() adds to the existing gradients, so step 3 used those of all three batches"
-    elif not _near(got[0], right[0]):
-        because = "the first step is wrong already"
-    expect(
-        _near(got[-1], right[-1]),
+    got = result["weights"]
+    known = [{}, *STEP_MISTAKES.values()]
+    first: dict[str, Any] = next(
+        (options for options in known if _near(got[0], steps(case, count=1, **options)[0][0])), {}
+    )
+    right = steps(case, **first)[0]  # a mistake of every step counts elsewhere
+    if _near(got[-1], right[-1]):
+        return
+    because = "each step should use the gradient of its own batch, and that alone"
+    for mistake, later in LATER_MISTAKES.items():
+        if _near(got[-1], steps(case, **{**first, **later})[0][-1]):
+            because = mistake
+            break
+    else:
+        if not _near(got[0], right[0]):
+            because = "the first step is wrong already, so nothing can be said about what the next ones add to it"
+    raise Wrong(
         tried="three calls with three batches and one optimiser",
         got=f"weights that are {float((got[-1] - right[-1]).norm()):.3g} away",
         expected="0 away from three steps of SGD",
@@ -151,13 +184,19 @@ def returns_the_loss_as_a_float(case: dict[str, Any], result: dict[str, Any]) ->
 
 
 def steps(
-    case: dict[str, Any], *, loss: Any = F.cross_entropy, training: bool = True, clear: bool = True, repeat: int = 1
+    case: dict[str, Any],
+    *,
+    loss: Any = F.cross_entropy,
+    modes: tuple[bool, bool] = (True, True),
+    clear: bool = True,
+    repeat: int = 1,
+    count: int | None = None,
 ) -> tuple[list[torch.Tensor], list[float]]:
-    """(weights after each step, losses) of the case's batches."""
+    """(weights after each step, losses) of the first `count` batches; `modes`: of the first step and of the rest."""
     model, optimizer = _start(case)
     weights, losses = [], []
-    for x, y in case["batches"]:
-        value = loss(model.train(training)(x), y)
+    for i, (x, y) in enumerate(case["batches"][:count]):
+        value = loss(model.train(modes[i > 0])(x), y)
         if clear:
             optimizer.zero_grad()
         value.backward()

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course.judging import Exercise, expect, expect_close
+from course.exercises.tensor_comparison import times_as_far
+from course.judging import Exercise, Wrong, expect, expect_close
 
 exercise = Exercise(
     "01-write-byol-step",
@@ -50,12 +51,12 @@ def _network(sizes: tuple[int, ...]) -> nn.Module:
     return nn.Sequential(nn.Linear(first, hidden), nn.ReLU(), nn.Linear(hidden, last))
 
 
-def _networks(case: dict[str, Any]) -> dict[str, nn.Module]:
-    """Student, predictor and teacher with the case's weights; the teacher's parameters do ask for gradients."""
+def _networks(weights: dict[str, torch.Tensor]) -> dict[str, nn.Module]:
+    """Student, predictor and teacher with these weights; the teacher's parameters do ask for gradients."""
     built = {}
     for name, sizes in {**SIZES, "teacher": SIZES["student"]}.items():
         built[name] = _network(sizes)
-        nn.utils.vector_to_parameters(case["weights"][name].clone(), built[name].parameters())
+        nn.utils.vector_to_parameters(weights[name].clone(), built[name].parameters())
     return built
 
 
@@ -73,7 +74,7 @@ def _weights(networks: dict[str, nn.Module]) -> dict[str, torch.Tensor]:
 
 @exercise.probe
 def probe_byol_step(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
-    networks = _networks(case)
+    networks = _networks(case["weights"])
     optimizer = _optimizer(networks, case["lr"])
     returned, weights = [], []
     for first, second in case["batches"]:
@@ -90,20 +91,30 @@ def probe_byol_step(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
 @exercise.judge(three_updates, points=2)
 def the_student_follows_the_teacher(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The first update moves student and predictor down the gradient of the loss over both directions."""
-    got, right = result["weights"][0], updates(case)["weights"][0]
-    because = "student and predictor moved, but not down the gradient of this loss"
-    if all(torch.equal(got[name], case["weights"][name]) for name in SIZES):
-        because = "no weight moved: backward() fills the gradients and optimizer.step() uses them"
-    for mistake, options in LOSS_MISTAKES.items():
-        if _near(got, updates(case, **options)["weights"][0], SIZES):
-            because = mistake
+    got, right = result["weights"][0], updates(case, count=1)[0]
     expect(
         _near(got, right, SIZES),
         tried="one update of student and predictor",
         got=f"weights that are {_distance(got, right, SIZES):.3g} away",
         expected="0 away from one step of SGD",
-        because=because,
+        because=_why_this_update(case, got, right),
     )
+
+
+def _why_this_update(case: dict[str, Any], got: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> str:
+    """The mistake that leads to these weights, or where they lie."""
+    if all(torch.equal(got[name], case["weights"][name]) for name in SIZES):
+        return "no weight moved: backward() fills the gradients and optimizer.step() uses them"
+    for mistake, options in LOSS_MISTAKES.items():
+        if _near(got, updates(case, count=1, **options)[0], SIZES):
+            return mistake
+    times = times_as_far(*(torch.cat([weights[name] for name in SIZES]) for weights in (got, right, case["weights"])))
+    if times is not None:
+        return (
+            f"the direction is right, but the weights moved {times:.3g} times as far as one step down the mean of "
+            "2 - 2 cos over rows and directions takes them"
+        )
+    return "student and predictor moved, but not down the gradient of this loss"
 
 
 @exercise.judge(three_updates, points=2)
@@ -176,44 +187,69 @@ def the_teacher_gets_no_gradient(case: dict[str, Any], result: dict[str, Any]) -
         if isinstance(first, torch.Tensor)
         else "return the loss",
     )
-    mistakes = {because: updates(case, **options)["losses"][0] for because, options in LOSS_MISTAKES.items()}
-    for i, (got, right) in enumerate(zip(result["returned"], updates(case)["losses"], strict=True)):
+    before = [case["weights"], *result["weights"]]  # your own, so that a wrong update counts elsewhere
+    for i, (got, views) in enumerate(zip(result["returned"], case["batches"], strict=True)):
+        networks = _networks(before[i])
+        right = _loss(networks, views).item()
+        mistakes = {}
+        if abs(got - right) > 1e-4:
+            mistakes = {because: _loss(networks, views, **o).item() for because, o in LOSS_MISTAKES.items()}
+            afterwards = _loss(_networks(before[i + 1]), views).item()
+            mistakes["this is the loss after the update; return the one before it"] = afterwards
         expect_close(
             got,
             right,
             tried=f"the loss that call {i + 1} returns",
             rtol=1e-3,
-            mistakes=mistakes if i == 0 else None,
-            because="this is not the loss over both directions, before the update",
+            mistakes=mistakes,
+            because="this is not the mean of 2 - 2 cos over rows and directions, before the update",
         )
 
 
-def updates(
-    case: dict[str, Any],
+def _loss(
+    networks: dict[str, nn.Module],
+    views: list[torch.Tensor],
     *,
     directions: tuple[int, ...] = (0, 1),
     predicts: bool = True,
     teacher_predicts: bool = False,
     normalise: bool = True,
     total: bool = False,
-    clear: bool = True,
+    added: bool = False,
     from_student: bool = False,
-) -> dict[str, Any]:
-    """The losses and the weights after each update: Grill et al., "Bootstrap your own latent" (2020), section 3.1."""
-    networks = _networks(case)
+    other_view: bool = True,
+) -> torch.Tensor:
+    """The loss of one update: Grill et al., "Bootstrap your own latent" (2020), section 3.1."""
     student, predictor, teacher = networks["student"], networks["predictor"], networks["teacher"]
-    optimizer, losses, weights = _optimizer(networks, case["lr"]), [], []
-    for views in case["batches"]:
-        costs = []
-        for i in directions:
-            online = predictor(student(views[i])) if predicts else student(views[i])
-            source = student if from_student else teacher
-            target = source(views[1 - i])
-            target = (predictor(target) if teacher_predicts else target).detach()
-            if normalise:
-                online, target = F.normalize(online, dim=1), F.normalize(target, dim=1)
-            costs.append((online - target).pow(2).sum(1))
-        loss = torch.cat(costs).sum() if total else torch.cat(costs).mean()
+    costs = []
+    for i in directions:
+        online = predictor(student(views[i])) if predicts else student(views[i])
+        source = student if from_student else teacher
+        target = source(views[1 - i if other_view else i])
+        target = (predictor(target) if teacher_predicts else target).detach()
+        if normalise:
+            online, target = F.normalize(online, dim=1), F.normalize(target, dim=1)
+        costs.append((online - target).pow(2).sum(1))
+    mean = torch.cat(costs).mean()
+    if total:
+        return torch.cat(costs).sum()
+    return mean * len(costs) if added else mean
+
+
+def updates(
+    case: dict[str, Any],
+    *,
+    clear: bool = True,
+    teachers: list[torch.Tensor] | None = None,
+    count: int | None = None,
+    **options: Any,
+) -> list[dict[str, torch.Tensor]]:
+    """The weights after each of the first `count` updates, which end with these `teachers` instead of their own."""
+    networks = _networks(case["weights"])
+    teacher, student = networks["teacher"], networks["student"]
+    optimizer, weights = _optimizer(networks, case["lr"]), []
+    for i, views in enumerate(case["batches"][:count]):
+        loss = _loss(networks, views, **options)
         if clear:
             optimizer.zero_grad()
         loss.backward()
@@ -221,9 +257,10 @@ def updates(
         with torch.no_grad():
             for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
                 slow.mul_(case["momentum"]).add_(fast, alpha=1 - case["momentum"])
-        losses.append(loss.item())
+        if teachers is not None:
+            nn.utils.vector_to_parameters(teachers[i].clone(), teacher.parameters())
         weights.append(_weights(networks))
-    return {"losses": losses, "weights": weights}
+    return weights
 
 
 LOSS_MISTAKES: dict[str, dict[str, Any]] = {
@@ -232,6 +269,8 @@ LOSS_MISTAKES: dict[str, dict[str, Any]] = {
     "the predictor belongs to the student alone: compare with the teacher's own embedding": {"teacher_predicts": True},
     "the embeddings are not normalised: the cosine compares directions only": {"normalise": False},
     "the losses were summed; take the mean over rows and directions": {"total": True},
+    "the losses of both directions were added; average them": {"added": True},
+    "student and teacher saw the same view: compare each view with the other one": {"other_view": False},
     "the target came from the student: the teacher embeds the other view": {"from_student": True},
 }
 
@@ -239,16 +278,21 @@ LOSS_MISTAKES: dict[str, dict[str, Any]] = {
 @exercise.judge(three_updates, points=1)
 def gradients_do_not_pile_up(case: dict[str, Any], result: dict[str, Any]) -> None:
     """After three updates student and predictor are where three separate gradients lead."""
-    got, right = result["weights"], updates(case)["weights"]
-    because = "each update should use the gradient of its own batch"
-    if _near(got[-1], updates(case, clear=False)["weights"][-1], SIZES):
+    got = result["weights"]
+    teachers = [weights["teacher"] for weights in got]  # your own: a wrong teacher counts elsewhere, and a wrong loss
+    known = [{}, *LOSS_MISTAKES.values()]
+    first: dict[str, Any] = next(
+        (options for options in known if _near(got[0], updates(case, count=1, **options)[0], SIZES)), {}
+    )
+    right = updates(case, teachers=teachers, **first)
+    if _near(got[-1], right[-1], SIZES):
+        return
+    because = "each update should use the gradient of its own batch, and that alone"
+    if _near(got[-1], updates(case, teachers=teachers, clear=False, **first)[-1], SIZES):
         because = "no zero_grad(): backward() adds to the gradients that are there, so update 3 used all three batches"
     elif not _near(got[0], right[0], SIZES):
-        because = "the first update is wrong already"
-    elif not _near(got[0], right[0], ["teacher"]):
-        because = "the first teacher is wrong, and the next updates compare with it"
-    expect(
-        _near(got[-1], right[-1], SIZES),
+        because = "the first update is wrong already, so nothing can be said about what the next ones add to it"
+    raise Wrong(
         tried="three updates with one optimizer",
         got=f"weights that are {_distance(got[-1], right[-1], SIZES):.3g} away",
         expected="0 away from three steps of SGD",

@@ -85,6 +85,10 @@ def _wrong_losses(z: torch.Tensor, temperature: float) -> dict[str, torch.Tensor
         "self-pairs are in the denominator: every row is most similar to itself, so leave k = i out": by_loops(
             z, temperature, with_self=True
         ),
+        "each row still chooses itself with exp(0) = 1: a similarity of 0 stays in the denominator, -inf does not": (
+            by_loops(z, temperature, self_is_zero=True)
+        ),
+        "softmax before cross_entropy: it is inside already": by_loops(z, temperature, twice=True),
         "the second view of row i is row i + N; you paired neighbours": by_loops(_neighbours(z), temperature),
         "the positive pair belongs in the denominator too: it is the right class among all the candidates": by_loops(
             z, temperature, with_positive=False
@@ -109,6 +113,12 @@ def _wrong_losses_by_length(z: torch.Tensor, temperature: float) -> dict[str, to
         "self-pairs are in the denominator, and z is not normalised": by_loops(
             z, temperature, with_self=True, normalise=False
         ),
+        "the columns were normalised (dim=0); scale each row to length 1 (dim=1)": by_loops(
+            z / z.norm(dim=0), temperature, normalise=False
+        ),
+        "z was divided by its norm as a whole; scale each row to length 1": by_loops(
+            z / z.norm(), temperature, normalise=False
+        ),
     }
 
 
@@ -127,7 +137,7 @@ def only_directions_count(case: dict[str, Any], result: dict[str, Any]) -> None:
             loss,
             tried="the same rows, each scaled by a factor between 3 and 4",
             rtol=1e-3,
-            because="only the lengths of the rows have changed, and your loss with them: z is not normalised",
+            because="only the lengths of the rows have changed, and your loss with them: scale each row to length 1",
         )
     # Any constant is the same for longer rows, so the loss must be one of these rows, if perhaps a wrong one.
     formulas = [[by_loops(z, temperature), *_wrong_losses(z, temperature).values()] for z in case["batches"]]
@@ -140,14 +150,14 @@ def only_directions_count(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="the rows as they are, and scaled",
         got=f"{float(result['losses'][0]):.4g} both times",
         expected=f"{float(formulas[0][0]):.4g} both times",
-        because="scaling changes nothing, but this is not the loss of these rows",
+        because="scaling changes nothing, but nothing can be concluded from that before the loss is one of these rows",
     )
 
 
 @exercise.judge(six_pictures, points=1)
 def the_gradient_reaches_z(case: dict[str, Any], result: dict[str, Any]) -> None:
     """The loss is differentiable, and its gradient with respect to z is right."""
-    for batch, gradient in zip(case["batches"], result["gradients"], strict=True):
+    for batch, loss, gradient in zip(case["batches"], result["losses"], result["gradients"], strict=True):
         expect(
             gradient is not None,
             tried="loss.backward()",
@@ -158,27 +168,29 @@ def the_gradient_reaches_z(case: dict[str, Any], result: dict[str, Any]) -> None
         z = batch.clone().requires_grad_()
         by_loops(z, case["temperature"]).backward()
         right = gradient.shape == z.grad.shape and torch.allclose(gradient, z.grad, rtol=1e-3, atol=1e-5)
-        because = "" if right else _why_this_gradient(batch, gradient, case["temperature"])
+        because = "" if right else _why_this_gradient(batch, loss, gradient, case["temperature"])
         tried = "the gradient of the loss with respect to z"
         expect_close(gradient, z.grad, tried=tried, rtol=1e-3, atol=1e-5, because=because)
 
 
-def _why_this_gradient(z: torch.Tensor, gradient: torch.Tensor, temperature: float) -> str:
-    """The reason for a gradient that is not right: it is the one of a wrong loss, or the length of rows comes in."""
+def _why_this_gradient(z: torch.Tensor, loss: torch.Tensor, gradient: torch.Tensor, temperature: float) -> str:
+    """The reason for a gradient that is not right: it is the one of a wrong loss, or some of the graph is missing."""
     if gradient.shape != z.shape:
         return "the gradient doesn't have the shape of z"
     z = z.clone().requires_grad_()
-    for because, loss in {**_wrong_losses(z, temperature), **_wrong_losses_by_length(z, temperature)}.items():
-        (known,) = torch.autograd.grad(loss, z, retain_graph=True)
+    for because, wrong in {**_wrong_losses(z, temperature), **_wrong_losses_by_length(z, temperature)}.items():
+        (known,) = torch.autograd.grad(wrong, z, retain_graph=True)
         if torch.allclose(gradient, known, rtol=1e-3, atol=1e-5):
             return f"it is the gradient of a wrong loss: {because}"
+    if not torch.allclose(loss, by_loops(z, temperature), rtol=1e-3):
+        return "the loss is not that of the formula, and its gradient is another one too"
     along = (gradient * z).sum(1).abs() / (gradient.norm(dim=1) * z.norm(dim=1)).clamp_min(1e-12)
     if along.max() > 0.01:
         return (
-            "it points along the rows, so longer rows change your loss: the right one is orthogonal to each row. "
-            "z is not normalised, or its lengths were taken without a graph (detach(), no_grad())"
+            "the loss is right, but its gradient points along the rows, and the right one is orthogonal to each row: "
+            "the lengths that the rows are divided by belong to the graph (no detach(), no_grad())"
         )
-    return "a part of the loss has no graph (detach(), no_grad(), .data), or another loss was differentiated"
+    return "the loss is right, so a part of it has no graph: detach(), no_grad() and .data cut it"
 
 
 def by_loops(
@@ -187,6 +199,8 @@ def by_loops(
     *,
     normalise: bool = True,
     with_self: bool = False,
+    self_is_zero: bool = False,
+    twice: bool = False,
     with_positive: bool = True,
     rows: int | None = None,
 ) -> torch.Tensor:
@@ -199,5 +213,10 @@ def by_loops(
         partner = (i + count) % total
         others = [k for k in range(total) if (with_self or k != i) and (with_positive or k != partner)]
         below = torch.stack([z[i] @ z[k] / temperature for k in others])
-        losses.append(torch.logsumexp(below, 0) - z[i] @ z[partner] / temperature)
+        positive = z[i] @ z[partner] / temperature
+        if twice:
+            below, positive = below.softmax(0), (positive - torch.logsumexp(below, 0)).exp()
+        if twice or self_is_zero:
+            below = torch.cat([below, torch.zeros(1)])
+        losses.append(torch.logsumexp(below, 0) - positive)
     return torch.stack(losses).mean()

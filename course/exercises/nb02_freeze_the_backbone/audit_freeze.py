@@ -30,6 +30,11 @@ exercise = Exercise(
 )
 
 INSIDE = "gate"  # the name of a module within a norm
+_WHERE = {
+    "drifting": "the mode of every module, `module.training`, and the flags of its own parameters",
+    "held": "the parameters in `optimizer.param_groups`; `optimizer.state` is empty before the first step",
+    "missing": "`requires_grad` of every parameter, and the parameters in `optimizer.param_groups`",
+}
 KEYS = ("drifting", "held", "missing")
 MEANS = {
     "drifting": "buffers of frozen modules in train mode",
@@ -188,7 +193,9 @@ def _why(key: str, case: dict[str, Any], got: set[str]) -> str:
     """The mistake that gives exactly these names, if one of those that are known does."""
     model, _ = prepared(case)
     if not got <= {name for name, _ in [*model.named_parameters(), *model.named_buffers(), *model.named_modules()]}:
-        return "some of these names don't exist in the model: use those of named_parameters() and named_buffers()"
+        return "some of these names are not among those of named_parameters() and named_buffers()"
+    if not got:
+        return f"the list is empty. Read {_WHERE[key]}"
     for mistake in _MISTAKES[key]:
         if got == mistake(model, case):
             return mistake.__doc__ or ""
@@ -257,11 +264,6 @@ def _held_by_the_first_group(model: nn.Module, case: dict[str, Any]) -> set[str]
     return _held_by(case, (0,)) & _flagged(case, False)
 
 
-def _nothing_held(model: nn.Module, case: dict[str, Any]) -> set[str]:
-    """the list is empty: read `param_groups`, since `optimizer.state` is empty before the first step"""
-    return set()
-
-
 def _all_that_trains(model: nn.Module, case: dict[str, Any]) -> set[str]:
     """parameters that the optimiser holds are listed: read `param_groups`, since `optimizer.state` starts empty"""
     return _flagged(case, True)
@@ -279,6 +281,6 @@ def _all_that_is_not_held(model: nn.Module, case: dict[str, Any]) -> set[str]:
 
 _MISTAKES: dict[str, tuple[Any, ...]] = {
     "drifting": (_names_of_layers, _every_mode, _every_flag, _partly_frozen, _mode_of_the_model),
-    "held": (_all_that_is_held, _all_that_is_frozen, _held_by_the_first_group, _nothing_held),
+    "held": (_all_that_is_held, _all_that_is_frozen, _held_by_the_first_group),
     "missing": (_all_that_trains, _missing_from_the_first_group, _all_that_is_not_held),
 }

@@ -51,7 +51,7 @@ def probe_cache_features(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     model = small_models.restore(case["architecture"], case["state"]).get_submodule("backbone")
     modes: list[bool] = []
     model.register_forward_pre_hook(lambda module, _: modes.append(any(part.training for part in module.modules())))
-    loader = DataLoader(TensorDataset(case["x"], case["y"]), batch_size=4, shuffle=case["shuffle"])
+    loader = _Counted(TensorDataset(case["x"], case["y"]), batch_size=4, shuffle=case["shuffle"])
     returned = need(answer(model, loader), (tuple, list), "the features and the labels: `return features, labels`")
     if len(returned) != 2 or not all(isinstance(part, torch.Tensor) for part in returned):
         raise Unusable(
@@ -65,7 +65,18 @@ def probe_cache_features(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
         "without_graph": None if graph else features,
         "labels": labels,
         "train_mode": any(modes),
+        "passes": loader.passes,
     }
+
+
+class _Counted(DataLoader[Any]):
+    """A loader that counts how often it was read from the start."""
+
+    passes = 0
+
+    def __iter__(self) -> Any:
+        self.passes += 1
+        return super().__iter__()
 
 
 @exercise.judge(in_order, points=2)
@@ -103,7 +114,17 @@ def labels_stay_with_their_features(case: dict[str, Any], result: dict[str, Any]
         tried="a loader with shuffle=True",
         got=f"{int(right)} of {len(rows)} rows with their own label" if complete else "not every picture once",
         expected=f"{len(rows)} of {len(rows)}",
-        because="a shuffling loader has a new order in every pass: take features and labels from the same pass",
+        because=_why_not_together(result, complete),
+    )
+
+
+def _why_not_together(result: dict[str, Any], complete: bool) -> str:
+    if not complete:
+        return "every picture has one row of features and one label"
+    if result["passes"] > 1:
+        return "a shuffling loader has a new order in every pass: take features and labels from the same pass"
+    return (
+        "a row of features and the label at the same position belong to one picture, and the features are not changed"
     )
 
 

@@ -116,7 +116,7 @@ def _why_they_moved(result: dict[str, Any], *, everything: bool) -> str:
     if result["on_module"]:
         return "`module.requires_grad = False` only sets an attribute on the module; its parameters never see it"
     if not everything:
-        return "some parameters were reached and others were not: go through module.parameters(), not the children"
+        return "some parameters were reached and others were not: freeze every one that module.parameters() gives"
     if result["eval_mode"]:
         return (
             "nothing was frozen: `.eval()` changes what dropout and BatchNorm do in a forward pass; "
@@ -169,5 +169,7 @@ def _expect_the_rest_to_train(case: dict[str, Any], result: dict[str, Any]) -> N
         tried=tried,
         got=f"{len(other)} weights and buffers of the model differ, {', '.join(other[:2])} among them",
         expected="those of a model in which this module, and nothing else, is frozen",
-        because="part of the module is not frozen, so the layers after it trained on another output",
+        because="part of the module is not frozen"
+        if any(name.startswith(case["frozen"] + ".") for name in other)
+        else "the module is frozen, and what is outside took another path than it does beside a frozen module",
     )

@@ -91,7 +91,10 @@ def judge_names(got: list[str], expected: list[str]) -> None:
     elif len(got) > len(set(got)):
         because = "a parameter is in the list twice: an optimiser warns about that, or updates it twice"
     elif not got:
-        because = "nothing is in the list: tensors from state_dict() take no gradient; ask those of model.parameters()"
+        because = (
+            "nothing is in the list: go through model.parameters(), and read `requires_grad` (of tensors from "
+            "state_dict() it is False, and before the first step no `.grad` is there)"
+        )
     else:
         because = "some trainable parameters are missing"
     wrong = f", {sum(name not in expected for name in got)} of them wrong, for example {extra[0]}" if extra else ""

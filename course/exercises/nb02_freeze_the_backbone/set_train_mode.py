@@ -75,7 +75,7 @@ def frozen_statistics_stay(case: dict[str, Any], result: dict[str, Any]) -> None
         tried="one forward pass on pictures that are brighter than those of pretraining",
         got=f"{len(moved)} of the {len(inside)} frozen buffers moved",
         expected="0 moved",
-        because="your BatchNorm statistics moved: frozen weights are not a frozen layer. `model.train()` reaches the "
+        because="BatchNorm statistics moved: frozen weights are not a frozen layer. `model.train()` reaches the "
         "frozen modules too, so eval() on them must come after it",
     )
     other = diverged(after, _expected(case), start, learning)
@@ -142,11 +142,11 @@ def unfrozen_stages_train(case: dict[str, Any], result: dict[str, Any]) -> None:
 
 
 def _why_the_head_is_in_eval_mode(in_eval_mode: list[str], requires_grad: dict[str, bool]) -> str:
-    """Why modules of the head are in eval mode, by whether they have parameters."""
+    """What is wrong with modules of the head in eval mode, by whether they have parameters."""
     if not any(parameter.startswith(f"{name}.") for name in in_eval_mode for parameter in requires_grad):
         return (
-            f"{' and '.join(f'`{name}`' for name in in_eval_mode)} hold no parameters, and all() of nothing is True: a "
-            "module is frozen if it has parameters and none of them requires a gradient"
+            f"{' and '.join(f'`{name}`' for name in in_eval_mode)}: without parameters, and so not frozen. A module is "
+            "frozen if it has parameters and none of them requires a gradient; all() of nothing is True"
         )
     return "the head is what you train; only frozen modules belong in eval mode"
 
@@ -154,7 +154,10 @@ def _why_the_head_is_in_eval_mode(in_eval_mode: list[str], requires_grad: dict[s
 def _why_it_drifts(training: dict[str, bool]) -> str:
     """Why the statistics of a frozen stage move, by the modes that the modules are in."""
     if all(training.values()):
-        return "no module is left in eval mode: eval() on the frozen ones must come after `model.train()`"
+        return (
+            "no module is in eval mode: find frozen ones by their parameters, at any depth, and call eval() on them "
+            "after `model.train()`"
+        )
     return "find frozen modules by their parameters, at any depth"
 
 
@@ -163,7 +166,7 @@ def _why_it_is_in_eval_mode(training: dict[str, bool], stage: str) -> str:
     if not any(training.values()):
         return "the whole model is in eval mode: call model.train() first, then put the frozen modules back"
     in_eval_mode = [name for name, mode in training.items() if name.startswith(stage) and not mode]
-    if stage in in_eval_mode:
+    if not training["backbone"] and stage in in_eval_mode:
         return "the whole backbone was put into eval mode; decide module by module, by requires_grad"
     if in_eval_mode:
         return (

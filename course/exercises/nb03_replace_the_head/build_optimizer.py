@@ -129,8 +129,8 @@ def _expect_a_step(case: dict[str, Any], result: dict[str, Any]) -> None:
     expect(
         moved.any(),
         tried=tried,
-        got="the new head did not move",
-        expected="the new head moves",
+        got="the new head's weight did not move",
+        expected="it moves",
         because="your optimiser holds the new head, but with a learning rate of zero"
         if held
         else "your optimiser doesn't hold the new head's weight; one that is built before the swap keeps the old "
@@ -213,15 +213,24 @@ def decay_for_the_weight_alone(case: dict[str, Any], result: dict[str, Any]) -> 
         because="a bias that no group holds stays at its random start",
     )
     rates = sorted({settings[name]["lr"] for name in (weight, bias) if name in settings})
-    expect_equal(rates, [case["lr"]], tried=f"{tried}: the learning rate", because="pass lr on to the optimiser")
-    decays = {name: settings[name]["weight_decay"] for name in (weight, bias) if name in settings}
-    both = decays.get(bias) == decays[weight] == case["weight_decay"]
     expect_equal(
-        [decays[weight], decays.get(bias, 0.0)],
+        rates,
+        [case["lr"]],
+        tried=f"{tried}: the learning rate",
+        because="lr is the rate of weight and bias: pass it on",
+    )
+    decays = {name: settings[name]["weight_decay"] for name in (weight, bias) if name in settings}
+    found = [decays[weight], decays.get(bias, 0.0)]
+    expect_equal(
+        found,
         [case["weight_decay"], 0.0],
         tried=f"{tried}: weight decay of [the weight, the bias]",
-        because="one weight decay for the whole optimiser shrinks the bias as well: make two groups"
-        if both
-        else "each group has its own weight decay, and a group without one gets the optimiser's default, which isn't "
-        "zero for AdamW",
+        mistakes={
+            "one weight decay for the whole optimiser shrinks the bias as well: make two groups": 2
+            * [case["weight_decay"]],
+            "it is the other way round: the weight decays, the bias doesn't": [0.0, case["weight_decay"]],
+            "neither decays: pass weight_decay on to the weight's group": [0.0, 0.0],
+        },
+        because="the weight decays by weight_decay, the bias by 0. A group without a weight decay gets the optimiser's "
+        "default, which isn't zero for AdamW",
     )

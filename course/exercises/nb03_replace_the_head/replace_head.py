@@ -135,6 +135,7 @@ def judge_head(case: dict[str, Any], result: dict[str, Any]) -> None:
     _judge_step(case, result)
 
 
+ONE_LINEAR = "the new head is one Linear on the features that the old head received, with nothing after it"
 TRAINABLE = "a new layer is trainable when it is made; leave the requires_grad of every other layer as it was"
 
 
@@ -147,14 +148,15 @@ def _judge_step(case: dict[str, Any], result: dict[str, Any]) -> None:
     # The step moves a linear head's logits by -rate K slope, K the products of features, plus 1 where it has a bias.
     products = features @ features.T
     paths = [outputs - RATE * (products + bias) @ slope(case, outputs) for bias in (1.0, 0.0)]
+    still = torch.equal(result["outputs_after"], outputs)
     expect(
         any(follows(result["outputs_after"], path, outputs) for path in paths),
         tried=tried,
         got="the same outputs as before"
-        if torch.equal(result["outputs_after"], outputs)
-        else "outputs that moved in another direction than the new head's gradient",
+        if still
+        else "outputs that moved elsewhere than the new head's gradient leads",
         expected="outputs that moved as one Linear on the backbone's features moves them",
-        because=TRAINABLE,
+        because=TRAINABLE if still else ONE_LINEAR,
     )
 
 
@@ -199,7 +201,7 @@ def _judge_logits(case: dict[str, Any], outputs: torch.Tensor) -> None:
     elif torch.allclose(targets.logsumexp(1), 0 * ones, atol=1e-4):
         because = "your head ends in a log-softmax: a head returns logits, and the loss applies the softmax itself"
     else:
-        because = "the new head is one Linear on the features that the old head received, with nothing after it"
+        because = ONE_LINEAR
     spread = (targets - targets.mean(0)).norm()
     is_linear = (targets - fitted).norm() <= 1e-3 * spread + 1e-6
     expect(

@@ -187,5 +187,6 @@ def the_old_head_is_safe(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="asking for the gradient of the new parameters; the old head was frozen",
         got="a parameter that can't be trained" if got is None else "another gradient than this layer has",
         expected="a gradient for the weight and the bias",
-        because="rows that are cut out of a frozen layer are frozen, too: put their values into new parameters",
+        because="put the values into new parameters, which require a gradient; rows that are cut out of a frozen layer "
+        "are frozen, too",
     )

@@ -229,7 +229,9 @@ def the_gradient_arrives(case: dict[str, Any], result: dict[str, Any]) -> None:
         tried="backward() on what you return",
         got=f"gradients for {len(got)} parameters, of norm {norms[0]:.3g}",
         expected=f"gradients for {len(expected)} parameters, of norm {norms[1]:.3g}",
-        because="this is the gradient of another loss, or the graph is cut somewhere between loss and parameters",
+        because="the loss is right, so the graph is cut somewhere between loss and parameters"
+        if torch.allclose(result["values"][0], reference(model(x), y), rtol=1e-3)
+        else "this is the gradient of another loss than the mean cross-entropy",
     )
 
 
@@ -249,12 +251,16 @@ def judge_sure(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless the loss of logits in the hundreds is right."""
     for value, z, (_, y) in zip(result["values"], _logits(case), case["batches"], strict=True):
         expected = reference(z, y)
-        because = "with a probability in between, the loss can't see how wrong the model is"
+        mistakes = _mistakes(z, y) if y.ndim == 1 else _mistakes_with_several(z, y)
+        close = value.shape == expected.shape and torch.allclose(value.double(), expected.double(), rtol=1e-3)
+        because = "" if close else f"{OTHERWISE}, computed from the logits: probabilities round to 0 or 1 here"
+        for mistake, wrong in mistakes.items():
+            if not close and value.shape == wrong.shape and torch.allclose(value, wrong, rtol=1e-3):
+                because = mistake
         if not bool(torch.isfinite(value).all()):
             because = (
                 "a probability that underflows to 0 has no logarithm: the losses take logits because they join the two"
             )
-        close = value.shape == expected.shape and torch.allclose(value.double(), expected.double(), rtol=1e-3)
         expect(close, tried="logits in the hundreds", got=value, expected=expected, because=because)
 
 

@@ -174,7 +174,8 @@ def the_start_changes_nothing(case: dict[str, Any], result: dict[str, Any]) -> N
         expected="the output of base(x)",
         because=because,
     )
-    _expect_learning(case, result)
+    if any(part.any() for part in _oriented(case, result["before"])):  # two zeros can't learn: that counts elsewhere
+        _expect_learning(case, result)
 
 
 @exercise.judge(with_bias, points=2)

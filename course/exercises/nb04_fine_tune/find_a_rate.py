@@ -98,10 +98,14 @@ def _losses(
     restores: bool = False,
     momentum: float = 0.0,
     first_batch: bool = False,
+    softmax: bool = False,
+    adam: bool = False,
 ) -> list[float]:
     """The losses at these rates, without a stop: the reference, or those of another way to measure."""
     model = small_models.restore(case["architecture"], case["state"]).train(train)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
+    optimizer: torch.optim.Optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
+    if adam:
+        optimizer = torch.optim.Adam(model.parameters())
     found = []
     for step, rate in enumerate(rates):
         if restores:
@@ -111,7 +115,8 @@ def _losses(
         optimizer.param_groups[0]["lr"] = rate
         if clears:
             optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(x), y)
+        logits = model(x)
+        loss = nn.functional.cross_entropy(logits.softmax(1) if softmax else logits, y)
         loss.backward()
         optimizer.step()
         if steps_first:
@@ -172,8 +177,10 @@ def _expect_a_run(case: dict[str, Any], result: dict[str, Any]) -> None:
         expected="one loss per step of a model that is being trained",
         because="the same few values come back in every step" if different else "the list is empty",
     )
-    # In train mode, in eval mode, or after the first step: which of them is right is for another judge.
-    starts = [_losses(case, rates)[0], _losses(case, rates, train=False)[0], _losses(case, rates, steps_first=True)[0]]
+    starts = [
+        _losses(case, rates, **other)[0]
+        for other in ({}, {"train": False}, {"steps_first": True}, {"softmax": True})  # which is right: another judge
+    ]
     expect(
         any(abs(got[0] - start) <= 1e-3 * start for start in starts),
         tried="the loss of the first step",
@@ -204,6 +211,8 @@ def losses_are_those_of_the_steps(case: dict[str, Any], result: dict[str, Any]) 
         ),
         "every step uses the first batch; take the next one each time": lambda: _losses(case, rates, first_batch=True),
         "the optimiser has momentum 0.9; the task says plain SGD": lambda: _losses(case, rates, momentum=0.9),
+        "the optimiser is Adam; the task says plain SGD": lambda: _losses(case, rates, adam=True),
+        "softmax before cross_entropy: it is inside already": lambda: _losses(case, rates, softmax=True),
         "the recorded rates were not used: the losses are those of steps at the lowest rate": lambda: _losses(
             case, [case["low"]] * len(rates)
         ),
@@ -242,7 +251,7 @@ def it_stops_at_divergence(case: dict[str, Any], result: dict[str, Any]) -> None
             got=f"a stop after {len(losses)} of {steps} steps, with a last loss of {losses[-1]:.3g} and a lowest of "
             f"{min(losses):.3g}",
             expected="a stop only at a loss above four times the lowest, and this loss is in the list",
-            because="the loss that ends the run was not recorded, or the run ended for another reason",
+            because=_why_it_ended(case, result),
         )
         raise Wrong(
             tried=f"rates up to {case['high']:g}",
@@ -259,6 +268,17 @@ def it_stops_at_divergence(case: dict[str, Any], result: dict[str, Any]) -> None
         expected=f"a stop after number {end}",
         because="the run continues after it has diverged, which tells nothing more about the rate",
     )
+
+
+def _why_it_ended(case: dict[str, Any], result: dict[str, Any]) -> str:
+    """What comes after the last of the losses, none of which ends the run, if the next rate is tried as well."""
+    losses, rates = result["losses"], _rates(case)[: len(result["losses"]) + 1]
+    following = _losses(case, rates)
+    if not _follows(losses, following) or len(following) <= len(losses):
+        return "the run ended before a loss was above four times the lowest"
+    if math.isfinite(following[-1]) and following[-1] <= STOP_AT * min(losses):
+        return f"the run ended, and the next loss is {following[-1]:.3g}, which is no reason to stop either"
+    return f"the loss that ends the run, {following[-1]:.3g}, was not recorded"
 
 
 @exercise.judge(rates_up_to_divergence, points=1)

@@ -163,6 +163,9 @@ def _why_it_moved(result: dict[str, Any]) -> str:
                 "its gradients are zero, and it moves nevertheless: momentum and weight decay update every parameter "
                 "whose .grad is a tensor. Only .grad = None, or leaving the groups, keeps a parameter still"
             )
+        asking, count = sum(result["requires_grad"]), len(result["requires_grad"])
+        if asking < count:
+            return f"{asking} of its {count} parameters still get gradients: freeze all of module.parameters()"
         return "it still gets gradients: nothing was frozen"
     if result["has_gradient"]:
         return (
@@ -193,7 +196,7 @@ def no_gradient_is_computed(case: dict[str, Any], result: dict[str, Any]) -> Non
         tried="reading requires_grad of the module's parameters",
         got=f"True for {asking} of {len(result['requires_grad'])}",
         expected="False for all",
-        because="its gradients are still computed, although nothing uses them",
+        because="the backward pass still computes its gradients",
     )
     quiet = {name: result["without_gradient"][name.partition(".")[2]] for name in _inside(case)}
     _still(case, {**result, "after": {**result["after"], **quiet}})
@@ -208,7 +211,10 @@ def the_rest_goes_on(case: dict[str, Any], result: dict[str, Any]) -> None:
     other = diverged(result["after"], after, before, outside)
     because = ""
     if any(not torch.equal(result["after"][name], before[name]) for name in _inside(case)):
-        because = "the module itself has changed, and with it the gradients of everything else"
+        because = (
+            "the module itself has changed, and with it the gradients of everything else, so nothing can be said "
+            "about the others"
+        )
     elif all(torch.equal(result["after"][name], result["before"][name]) for name in outside):
         because = "the others were stopped too; only the module should be"
     elif not diverged(result["after"], forgetful, before, outside):

@@ -240,7 +240,7 @@ def biases_and_norms_do_not_decay(case: dict[str, Any], result: dict[str, Any]) 
     wrong = [name for name, got in found.items() if abs(got - (weight_decay if shapes[name] > 1 else 0.0)) > 1e-9]
     because = ""
     if wrong and not any(found.values()):
-        because = "no group has a weight decay: an argument that is not passed on has no effect"
+        because = "no group has a weight decay"
     elif wrong and all(abs(got - weight_decay) < 1e-9 for got in found.values()):
         because = "every parameter decays, including the biases and the scales and shifts of BatchNorm"
     elif wrong and all(abs(found[name] - (0.0 if shapes[name] > 1 else weight_decay)) < 1e-9 for name in found):

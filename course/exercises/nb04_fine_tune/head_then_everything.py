@@ -30,6 +30,10 @@ exercise = Exercise(
     "of model.state_dict()}; two passes with SGD over model.parameters() in train mode; return handover.",
 )
 
+_THE_END = (
+    "this is the state at the end: copy it between the two steps, and clone each of its tensors, because state_dict() "
+    "returns the model's own"
+)
 PROBE_PASSES, PROBE_LR = 10, 0.1
 TUNE_PASSES, TUNE_LR = 2, 0.01
 
@@ -143,9 +147,9 @@ def backbone_identical_at_handover(case: dict[str, Any], result: dict[str, Any])
     handover = _known_handover(case, result)
     backbone = [name for name in handover if not name.startswith("head.")]
     moved = [name for name in backbone if not torch.equal(handover[name], case["state"][name])]
-    because = "the backbone was trained in the first step: give its optimiser only the head"
+    because = "the backbone's weights moved before the hand-over: the optimiser of the first step holds the head alone"
     if moved and all(torch.equal(handover[name], result["final"][name]) for name in backbone):
-        because = "this is the state at the end: state_dict() returns the model's own tensors, so clone each of them"
+        because = _THE_END
     elif moved and all("running" in name or "num_batches" in name for name in moved):
         because = "only BatchNorm's statistics moved: in the first step the frozen backbone must be in eval mode"
     expect(
@@ -179,7 +183,7 @@ def the_head_is_trained_first(case: dict[str, Any], result: dict[str, Any]) -> N
     if untouched:
         because = "the head was not trained before the backbone was unfrozen"
     elif all(torch.equal(handover[name], result["final"][name]) for name in handover):
-        because = "this is the state at the end: state_dict() returns the model's own tensors, so clone each of them"
+        because = _THE_END
     else:
         because = _named(handover, case["state"], names, _mistakes_with_the_head(case), rtol=0.03)
     raise Wrong(
@@ -220,23 +224,24 @@ def then_everything_moves_on_from_there(case: dict[str, Any], result: dict[str, 
             tried="comparing the model at the end with the hand-over",
             got="the same weights",
             expected="every weight has moved",
-            because="nothing was trained after the hand-over: unfreeze the backbone and train everything"
+            because="no weight moved after the hand-over: the second step needs gradients for every parameter, an "
+            "optimiser that holds them all, and backward() before each step()"
             if is_copy
-            else "the state you returned changes with the model: clone the tensors of state_dict()",
+            else _THE_END,
         )
     expected = _tuned(case, handover)
     wrong = [name for name in parameters if not _near(final, expected, handover, name)]
     if not wrong:
         return
     if all(torch.equal(final[name], handover[name]) for name in backbone):
-        because = "only the head moved: is the backbone unfrozen, and in the second optimiser?"
+        because = "only the head moved: the backbone has to be unfrozen, and in the second optimiser"
     else:
         because = _named(final, handover, parameters, _mistakes_with_everything(case, handover))
     far, usual = ((state["head.weight"] - handover["head.weight"]).norm() for state in (final, expected))
     if not because and far > 5 * usual:
         because = (
-            f"the head ends {float(far / usual):.0f} times as far from the hand-over as in the reference, as if the "
-            "head was reset between the two steps; the second step starts from the trained head"
+            f"the head ends {float(far / usual):.0f} times as far from the hand-over as in the reference: the second "
+            f"step starts from the trained head, and moves it with rate {TUNE_LR}"
         )
     raise Wrong(
         tried=f"{TUNE_PASSES} passes of SGD with rate {TUNE_LR} over everything, from your hand-over",
@@ -270,12 +275,18 @@ def _mistakes_with_everything(case: dict[str, Any], handover: State) -> dict[str
         "the optimiser has momentum 0.9; the recipe is SGD without momentum": lambda: _tuned(
             case, handover, momentum=0.9
         ),
+        "the optimiser of the second step was Adam; the recipe is SGD": lambda: _tuned(
+            case, handover, optimizer=torch.optim.Adam
+        ),
+        "the optimiser of the second step was AdamW; the recipe is SGD": lambda: _tuned(
+            case, handover, optimizer=torch.optim.AdamW
+        ),
         "softmax was applied before the loss: cross_entropy expects logits": lambda: _tuned(
             case, handover, loss=_softmax_first
         ),
         "the loss was summed over the batch, not averaged": lambda: _tuned(case, handover, loss=_summed),
         f"everything was trained for {PROBE_PASSES} passes": lambda: _tuned(case, handover, passes=PROBE_PASSES),
-        "everything was trained for a single pass": lambda: _tuned(case, handover, passes=1),
+        "everything was trained for a single pass after the hand-over": lambda: _tuned(case, handover, passes=1),
         "the head was not in the second optimiser": lambda: _tuned(case, handover, part="backbone"),
     }
 

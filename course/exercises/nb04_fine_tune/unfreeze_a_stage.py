@@ -67,12 +67,15 @@ def probe_unfreeze_stage(answer: Any, case: dict[str, Any]) -> dict[str, Any]:
     momentum = {name: value.clone() for name, value in momentum.items()}
     before = {name: value.clone() for name, value in model.state_dict().items()}
     _step(model, optimizer, case)
+    after = {name: value.clone() for name, value in model.state_dict().items()}
+    _step(model, torch.optim.SGD(model.parameters(), lr=0.1), case)
     return {
         "requires_grad": requires_grad,
         "groups": groups,
         "momentum": momentum,
         "before": before,
-        "after": dict(model.state_dict()),
+        "after": after,
+        "after_another": dict(model.state_dict()),
     }
 
 
@@ -118,11 +121,13 @@ def the_stage_moves(case: dict[str, Any], result: dict[str, Any]) -> None:
             because = "requires_grad is still False for some of the stage's parameters, so they were left out"
         elif not held & set(inside):
             because = (
-                "the stage gets gradients, but it is not in the optimizer, which holds only the head. (A new optimizer "
-                "created inside your function is not the one that the training loop steps.)"
+                "the stage gets gradients, but it is not in the optimizer that was passed in. (One created inside "
+                "your function is not the one that the training loop steps.)"
             )
         elif set(inside) - held:
             because = "some of the stage's parameters were left out of the optimizer"
+        elif any(group["lr"] == 0 for group in result["groups"] if set(group["names"]) & set(inside)):
+            because = "the optimizer holds the stage with a rate of 0"
         expect(
             not still,
             tried=f"a step after unfreeze_stage(model, optimizer, {k})",
@@ -169,6 +174,15 @@ def the_others_stay(case: dict[str, Any], result: dict[str, Any]) -> None:
         got=f"{', '.join(extra)} moved as well",
         expected="only the unfrozen stages and the head move",
         because="unfreeze one stage at a time: only model[k] joins the head",
+    )
+    after, another = result["after"], result["after_another"]
+    awake = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, another[name])} - meant
+    expect(
+        not awake,
+        tried="a step of another optimizer, over model.parameters()",
+        got=f"{', '.join(sorted(awake))} moved as well",
+        expected="only the unfrozen stages and the head move",
+        because="their parameters require a gradient: the other stages stay frozen, so unfreeze model[k] alone",
     )
     still = [name for name in _of(stages[-1], case) if name not in moved]
     expect(not still, tried="a step after your call", got="the head did not move", expected="the head keeps training")

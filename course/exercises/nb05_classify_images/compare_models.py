@@ -176,6 +176,8 @@ def mistaken_p_values(case: dict[str, Any]) -> dict[str, torch.Tensor]:
     formulas = {
         "twice the tail can exceed 1 when the models win equally often; a probability can't": _unclipped,
         "this is one-sided: a difference in the other direction would have counted too, so double it": _one_sided,
+        "this tests one direction, whether the first model is better; the other direction counts too": _greater,
+        "this is 1 minus the p-value": lambda draw: 1 - exact_p(*counts_of(draw)[:2]),
         "this is the chi-squared approximation; with few disagreements use the binomial distribution": _chi_squared,
         "this is the chi-squared approximation with continuity correction; use the binomial distribution": _corrected,
         "this is the probability of exactly this split; a p-value also counts the more uneven ones": _point,
@@ -199,6 +201,11 @@ def _unclipped(draw: dict[str, Any]) -> float:
 def _one_sided(draw: dict[str, Any]) -> float:
     a, b, _ = counts_of(draw)
     return sum(math.comb(a + b, k) for k in range(max(a, b), a + b + 1)) / 2 ** (a + b)
+
+
+def _greater(draw: dict[str, Any]) -> float:
+    a, b, _ = counts_of(draw)
+    return sum(math.comb(a + b, k) for k in range(a, a + b + 1)) / 2 ** (a + b)
 
 
 def _chi_squared(draw: dict[str, Any], correction: float = 0.0) -> float:

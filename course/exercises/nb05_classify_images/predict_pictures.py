@@ -184,7 +184,7 @@ def a_batch_at_a_time(case: dict[str, Any], result: dict[str, Any]) -> None:
     count, sizes = len(case["x"]), [len(batch) for batch in result["seen"]]
     tried = f"{count} pictures: how many go through the model at once"
     expect(sizes, tried=tried, got="none", expected=f"at most {MOST}", because="the model never ran")
-    because = "all pictures at once would fill the memory if there were many: split them"
+    because = f"batches that are larger than {MOST} may not fit into the memory: split the pictures"
     expect(max(sizes) <= MOST, tried=tried, got=max(sizes), expected=f"at most {MOST}", because=because)
     because = "one picture at a time gives the right answer, but many times slower than in batches"
     expect(len(sizes) <= count // 2, tried=tried, got=f"{len(sizes)} runs", expected="batches", because=because)
@@ -228,7 +228,7 @@ def no_graph_is_kept(case: dict[str, Any], result: dict[str, Any]) -> None:
     expect(
         any(_are_rows_of(got, values) for values in _made_of_logits(case, result)),
         tried=tried,
-        got="False, of numbers that were not made from the model's logits for these pictures",
+        got="False, of numbers that one pass over these pictures gives in neither mode",
         expected="False, of the model's probabilities",
         because="labels carry no graph in any case: they come first, then the probabilities"
         if got.ndim == 1

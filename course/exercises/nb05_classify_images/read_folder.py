@@ -224,6 +224,10 @@ def judge_skipped(case: dict[str, Any], result: dict[str, Any]) -> None:
     )
     if listed and not set(listed) <= set(bad):
         because = "whole pictures were skipped"
+    elif len(set(listed)) < len(listed):
+        because = "a file was listed more than once"
+    elif {name.rpartition("/")[2] for name in bad} <= set(result["skipped"]):
+        because = "these are names without their folders: list the path of each file, as it is in the samples"
     expect(
         listed == sorted(bad),
         tried="what was skipped",

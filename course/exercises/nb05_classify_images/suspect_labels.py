@@ -64,6 +64,11 @@ def _is_telling(draw: dict[str, Any]) -> bool:
     levels = thresholds(probabilities, labels)
     near = (probabilities - levels).abs().min() < 1e-5
     made = [mistake(probabilities, labels) for mistake in MISTAKES.values()]
+    if len(labels.unique()) < probabilities.shape[1]:
+        others = [mistake(probabilities, labels) for mistake in MISTAKES_WITHOUT_LABELS.values()]
+        if any(sorted(other) == sorted(one) for other in others for one in made):
+            return False
+        made += others
     return 4 <= len(expected) < len(labels) / 2 and not bool(near) and all(other != expected for other in made)
 
 
@@ -145,7 +150,7 @@ def judge_lists(case: dict[str, Any], result: dict[str, Any], *, in_order: bool)
     if in_order and [sorted(one) for one in got] == [sorted(one) for one in expected]:
         because = "these are the right samples in another order: sort by probabilities[i, labels[i]], the lowest first"
     else:
-        for words, mistake in MISTAKES.items():
+        for words, mistake in {**MISTAKES, **MISTAKES_WITHOUT_LABELS}.items():
             made = [mistake(draw["probabilities"].double(), draw["labels"]) for draw in draws]
             if [sorted(one) for one in got] == [sorted(one) for one in made]:
                 because = words
@@ -184,6 +189,14 @@ def _most_likely_must_reach(probabilities: torch.Tensor, labels: torch.Tensor) -
     return _sorted(probabilities, labels, (likeliest != labels) & (top >= thresholds(probabilities, labels)[likeliest]))
 
 
+def _reached_by_all(probabilities: torch.Tensor, labels: torch.Tensor) -> list[int]:
+    levels = thresholds(probabilities, labels)
+    return suspected(probabilities, labels, torch.where(levels.isinf(), 0.0, levels))
+
+
+MISTAKES_WITHOUT_LABELS = {
+    "a class that no sample is labelled with got the threshold 0, which every sample reaches": _reached_by_all
+}
 MISTAKES: dict[str, Callable[[torch.Tensor, torch.Tensor], list[int]]] = {
     "every sample whose argmax isn't its label is listed; the threshold of a class, its mean over samples *labelled* "
     "with it (not over all samples), leaves fewer": _disagreeing,
