@@ -760,6 +760,14 @@ def with_new_weights(model, n):
     return Swapped(model, n)
 
 
+def relu_behind(model, n):
+    if hasattr(model.classifier, "low_classifier"):
+        return every_last_layer(model, n)
+    for head in filter(None, (model.classifier, model.aux_classifier)):
+        head[-1] = nn.Sequential(nn.Conv2d(head[-1].in_channels, n, 1), nn.ReLU())
+    return model
+
+
 WRONG = {
     "07-measure-overlap": {
         mean_over_pictures: "one mIoU per picture",
@@ -840,7 +848,7 @@ WRONG = {
         empty_counts_zero: "agree completely",
         nan_for_empty: "agree completely",
         borders_of_nothing: "returned None",
-        always_perfect_border: "1",
+        always_perfect_border: "the IoU of two bands",
     },
     "07-investigate-a-change": {
         no_question: "without its question",
@@ -858,10 +866,11 @@ WRONG = {
         by_21_outputs: "looks for layers with 21 outputs; this model has 9",
         the_two_with_21_outputs: "looks for layers with 21 outputs; this model has 9",
         throws_the_auxiliary_away: "was removed",
-        a_whole_new_head: "before the last one were changed",
+        a_whole_new_head: "one new linear layer stands behind",
         background_on_top: "background is one of the n classes",
-        zeros: "rows of zeros",
-        also_the_backbone: "before the last one were changed",
+        zeros: "each channel varies",
+        relu_behind: "a ReLU behind them",
+        also_the_backbone: "one new linear layer stands behind",
         swap_of_nothing: "returned None",
         model_as_it_was: "one output per old class",
         a_list_of_layers: "return the model",

@@ -485,6 +485,14 @@ class AsksTorchDistributions(nn.Module):
         return math.pow(temperature, 2) * alpha * distance - (1 - alpha) * own
 
 
+def softmax_before_the_cross_entropy(student_logits, teacher_logits, labels, temperature, alpha):
+    soft = (teacher_logits.detach() / temperature).softmax(1)
+    own = (student_logits / temperature).log_softmax(1)
+    hard = torch.nn.functional.cross_entropy(student_logits.softmax(1), labels)
+    distance = torch.nn.functional.kl_div(own, soft, reduction="batchmean")
+    return alpha * temperature**2 * distance + (1 - alpha) * hard
+
+
 WRONG = {
     "11-draw-sound": {
         upside_down: "the lowest pitch in row 0",
@@ -557,6 +565,7 @@ WRONG = {
         squared_differences: "squares of differences",
         labels_softened: "the labels are not soft",
         alpha_swapped: "alpha is the weight",
+        softmax_before_the_cross_entropy: "it expects logits",
         labels_in_full: "both weights sum to 1",
         labels_alone: "the teacher was not asked",
         soft_answers_alone: "the labels were not asked",

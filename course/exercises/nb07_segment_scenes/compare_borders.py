@@ -113,6 +113,7 @@ def overlap(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
     """Raise Wrong unless every value is the reference's, naming the known mistakes."""
+    because = _recognised(case, result["values"])
     for value, data, width in zip(result["values"], case["sets"], case["widths"], strict=True):
         preds, masks = data["preds"], data["masks"]
         empty = [name for name, one in (("preds", preds), ("masks", masks)) if not one.any()]
@@ -129,12 +130,22 @@ def judge_values(case: dict[str, Any], result: dict[str, Any]) -> None:
             )
             value = value.item()
         expected = overlap(band(preds, width), band(masks, width))
-        because = "the IoU of two bands: pixels of a mask that are at most `width` away from a pixel outside it"
-        if len(empty) == 2:
-            because = "two empty masks agree completely"
-        expect_close(
-            float(value), expected, tried=tried, atol=1e-4, mistakes=_mistakes(preds, masks, width), because=because
-        )
+        said = because
+        if empty:
+            said = (
+                "two empty masks agree completely" if len(empty) == 2 else "an empty mask shares nothing with another"
+            )
+        expect_close(float(value), expected, tried=tried, atol=1e-4, because=said)
+
+
+def _recognised(case: dict[str, Any], values: list[Any]) -> str:
+    """The mistake that gives the value of every set, else what the rule is."""
+    pairs = zip(case["sets"], case["widths"], strict=True)
+    known = [_mistakes(data["preds"], data["masks"], width) for data, width in pairs]
+    for because in known[0] if all(not isinstance(v, torch.Tensor) or v.numel() == 1 for v in values) else ():
+        if all(abs(float(v) - mistakes[because]) <= 1e-4 for v, mistakes in zip(values, known, strict=True)):
+            return because
+    return "the IoU of two bands: pixels of a mask that are at most `width` away from a pixel outside it"
 
 
 def _mistakes(preds: torch.Tensor, masks: torch.Tensor, width: int) -> dict[str, float]:

@@ -115,6 +115,7 @@ def both_classifiers_of_lraspp_give_n(case: dict[str, Any], result: dict[str, An
     judge_output(case, result, "out")
 
 
+RULE = "each classifier ends in a new layer of n outputs, and the model returns what it returned before"
 NAMES = {"deeplab": "DeepLab", "fcn": "FCN", "lraspp": "LR-ASPP"}
 
 
@@ -124,7 +125,7 @@ def judge_output(case: dict[str, Any], result: dict[str, Any], name: str) -> Non
     tried = f'out["{name}"] of a narrow {NAMES[case["architecture"]]} for {len(x)} pictures, n = {n}'
     got = result["outputs"].get(name) if isinstance(result["outputs"], dict) else None
     if not isinstance(got, torch.Tensor):
-        because = "the auxiliary head was removed: its loss helps the deep layers to learn" if name == "aux" else ""
+        because = "the auxiliary head was removed: its loss helps the deep layers to learn" if name == "aux" else RULE
         raise Wrong(tried=tried, got="no such output", expected=f"shape {(len(x), n, *x.shape[2:])}", because=because)
     _expect_channels(case, result, name, got, tried)
     seen = small_segmenters.inputs_of_last_layers(case["architecture"], case["state"], x)[name]
@@ -134,21 +135,21 @@ def judge_output(case: dict[str, Any], result: dict[str, Any], name: str) -> Non
         tried=f"{tried}: how much each channel varies over pixels",
         got=f"not at all in {int((varies <= 1e-7).sum())} of {n}",
         expected="in all of them",
-        because="new weights are drawn at random; rows of zeros all learn the same",
+        because="new weights are drawn at random, so each channel varies: zeros, or a ReLU behind them, hold one still",
     )
     expect(
         _unexplained(got, seen) < 1e-3,
         tried=f"{tried}, compared with the inputs of the last layers in the old model",
         got=f"{_unexplained(got, seen):.0%} of it can't be computed from them",
         expected="nothing but the last layers is new",
-        because="layers before the last one were changed: they are pretrained, and the reason to load the model",
+        because="one new linear layer stands behind the old ones: those are pretrained, and nothing follows it",
     )
 
 
 def _expect_channels(case: dict[str, Any], result: dict[str, Any], name: str, got: torch.Tensor, tried: str) -> None:
     expected = (len(case["x"]), case["classes"], *case["x"].shape[2:])
     old = got.ndim == 4 and got.shape[1] == small_segmenters.OLD_CLASSES
-    because = ""
+    because = RULE
     if old and result["by_number"]:
         because = BY_NUMBER
     elif old and result["renamed"]:

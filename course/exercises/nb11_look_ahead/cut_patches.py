@@ -103,7 +103,9 @@ def check_shape(case: dict[str, Any], got: torch.Tensor) -> None:
     elif got.ndim > 3 and got.numel() == expected.numel():
         because = "one row of numbers for each patch: flatten the rows and columns of patches, and each patch"
     elif got.numel() > expected.numel():
-        because = "these patches overlap: one starts where the last one ends, `stride=size`"
+        because = (
+            "these are more numbers than the pictures have: patches don't overlap, one starts where the last one ends"
+        )
     expect(
         got.shape == expected.shape,
         tried=f"the shape, for pictures {tuple(case['x'].shape)} and size {case['size']}",

@@ -116,7 +116,7 @@ def compare_pictures(case: dict[str, Any], got: torch.Tensor, tried: str) -> Non
             tried=tried,
             got=f"{int(got.isnan().sum())} values that are not numbers (NaN)",
             expected="0 for silence",
-            because="0 / 0 is not a number, and one NaN in a batch spoils every weight that learns from it",
+            because="NaN comes from 0 / 0, as in silence; one in a batch spoils every weight that learns from it",
         )
     mistakes = {because: drawn(case, **options) for because, options in MISTAKES.items()}
     mistakes["these are decibels; scale them: 0 decibels is 1, 60 below it and all fainter is 0"] = (
@@ -134,9 +134,9 @@ def check_shape(case: dict[str, Any], got: torch.Tensor) -> None:
     if got.ndim == 4 and got.shape[1:] == (3, frames, pitches):
         because = "pitch runs down the rows, time along the columns: transposed"
     elif got.ndim == 3 or (got.ndim == 4 and got.shape[1] == 1):
-        because = "models of photographs take three channels; repeat the one you have"
+        because = "models of photographs take three channels, here all equal: (B, 3, pitches, frames)"
     elif got.ndim == 4 and got.shape[2] == pitches and got.shape[3] > frames:
-        because = "center=True pads both ends with sound that is not there; pass center=False"
+        because = "there are more frames than fit into the sound: with center=False none reaches beyond its ends"
     elif got.is_complex() or got.shape[-1:] == (2,):
         because = "complex numbers have a size and a phase; the picture shows the size: `.abs()`"
     elif got.ndim == 4 and got.shape[3] == 3:

@@ -91,6 +91,8 @@ def loss_of(draw: dict[str, Any], student: torch.Tensor, mistake: str = "") -> t
     if mistake == "squares":
         distance = F.mse_loss(own.exp(), soft)
     hard = F.cross_entropy(student / t if mistake == "labels" else student, draw["labels"])
+    if mistake == "softmax first":
+        hard = F.cross_entropy(student.softmax(1), draw["labels"])
     factor = {"no factor": 1.0, "single": t}.get(mistake, t**2)
     if mistake == "entropy":
         distance = -(soft * own).sum(1).mean()
@@ -120,6 +122,7 @@ MISTAKES = {
     "times": "logits are divided by the temperature: high means soft",
     "squares": "squares of differences are another distance; KL weighs them by the teacher's probabilities",
     "labels": "the labels are not soft: their cross-entropy takes the student's logits at temperature 1",
+    "softmax first": "softmax was applied before the cross-entropy on the labels: it expects logits",
     "labels alone": "this is the labels' cross-entropy: the teacher was not asked, or has the weight 1 - alpha",
     "soft alone": "these are the soft answers alone: the labels were not asked; they weigh 1 - alpha",
     "swapped": "alpha is the weight of the soft answers, 1 - alpha that of the labels",
