@@ -156,12 +156,15 @@ def rates_grow_by_a_factor(case: dict[str, Any], result: dict[str, Any]) -> None
         pairs = list(zip(got, rates, strict=False))
         return len(pairs) > 2 and all(abs(a - b) <= 1e-4 * b for a, b in pairs)
 
+    otherwise = "low * (high / low) ** (step / (steps - 1)), from step 0 to the last, which has the rate high"
+    if same(expected):
+        otherwise = f"these rates are right, but there are {len(got)} of them and not one for each of the {steps} steps"
     expect(
         len(got) == steps and same(expected),
         tried=f"low={low:.4g}, high={high:g}, steps={steps}: the rates, at none of which training diverges",
         got=f"{len(got)} rates, {', '.join(f'{rate:.4g}' for rate in got[:3])}, ..., {got[-1]:.4g}" if got else "none",
         expected=f"{steps} rates, {', '.join(f'{rate:.4g}' for rate in expected[:3])}, ..., {expected[-1]:.4g}",
-        because=next((because for because, rates in mistakes.items() if same(rates)), ""),
+        because=next((because for because, rates in mistakes.items() if same(rates)), otherwise),
     )
     _expect_a_run(case, result)
 
