@@ -111,6 +111,6 @@ def test_the_notebook_runs_to_its_end_without_tensorflow(tmp_path):
     variables["PYTHONPATH"] = blocked(tmp_path / "blocked")
     done = authoring.run(nbformat.read(NOTEBOOK, as_version=4), NOTEBOOK.parent, label="09", variables=variables)
     said = "\n".join(output.get("text", "") for cell in done.cells for output in cell.get("outputs", []))
-    assert said.count("left out: TensorFlow is not here") == 3
+    assert said.count("left out: TensorFlow is not installed") == 3
     assert "TensorFlow cannot be imported (" in said
     assert "does not hold" not in said
