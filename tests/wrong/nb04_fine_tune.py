@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from course.exercises.nb04_fine_tune.investigate_a_change import BASELINE
+from tests.wrong.records import records
 
 
 def _split(stage, lr, weight_decay):
@@ -765,54 +766,7 @@ def restores_the_state(model, batches, low, high, steps):
     return found
 
 
-def _record(**changes):
-    better = [round(value + 0.03 + 0.01 * (i % 2), 3) for i, value in enumerate(BASELINE[:5])]
-    written = {
-        "question": "does a larger weight decay raise the validation accuracy?",
-        "expected": "cannot tell",
-        "baseline": list(BASELINE[:5]),
-        "changed": better,
-        "concluded": "better",
-    }
-    return {**written, **changes}
-
-
-def no_question():
-    return _record(question="wd 0.1")
-
-
-def three_seeds():
-    return _record(baseline=list(BASELINE[:3]), changed=list(BASELINE[1:4]))
-
-
-def in_per_cent():
-    return _record(changed=[value * 100 for value in BASELINE[:5]])
-
-
-def another_baseline():
-    return _record(baseline=[0.31, 0.28, 0.33, 0.35, 0.3], changed=[0.36, 0.34, 0.37, 0.4, 0.36])
-
-
-def nothing_changed():
-    return _record(changed=list(BASELINE[:5]), concluded="cannot tell")
-
-
-def concludes_from_the_means():
-    noisy = [value + shift for value, shift in zip(BASELINE[:5], (0.1, -0.05, 0.06, -0.08, 0.0), strict=True)]
-    return _record(changed=[round(value, 3) for value in noisy], concluded="better")
-
-
-def a_record_without_conclusion():
-    return {key: value for key, value in _record().items() if key != "concluded"}
-
-
-def an_honest_record():
-    return _record()
-
-
-def it_got_worse_over_six_seeds():
-    worse = [round(value - 0.04 - 0.01 * (i % 3), 3) for i, value in enumerate(BASELINE)]
-    return _record(baseline=list(BASELINE), changed=worse, concluded="worse")
+WRONG_RECORDS, RIGHT_RECORDS = records(BASELINE, 100, "does a larger weight decay raise the validation accuracy?")
 
 
 WRONG = {
@@ -899,15 +853,7 @@ WRONG = {
         MergedWithoutTheBias: "the bias of merged()",
         FactorsThatAreNoParameters: "two factors",
     },
-    "04-investigate-a-change": {
-        no_question: "without its question",
-        three_seeds: "fewer than 5 seeds",
-        in_per_cent: "a multiple of 1/100",
-        another_baseline: "the chapter's setting, unchanged",
-        nothing_changed: "no effect on any run",
-        concludes_from_the_means: "includes zero",
-        a_record_without_conclusion: "no 'concluded'",
-    },
+    "04-investigate-a-change": WRONG_RECORDS,
     "04-find-a-rate": {
         equal_differences: "equal differences",
         short_of_high: "falls short of high",
@@ -934,6 +880,6 @@ RIGHT = {
     "04-freeze-again": [drops_gradients, leaves_the_groups, drops_before_every_step],
     "04-head-then-everything": [probe_on_cached_features, freezes_and_steps_by_hand, _two_steps],
     "04-adapt-low-rank": [_LoRA, TwoSmallLinears, TheOtherFactorZero],
-    "04-investigate-a-change": [an_honest_record, it_got_worse_over_six_seeds],
+    "04-investigate-a-change": RIGHT_RECORDS,
     "04-find-a-rate": [_range_test, restores_the_state],
 }

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from course.exercises.nb08_understand_text.investigate_a_change import BASELINE
+from tests.wrong.records import records
 
 
 def plain_mean(hidden, mask):
@@ -620,57 +621,7 @@ def frozen_after_the_groups(model, batches, frozen, lr, weight_decay):
     return model
 
 
-def _more_right(counts):
-    """The baseline with so many more of the 60 validation sentences right, as printed."""
-    return [round((round(value * 60) + count) / 60, 3) for value, count in zip(BASELINE, counts, strict=True)]
-
-
-def _record(**changes):
-    better = _more_right((2, 3, 2, 3, 2))
-    written = {
-        "question": "does a larger weight decay raise the validation accuracy?",
-        "expected": "cannot tell",
-        "baseline": list(BASELINE[:5]),
-        "changed": better,
-        "concluded": "better",
-    }
-    return {**written, **changes}
-
-
-def no_question():
-    return _record(question="wd 0.1")
-
-
-def three_seeds():
-    return _record(baseline=list(BASELINE[:3]), changed=list(BASELINE[1:4]))
-
-
-def in_per_cent():
-    return _record(changed=[value * 100 for value in BASELINE[:5]])
-
-
-def another_baseline():
-    return _record(baseline=[0.3, 0.267, 0.333, 0.35, 0.3], changed=[0.367, 0.333, 0.367, 0.4, 0.367])
-
-
-def nothing_changed():
-    return _record(changed=list(BASELINE[:5]), concluded="cannot tell")
-
-
-def concludes_from_the_means():
-    return _record(changed=_more_right((6, -3, 4, -5, 0)), concluded="better")
-
-
-def a_record_without_conclusion():
-    return {key: value for key, value in _record().items() if key != "concluded"}
-
-
-def an_honest_record():
-    return _record()
-
-
-def it_got_worse():
-    return _record(changed=_more_right((-2, -3, -4, -2, -3)), concluded="worse")
+WRONG_RECORDS, RIGHT_RECORDS = records(BASELINE, 60, "does a larger weight decay raise the validation accuracy?")
 
 
 def _spans(row, *, merges=False, strict=False, any_kind=False):
@@ -843,15 +794,7 @@ def with_lists_and_a_tensor(pred, gold):
 
 
 WRONG = {
-    "08-investigate-a-change": {
-        no_question: "without its question",
-        three_seeds: "fewer than 5 seeds",
-        in_per_cent: "a multiple of 1/",
-        another_baseline: "the chapter's setting, unchanged",
-        nothing_changed: "no effect on any run",
-        concludes_from_the_means: "includes zero",
-        a_record_without_conclusion: "no 'concluded'",
-    },
+    "08-investigate-a-change": WRONG_RECORDS,
     "08-attend-with-mask": {
         not_scaled: "not scaled",
         scaled_by_d: "divided by d; divide",
@@ -1015,7 +958,7 @@ WRONG = {
 }
 
 RIGHT = {
-    "08-investigate-a-change": [an_honest_record, it_got_worse],
+    "08-investigate-a-change": RIGHT_RECORDS,
     "08-attend-with-mask": [with_torch_attention, with_einsum, text_by_text],
     "08-tune-upper-layers": [by_modules, frozen_after_the_groups, normalised_twice],
     "08-pool-tokens": [with_a_loop, with_a_product, with_lists, with_masked_fill],

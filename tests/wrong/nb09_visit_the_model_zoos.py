@@ -8,6 +8,7 @@ from torch import nn
 from course import load_backbone, models
 from course.exercises.nb09_visit_the_model_zoos.investigate_budget import BASELINE
 from course.zoo.published import UNSTATED, PublishedWeights
+from tests.wrong.records import records
 
 
 def meets(entry, task, budget, rules):
@@ -532,54 +533,7 @@ def builds_with_timm_and_puts_parts_together(pictures, labels):
     )
 
 
-def _record(**changes):
-    better = [round(value + 0.03 + 0.01 * (i % 2), 3) for i, value in enumerate(BASELINE[:5])]
-    written = {
-        "question": "does a weaker regularisation raise the validation accuracy?",
-        "expected": "cannot tell",
-        "baseline": list(BASELINE[:5]),
-        "changed": better,
-        "concluded": "better",
-    }
-    return {**written, **changes}
-
-
-def no_question():
-    return _record(question="wd 0.1")
-
-
-def three_seeds():
-    return _record(baseline=list(BASELINE[:3]), changed=list(BASELINE[1:4]))
-
-
-def in_per_cent():
-    return _record(changed=[value * 100 for value in BASELINE[:5]])
-
-
-def another_baseline():
-    return _record(baseline=[0.31, 0.28, 0.33, 0.35, 0.3], changed=[0.36, 0.34, 0.37, 0.4, 0.36])
-
-
-def nothing_changed():
-    return _record(changed=list(BASELINE[:5]), concluded="cannot tell")
-
-
-def concludes_from_the_means():
-    noisy = [value + shift for value, shift in zip(BASELINE[:5], (0.1, -0.05, 0.06, -0.08, 0.0), strict=True)]
-    return _record(changed=[round(value, 3) for value in noisy], concluded="better")
-
-
-def a_record_without_conclusion():
-    return {key: value for key, value in _record().items() if key != "concluded"}
-
-
-def an_honest_record():
-    return _record()
-
-
-def it_got_worse_over_six_seeds():
-    worse = [round(value - 0.04 - 0.01 * (i % 3), 3) for i, value in enumerate(BASELINE)]
-    return _record(baseline=list(BASELINE), changed=worse, concluded="worse")
+WRONG_RECORDS, RIGHT_RECORDS = records(BASELINE, 100, "does a weaker regularisation raise the validation accuracy?")
 
 
 WRONG = {
@@ -620,15 +574,7 @@ WRONG = {
         gives_the_task_back: "return one entry",
         chooses_nothing: "at least one entry meets all the rules",
     },
-    "09-investigate-budget": {
-        no_question: "without its question",
-        three_seeds: "fewer than 5 seeds",
-        in_per_cent: "a multiple of 1/100",
-        another_baseline: "the chapter's setting, unchanged",
-        nothing_changed: "no effect on any run",
-        concludes_from_the_means: "includes zero",
-        a_record_without_conclusion: "no 'concluded'",
-    },
+    "09-investigate-budget": WRONG_RECORDS,
     "09-carry-weights": {
         as_keras_keeps_it: "still has its axes in Keras's order",
         reshaped: "`reshape` and `view`",
@@ -675,7 +621,7 @@ WRONG = {
 }
 
 RIGHT = {
-    "09-investigate-budget": [an_honest_record, it_got_worse_over_six_seeds],
+    "09-investigate-budget": RIGHT_RECORDS,
     "09-adapt-model": [freezes_and_runs_the_whole_model, builds_with_timm_and_puts_parts_together],
     "09-choose-weights": [sorts_and_walks, KeepsTheBest],
     "09-carry-weights": [asks_numpy, fills_number_by_number],
